@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* File descriptors as owned values. */
+
+#include <unistd.h>
+
+#include "common/macros.h"
+
+/* Close @fd if it is open; keeps errno. Returns -EBADF, to be stored back. */
+static inline int safe_close(int fd) {
+        if (fd >= 0) {
+                int saved = errno;
+
+                (void) close(fd);
+                errno = saved;
+        }
+        return -EBADF;
+}
+
+static inline void closep(int *fd) {
+        *fd = safe_close(*fd);
+}
+#define _cleanup_close_ _cleanup_(closep)

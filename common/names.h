@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Every name that two programs must agree on: bus, objects, polkit actions, files, journal. */
+
+#define BUS_NAME          "org.bootsync1"
+#define BUS_PATH          "/org/bootsync1"
+#define BUS_PATH_ESP      BUS_PATH "/esp"
+#define BUS_PATH_JOB      BUS_PATH "/job"
+#define BUS_IFACE_MANAGER BUS_NAME ".Manager"
+#define BUS_IFACE_ESP     BUS_NAME ".Esp"
+#define BUS_IFACE_JOB     BUS_NAME ".Job"
+#define BUS_ERROR_PREFIX  BUS_NAME ".Error."
+
+/* polkit actions; each is defined in policy/ and named by an annotation in dbus/. */
+#define ACTION_REFRESH        BUS_NAME ".refresh"
+#define ACTION_MANAGE_KERNELS BUS_NAME ".manage-kernels"
+#define ACTION_PIN_KERNEL     BUS_NAME ".pin-kernel"
+
+/* Files, relative to the root, without a leading slash: they are only ever opened below a Root. */
+#define PATH_BOOT            "boot"
+#define PATH_ETC_KERNEL      "etc/kernel"
+#define PATH_ESP_LIST        PATH_ETC_KERNEL "/proxmox-boot-uuids"
+#define PATH_MANUAL_KERNELS  PATH_ETC_KERNEL "/proxmox-boot-manual-kernels"
+#define PATH_PIN             PATH_ETC_KERNEL "/proxmox-boot-pin"
+#define PATH_NEXT_BOOT_PIN   PATH_ETC_KERNEL "/next-boot-pin"
+#define PATH_CMDLINE         PATH_ETC_KERNEL "/cmdline"
+#define PATH_CONFIG_DIR      "etc/bootsync"
+#define PATH_CONFIG          PATH_CONFIG_DIR "/bootsyncd.conf"
+#define PATH_CONFIG_DROPINS  PATH_CONFIG ".d"
+#define PATH_APT_CONF_DIR    "etc/apt/apt.conf.d"
+#define PATH_APT_CONF        PATH_APT_CONF_DIR "/76pveconf"
+#define PATH_DPKG            "var/lib/dpkg"
+#define PATH_DPKG_STATUS     PATH_DPKG "/status"
+#define PATH_DPKG_UPDATES    PATH_DPKG "/updates"
+#define PATH_STATE           "var/lib/bootsync"
+#define PATH_ADOPTED_CMDLINE PATH_STATE "/cmdline"
+#define PATH_RUN             "run/bootsync"
+#define PATH_BY_UUID         "dev/disk/by-uuid"
+#define PATH_PROC_CMDLINE    "proc/cmdline"
+#define PATH_OSRELEASE       "proc/sys/kernel/osrelease"
+#define PATH_BOOT_ID         "proc/sys/kernel/random/boot_id"
+
+/* Journal fields. */
+#define FIELD_ESP_UUID "BOOTSYNC_ESP_UUID"
+#define FIELD_JOB_ID   "BOOTSYNC_JOB_ID"
+#define FIELD_KERNEL   "BOOTSYNC_KERNEL"
+#define FIELD_FILE     "BOOTSYNC_FILE"
+
+/* Journal message IDs, one for each event that a user should notice; systemd/bootsync.catalog
+ * explains them. */
+#define MSG_REFRESH_DONE    "5f9c1c8a3d0e4b6f8a57c1e2d3b40911"
+#define MSG_REFRESH_PARTIAL "b2a1de0c9f7846f59f0bd1d7f5a86e22"
+#define MSG_REFRESH_FAILED  "0d6be5a1c2e34f0e9a8d4be7c6f15333"
+#define MSG_ESP_STUCK       "c3f4a7d9e8b24a51b6c0d2e1f7a98444"
+#define MSG_ESP_BACK        "e8d1b2c3a4f5469788b7a6c5d4e3f555"
+#define MSG_ESP_MISSING     "1a7e6d5c4b3f4829a0b1c2d3e4f5a666"
+#define MSG_BAD_LINE        "7b8c9d0e1f2a4b3c95d6e7f8091a2777"
+#define MSG_KERNEL_PINNED   "94e3d2c1b0af4e9d8c7b6a5948372888"

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* etc/apt/apt.conf.d/76pveconf: what apt's autoremove must not remove. */
+
+#include "common/macros.h"
+
+/* APT::NeverAutoRemove with, for each K of @protected_kernels (versions and series), the anchored
+ * patterns ^pve-kernel-K$, ^proxmox-kernel-K$ and ^proxmox-kernel-K-signed$, every character that a
+ * POSIX extended regular expression treats specially escaped. */
+int apt_conf_render(char *const *protected_kernels, char **ret);

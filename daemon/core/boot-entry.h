@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* systemd-boot's loader entries (UAPI.1, Boot Loader Specification, type #1) and where the files of
+ * a kernel live on an ESP. */
+
+#include "common/macros.h"
+
+#define ESP_KERNEL_DIR   "EFI/proxmox"
+#define ESP_ENTRY_DIR    "loader/entries"
+#define ESP_LOADER_CONF  "loader/loader.conf"
+#define ENTRY_PREFIX     "proxmox-"
+#define ENTRY_SUFFIX     ".conf"
+#define STAGED_SUFFIX    ".new"
+
+typedef enum KernelFile {
+        KERNEL_FILE_IMAGE,
+        KERNEL_FILE_INITRD,
+        _KERNEL_FILE_MAX,
+} KernelFile;
+
+/* "vmlinuz", "initrd.img": the part before "-VERSION", both in boot/ and on the ESP. */
+const char *kernel_file_stem(KernelFile file);
+
+/* Paths on the ESP, relative, without a leading slash. NULL when out of memory. */
+char *esp_kernel_dir(const char *version);                   /* EFI/proxmox/VER */
+char *esp_kernel_path(const char *version, KernelFile file); /* EFI/proxmox/VER/vmlinuz-VER */
+char *esp_entry_path(const char *version);                   /* loader/entries/proxmox-VER.conf */
+char *boot_source_path(const char *version, KernelFile file); /* boot/vmlinuz-VER */
+
+/* The version in "loader/entries/proxmox-VER.conf" or "proxmox-VER+3-1.conf" (boot counting,
+ * @ret_counted), or -EINVAL if it is not one of our entries. @ret_counted may be NULL. */
+int esp_entry_version(const char *path, char **ret_version, bool *ret_counted);
+
+typedef struct BootEntry {
+        char *title, *version, *options;
+        char *image, *initrd; /* the keys "linux" and "initrd"; NULL where a key is absent */
+} BootEntry;
+
+void boot_entry_done(BootEntry *e);
+
+/* The text of @version's entry: title, version, options, linux, initrd, in this order. */
+int boot_entry_render(const char *title, const char *version, const char *options, char **ret);
+
+/* Read the five keys out of any entry text; unknown keys and comments are skipped, a repeated
+ * "options" is joined with a blank as the specification says, of other repeated keys the last counts. Text with NUL bytes: -EBADMSG. */
+int boot_entry_parse(const char *text, size_t size, BootEntry *ret);

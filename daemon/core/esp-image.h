@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What an ESP holds, as a value: the worker's scan, and what the plan is made from. */
+
+#include "common/enum.h"
+#include "core/kernel-select.h"
+
+typedef enum EspLoader {
+        ESP_LOADER_NONE,
+        ESP_LOADER_SYSTEMD_BOOT,
+        ESP_LOADER_GRUB,
+        _ESP_LOADER_MAX,
+        _ESP_LOADER_INVALID = -EINVAL,
+} EspLoader;
+
+/* "none", "systemd-boot", "grub" */
+DECLARE_STRING_TABLE(esp_loader, EspLoader);
+
+typedef enum FileType {
+        FILE_REGULAR,
+        FILE_DIRECTORY,
+        FILE_OTHER, /* a symlink, a device: never followed, never touched */
+        _FILE_TYPE_MAX,
+        _FILE_TYPE_INVALID = -EINVAL,
+} FileType;
+
+/* "file", "directory", "other" */
+DECLARE_STRING_TABLE(file_type, FileType);
+
+/* What a look at a file said about it and its source. */
+typedef enum FileVerdict {
+        VERDICT_UNCHECKED, /* nobody asked */
+        VERDICT_TRUSTED,   /* size and mtime are those of the manifest; content not read */
+        VERDICT_EQUAL,     /* content read and equal to the source */
+        VERDICT_DIFFERS,
+        _FILE_VERDICT_MAX,
+        _FILE_VERDICT_INVALID = -EINVAL,
+} FileVerdict;
+
+/* "unchecked", "trusted", "equal", "differs" */
+DECLARE_STRING_TABLE(file_verdict, FileVerdict);
+
+#define DIGEST_HEX_SIZE 65 /* SHA-256 in lower-case hex, with the NUL */
+
+typedef struct EspFile {
+        char *path; /* relative to the ESP's root */
+        FileType type;
+        uint64_t size;  /* bytes */
+        uint64_t mtime; /* ns since the epoch */
+        FileVerdict verdict;
+        char sha256[DIGEST_HEX_SIZE]; /* "" if the content was not read */
+        char *text; /* entries and loader.conf, NULL-terminated; NULL: not read or not text */
+} EspFile;
+
+typedef struct EspImage {
+        EspLoader loader;
+        uint64_t size_bytes, free_bytes;
+        uint64_t cluster_bytes; /* at least 1 */
+        bool dirty; /* the FAT's dirty bit: manifests are not believed */
+        EspFile *files; /* sorted by path */
+        size_t n_files, n_files_allocated;
+} EspImage;
+
+void esp_image_done(EspImage *image);
+EspImage *esp_image_free(EspImage *image);
+DEFINE_CLEANUP(EspImage *, esp_image_free)
+
+const EspFile *esp_image_find(const EspImage *image, const char *path);
+/* The file's record, added in order if it is not there; NULL when out of memory. */
+EspFile *esp_image_get(EspImage *image, const char *path);
+/* Which loader the names in the image tell: EFI/proxmox/grub*.efi → GRUB (wins); loader/loader.conf
+ * and EFI/proxmox → systemd-boot; only grub/ → GRUB; else none. */
+EspLoader esp_image_tell_loader(const EspImage *image);
+/* True if @path names a file whose staging was interrupted: it ends in STAGED_SUFFIX. */
+bool esp_path_is_leftover(const char *path) _pure_;
+/* Versions with a complete pair of files and an entry that points at it, newest first. */
+int esp_image_kernels(const EspImage *image, char ***ret);
+/* The version that this ESP boots as it is: loader.conf's default resolved over the entries by the
+ * rules of systemd-boot (exact id, case-insensitive, or glob, newest first; without a match the
+ * newest entry). *@ret is NULL if that entry is not ours or its files are not there. */
+int esp_image_default(const EspImage *image, char **ret);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* var/lib/bootsync/esp-UUID.manifest: what we copied, so that the next refresh need not read it
+ * again. Losing it costs a comparison by content, never correctness. */
+
+#include "core/esp-image.h"
+
+typedef struct ManifestEntry {
+        char *path;       /* on the ESP */
+        FileStamp source; /* the file below boot/ that was copied */
+        uint64_t size;    /* on the ESP, bytes */
+        uint64_t mtime;   /* on the ESP, ns since the epoch */
+        char sha256[DIGEST_HEX_SIZE];
+} ManifestEntry;
+
+typedef struct Manifest {
+        ManifestEntry *entries;
+        size_t n_entries, n_allocated;
+} Manifest;
+
+void manifest_done(Manifest *m);
+const ManifestEntry *manifest_find(const Manifest *m, const char *path);
+/* Add or replace. */
+int manifest_put(Manifest *m, const char *path, const FileStamp *source, uint64_t size,
+                 uint64_t mtime, const char *sha256);
+void manifest_remove(Manifest *m, const char *path);
+
+/* First line "v1", then records "file path=… inode=… size=… mtime=… ctime=… esp-size=… esp-mtime=… sha256=…". An unknown version
+ * is -EPROTONOSUPPORT and a malformed line -EBADMSG: the caller goes on with an empty manifest. */
+int manifest_parse(const char *text, size_t size, Manifest *ret);
+int manifest_format(const Manifest *m, char **ret, size_t *ret_size);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What is to be done on one ESP: ordered steps, as a value. The dry run, the space check, the
+ * progress total and the crash order are all this value; the worker only interprets it. */
+
+#include "core/cmdline.h"
+#include "core/manifest.h"
+
+typedef enum PlanAction {
+        /* looking */
+        PLAN_KNOWN,  /* path, esp_size, esp_mtime: a text the daemon has in memory; scan need not read it */
+        PLAN_SCAN,   /* report space, loader and every file of ours, with the text of entries */
+        PLAN_CHECK,  /* path, source, stamp, esp_size, esp_mtime, sha256: report the verdict; esp_size and esp_mtime
+                        tell what the manifest trusts (trust is false: compare the content) */
+        PLAN_KEEP,   /* path, esp_size, esp_mtime: fail the plan if the file is not as planned */
+        /* staging: nothing that boots is touched */
+        PLAN_MKDIR,  /* path: may exist */
+        PLAN_CLEAR,  /* path: remove a leftover of an interrupted staging */
+        PLAN_STAGE,  /* path, source, stamp: copy to path.new, sync, read back, compare */
+        PLAN_STAGE_TEXT, /* path, text: the same with a small text */
+        /* committing */
+        PLAN_TOKEN,  /* wait until the engine lets this ESP commit */
+        PLAN_PLACE,  /* path: rename path.new over it, the old file held open */
+        PLAN_REMOVE_ENTRY, /* path */
+        PLAN_REMOVE_KERNEL, /* path: the directory of a version, with the kernel files in it */
+        PLAN_BARRIER, /* everything so far is on the disk before the next step; old files are let go */
+        _PLAN_ACTION_MAX,
+        _PLAN_ACTION_INVALID = -EINVAL,
+} PlanAction;
+
+/* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "token", "place",
+ * "remove-entry", "remove-kernel", "barrier" */
+DECLARE_STRING_TABLE(plan_action, PlanAction);
+
+typedef struct PlanStep {
+        PlanAction action;
+        char *path;      /* on the ESP */
+        char *source;    /* below the root, PLAN_STAGE and PLAN_CHECK */
+        char *text;      /* PLAN_STAGE_TEXT */
+        FileStamp stamp; /* of the source, as it was planned */
+        bool trust;      /* PLAN_CHECK: esp_size and esp_mtime count as equal */
+        uint64_t esp_size, esp_mtime;
+        char sha256[DIGEST_HEX_SIZE]; /* PLAN_CHECK with trust: what the manifest says, to be reported back */
+        uint64_t bytes;  /* for people: what the step copies or frees */
+} PlanStep;
+
+typedef struct Plan {
+        char *esp_uuid;
+        PlanStep *steps;
+        size_t n_steps, n_allocated;
+        /* Why the plan cannot bring the ESP fully into sync (no room, no command line …): one sentence, and its code. The steps
+         * still do what can be done. */
+        int problem_code; /* ErrorCode, 0: none */
+        char *problem;
+} Plan;
+
+Plan *plan_free(Plan *p);
+DEFINE_CLEANUP(Plan *, plan_free)
+int plan_new(const char *esp_uuid, Plan **ret);
+/* A new zeroed step at the end, with copies of the strings (NULL allowed); NULL when out of memory. */
+PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
+
+/* True if the plan writes to the ESP. */
+bool plan_writes(const Plan *p) _pure_;
+/* Bytes that the staging steps copy. */
+uint64_t plan_bytes(const Plan *p) _pure_;
+
+typedef struct PlanInput {
+        const char *esp_uuid;
+        const EspImage *image;
+        const KernelSet *kernels;
+        const char *title;            /* of the entries */
+        const char *cmdline;          /* NULL: options of existing entries stay */
+        const char *fallback_cmdline; /* for entries that have none; may be NULL */
+        const char *pin;              /* what loader.conf must name; NULL: any, so the newest */
+} PlanInput;
+
+/* The look that must come before a plan: known texts (of @known, may be NULL), scan, and a check of each kept
+ * bootable kernel's files. @manifest may be NULL. With @verify nothing is trusted. */
+int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
+                     const EspImage *known, bool verify, Plan **ret);
+
+/* The steps from @in->image to an ESP in sync, in the crash order. An ESP in sync gives a plan
+ * without steps. Fails only with -ENOMEM; what cannot be done is in the plan's problem. */
+int plan_build(const PlanInput *in, Plan **ret);

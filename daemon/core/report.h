@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the worker tells: one record a message. */
+
+#include "common/error.h"
+#include "core/esp-image.h"
+
+#define REPORT_SIZE_MAX (128 * 1024) /* of one message; texts are at most REPORT_TEXT_MAX before escaping */
+#define REPORT_TEXT_MAX (32 * 1024)
+
+typedef enum ReportType {
+        REPORT_STARTED,  /* the plan is accepted and the ESP is open */
+        REPORT_STEP,     /* index: this step begins */
+        REPORT_PROGRESS, /* bytes: moved since the start (a staged file counts twice: written, read back) */
+        REPORT_SPACE,    /* begins the answer to a scan: loader, size, free, cluster, dirty */
+        REPORT_FILE,     /* a file seen by a scan, or the verdict of a check */
+        REPORT_PLACED,   /* file is in place: path, size, mtime, sha256 as on the ESP; index: its step */
+        REPORT_WAITING,  /* staged; waits for the token */
+        REPORT_FAILED,   /* error and message; the worker exits */
+        REPORT_DONE,     /* all steps done; the worker exits */
+        _REPORT_TYPE_MAX,
+        _REPORT_TYPE_INVALID = -EINVAL,
+} ReportType;
+
+/* "started", "step", "progress", "space", "file", "placed", "waiting", "failed", "done" */
+DECLARE_STRING_TABLE(report_type, ReportType);
+
+typedef struct Report {
+        ReportType type;
+        uint64_t index;
+        uint64_t bytes;
+        EspLoader loader;
+        uint64_t size_bytes, free_bytes, cluster_bytes;
+        bool dirty;
+        EspFile file;
+        Error error;
+} Report;
+
+void report_done(Report *r);
+int report_format(const Report *r, char **ret, size_t *ret_size);
+/* -EBADMSG for anything that report_format() would not write. */
+int report_parse(const char *text, size_t size, Report *ret);
+
+/* Engine → worker, one word a message. */
+#define WORKER_MESSAGE_COMMIT "commit" /* the token is yours */
+#define WORKER_MESSAGE_STOP   "stop"   /* stop before the next step; leave everything bootable */

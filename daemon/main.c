@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+int main(void);
+int main(void) {
+        return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Facts about the host below the root. */
+
+#include "sys/root.h"
+
+typedef struct Host {
+        char *running; /* proc/sys/kernel/osrelease; NULL if it is not there */
+        char *boot_id; /* 32 or 36 characters as the kernel gives it; NULL if it is not there */
+        char *title;   /* of loader entries: "Proxmox Virtual Environment" if etc/pve is there, "Proxmox Mailgateway" for
+                          usr/share/doc/proxmox-mailgateway, "Proxmox Backup Server" for
+                          usr/share/doc/proxmox-backup; with none of them "Proxmox Virtual Environment" as well, which is the reference's default */
+} Host;
+
+void host_done(Host *h);
+/* What is absent below the root is NULL; only -ENOMEM fails. */
+int host_load(const Root *root, Host *ret);
+/* True in a container: run/systemd/container or run/.containerenv or .dockerenv below the root,
+ * and the root is the host's. */
+bool host_is_container(const Root *root);
