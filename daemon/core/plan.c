@@ -1,1 +1,104 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The plan as a value: its life, its steps, and what can be told of it without looking at an ESP.
+ * What belongs into a plan is decided elsewhere (plan-probe, plan-build), and so is how it travels
+ * (plan-wire); here no step has a meaning beyond "writes" and "copies". */
+
+#include "core/plan.h"
+
+static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
+        [PLAN_KNOWN] = "known",
+        [PLAN_SCAN] = "scan",
+        [PLAN_CHECK] = "check",
+        [PLAN_KEEP] = "keep",
+        [PLAN_MKDIR] = "mkdir",
+        [PLAN_CLEAR] = "clear",
+        [PLAN_STAGE] = "stage",
+        [PLAN_STAGE_TEXT] = "stage-text",
+        [PLAN_TOKEN] = "token",
+        [PLAN_PLACE] = "place",
+        [PLAN_REMOVE_ENTRY] = "remove-entry",
+        [PLAN_REMOVE_KERNEL] = "remove-kernel",
+        [PLAN_BARRIER] = "barrier",
+};
+DEFINE_STRING_TABLE(plan_action, PlanAction)
+
+/* A barrier only flushes what other steps wrote, and the token only waits. */
+static const bool action_writes[_PLAN_ACTION_MAX] = {
+        [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true, [PLAN_STAGE] = true,
+        [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true, [PLAN_REMOVE_ENTRY] = true,
+        [PLAN_REMOVE_KERNEL] = true,
+};
+
+static const bool action_copies[_PLAN_ACTION_MAX] = {
+        [PLAN_STAGE] = true,
+        [PLAN_STAGE_TEXT] = true,
+};
+
+Plan *plan_free(Plan *p) {
+        if (!p)
+                return NULL;
+
+        for (size_t i = 0; i < p->n_steps; i++) {
+                free(p->steps[i].path);
+                free(p->steps[i].source);
+                free(p->steps[i].text);
+        }
+        free(p->steps);
+        free(p->esp_uuid);
+        free(p->problem);
+        return mfree(p);
+}
+
+int plan_new(const char *esp_uuid, Plan **ret) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+
+        assert(esp_uuid);
+        assert(ret);
+
+        p = calloc(1, sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        p->esp_uuid = strdup(esp_uuid);
+        if (!p->esp_uuid)
+                return -ENOMEM;
+
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+PlanStep *plan_add(Plan *p, PlanAction action, const char *path) {
+        _cleanup_free_ char *copy = NULL;
+        PlanStep *step;
+
+        assert(p);
+        assert(action >= 0 && action < _PLAN_ACTION_MAX);
+
+        if (path) {
+                copy = strdup(path);
+                if (!copy)
+                        return NULL;
+        }
+        if (!ARRAY_RESERVE(p->steps, p->n_allocated, p->n_steps + 1))
+                return NULL;
+
+        step = &p->steps[p->n_steps++];
+        *step = (PlanStep){ .action = action, .path = TAKE_PTR(copy) };
+        return step;
+}
+
+bool plan_writes(const Plan *p) {
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (action_writes[p->steps[i].action])
+                        return true;
+        return false;
+}
+
+uint64_t plan_bytes(const Plan *p) {
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (action_copies[p->steps[i].action])
+                        bytes += p->steps[i].bytes;
+        return bytes;
+}
