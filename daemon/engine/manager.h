@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The engine's face: everything that is known, and the verbs that change it. */
+
+#include <systemd/sd-event.h>
+
+#include "core/cmdline.h"
+#include "core/kernel-select.h"
+#include "core/pin.h"
+#include "engine/esp.h"
+#include "engine/job.h"
+#include "engine/task.h"
+
+typedef struct Manager Manager;
+
+/* Groups of what the bus shows, for PropertiesChanged. */
+typedef enum ManagerChange {
+        MANAGER_CHANGED_KERNELS = 1 << 0, /* lists, pins, default, running */
+        MANAGER_CHANGED_CONFIG = 1 << 1,  /* AutoSync, command line */
+        MANAGER_CHANGED_STATE = 1 << 2,   /* InSync, Redundancy, LastRefresh… */
+} ManagerChange;
+
+/* Who hears of changes. Called in the order things happen; job_new before the verb that made the
+ * job returns; on job_removed the job is still readable, afterwards it is gone. */
+typedef struct ManagerListener {
+        void (*job_new)(Job *job, void *userdata);
+        void (*job_changed)(Job *job, void *userdata); /* progress (at most 4 a second), state, message */
+        void (*job_removed)(Job *job, void *userdata);
+        void (*esp_added)(Esp *esp, void *userdata);
+        void (*esp_changed)(Esp *esp, void *userdata);
+        void (*esp_removed)(Esp *esp, void *userdata);
+        void (*manager_changed)(unsigned changes, void *userdata); /* ManagerChange bits */
+} ManagerListener;
+
+typedef struct ManagerOptions {
+        const Root *root;
+        bool private; /* no watch, no AutoSync: a client's own daemon */
+        WorkerConfig worker;
+} ManagerOptions;
+
+/* Reads the files below the root; touches no ESP. */
+int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret);
+Manager *manager_free(Manager *m);
+DEFINE_CLEANUP(Manager *, manager_free)
+void manager_set_listener(Manager *m, const ManagerListener *listener, void *userdata);
+
+/* Begin to watch, and compare and sync every ESP (AutoSync off: compare only). A private manager
+ * does nothing here. */
+int manager_start(Manager *m);
+/* Sync what is dirty or queued, then leave the event loop. A second call stops the workers before
+ * their next step and leaves. */
+void manager_stop(Manager *m);
+/* True while a job runs or waits. */
+bool manager_is_busy(const Manager *m) _pure_;
+
+/* What a caller asks for. Borrowed. */
+typedef struct JobRequest {
+        JobType type;
+        char *const *esps;       /* FAT UUIDs; empty: all */
+        const char *new_kernel;  /* NULL, or a version that a package hook hands over */
+        bool verify;             /* JOB_REFRESH: compare content instead of trusting manifests */
+        uid_t uid;
+} JobRequest;
+
+/* Queue a job, or join the waiting one of the same kind. Errors: InvalidVersion, NoSuchEsp, Busy. */
+int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error);
+
+/* Change a file and, with AutoSync, queue a refresh. *@ret_job is NULL if there is nothing to do or
+ * AutoSync is off. Errors: InvalidVersion, NoSuchKernel, NotBootable, LastKernel, ReadOnly, Busy, Failed. */
+int manager_add_kernel(Manager *m, const char *version, uid_t uid, Job **ret_job, Error *error);
+int manager_remove_kernel(Manager *m, const char *version, uid_t uid, Job **ret_job, Error *error);
+int manager_pin(Manager *m, const char *version, PinScope scope, uid_t uid, Job **ret_job,
+                Error *error);
+/* @next_boot_only: leave the permanent pin. */
+int manager_unpin(Manager *m, bool next_boot_only, uid_t uid, Job **ret_job, Error *error);
+
+/* Ask the job's workers to stop before their next step; a queued job ends at once. */
+void manager_cancel_job(Manager *m, Job *job);
+
+/* Queries, all from memory. Strings are "" where nothing is known, never NULL. */
+const KernelSet *manager_kernels(const Manager *m);
+const char *manager_running_kernel(const Manager *m);
+const char *manager_default_kernel(const Manager *m);
+const char *manager_pinned_kernel(const Manager *m);
+const char *manager_next_boot_kernel(const Manager *m);
+bool manager_auto_sync(const Manager *m);
+const char *manager_cmdline(const Manager *m);
+CmdlineSource manager_cmdline_source(const Manager *m);
+bool manager_in_sync(const Manager *m);
+/* "redundant", "single", "degraded", "unbootable", "unmanaged"; the reason is one sentence. */
+const char *manager_redundancy(const Manager *m);
+const char *manager_redundancy_reason(const Manager *m);
+uint64_t manager_last_refresh_usec(const Manager *m);
+const char *manager_last_refresh_result(const Manager *m); /* a job result, "" before the first */
+size_t manager_n_esps(const Manager *m);
+Esp *manager_esp(const Manager *m, size_t i);
+Esp *manager_find_esp(const Manager *m, const char *id); /* by esp_id(), or NULL */
+size_t manager_n_jobs(const Manager *m);
+Job *manager_job(const Manager *m, size_t i);
+Job *manager_find_job(const Manager *m, uint64_t id);

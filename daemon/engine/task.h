@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One worker process from its start to its end, never waited for. */
+
+#include <systemd/sd-event.h>
+
+#include "common/error.h"
+#include "core/plan.h"
+#include "core/report.h"
+#include "core/task-state.h"
+#include "sys/root.h"
+
+typedef struct Task Task;
+
+/* How workers are started. Borrowed by every task; outlives them. */
+typedef struct WorkerConfig {
+        int exec_fd;      /* the program, pinned by O_PATH at start so that an upgrade never mixes versions */
+        const Root *root;
+        unsigned deadline_percent; /* 100; tests shorten the deadlines */
+        bool no_kill;              /* tests: signals are not sent, as if the worker were in D state */
+        const char *hook;          /* tests: handed to the worker as --hook=; NULL */
+} WorkerConfig;
+
+/* Called from the event loop. After on_exit the task is over and may be freed from within it.
+ * on_stuck: the worker does not die; on_exit comes when, or if, it does. */
+typedef struct TaskListener {
+        void (*on_report)(Task *task, const Report *report, void *userdata);
+        void (*on_stuck)(Task *task, void *userdata);
+        void (*on_exit)(Task *task, void *userdata);
+} TaskListener;
+
+/* Start a worker on @plan (which is not kept). @lock_fd is the ESP's lock: the worker holds it for its life, the
+ * caller closes its own copy. The pid is written into it. */
+int task_start(sd_event *event, const WorkerConfig *config, const Plan *plan, int lock_fd,
+               const TaskListener *listener, void *userdata, Task **ret);
+/* Frees what belongs to the daemon; a running worker goes on and is reaped by nobody: only after on_exit, or
+ * when the daemon leaves. */
+Task *task_free(Task *task);
+DEFINE_CLEANUP(Task *, task_free)
+
+/* Hand over the token / ask it to stop before its next step. */
+void task_commit(Task *task);
+void task_stop(Task *task);
+
+TaskState task_state(const Task *task) _pure_;
+/* After on_exit: 0, or the negative errno of task_error(). */
+int task_result(const Task *task) _pure_;
+const Error *task_error(const Task *task) _pure_;
