@@ -8,7 +8,7 @@
 
 #define CHECK_MAIN(name, ...)                                              \
         int main(void) {                                                   \
-                static const TTest *const tests[] = { __VA_ARGS__ };       \
+                const TTest *const tests[] = { __VA_ARGS__ };              \
                 Suite *suite = suite_create(name);                         \
                 TCase *cases = tcase_create(name);                         \
                 SRunner *runner;                                           \
