@@ -25,8 +25,9 @@ typedef struct Record {
 void record_done(Record *r);
 
 /* Parse one line without its newline. -EBADMSG if it is malformed: no verb, a field without '=', a
- * bad or truncated %XX, a %00 (values are C strings), a repeated key, too many fields, characters that must be escaped. Verbs and
- * keys are [a-z0-9-]+. */
+ * bad or truncated %XX, a %XX of a byte that needs none, a %00 (values are C strings), a repeated
+ * key, too many fields, characters that must be escaped. Verbs and keys are [a-z0-9-]+, hex digits
+ * upper case. */
 int record_parse(const char *line, size_t size, Record *ret);
 
 /* NULL if there is no such field. */
