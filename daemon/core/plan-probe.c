@@ -1,1 +1,85 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The look before the plan. The manifest decides here, in pure code, which files may be believed by
+ * their stat alone; the worker then compares the content of the others. A file is believed only if
+ * the source is still the one that was copied: source and ESP both have to match what the manifest
+ * remembers. */
+
+#include "core/boot-entry.h"
+#include "core/plan.h"
+
+/* Texts that the daemon read earlier need not be read again while their stat is the same. */
+static int add_known_texts(Plan *plan, const EspImage *known) {
+        if (!known || known->dirty)
+                return 0;
+
+        for (size_t i = 0; i < known->n_files; i++) {
+                const EspFile *file = &known->files[i];
+                PlanStep *step;
+
+                if (!file->text)
+                        continue;
+                step = plan_add(plan, PLAN_KNOWN, file->path);
+                if (!step)
+                        return -ENOMEM;
+                step->esp_size = file->size;
+                step->esp_mtime = file->mtime;
+        }
+        return 0;
+}
+
+static int add_check(Plan *plan, const Kernel *kernel, KernelFile which, const Manifest *manifest) {
+        const FileStamp *stamp = which == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd;
+        _cleanup_free_ char *path = esp_kernel_path(kernel->version, which);
+        _cleanup_free_ char *source = boot_source_path(kernel->version, which);
+        const ManifestEntry *entry;
+        PlanStep *step;
+
+        if (!path || !source)
+                return -ENOMEM;
+        step = plan_add(plan, PLAN_CHECK, path);
+        if (!step)
+                return -ENOMEM;
+        step->source = TAKE_PTR(source);
+        step->stamp = *stamp;
+        step->bytes = stamp->size;
+
+        entry = manifest ? manifest_find(manifest, path) : NULL;
+        if (entry && file_stamp_equal(&entry->source, stamp)) {
+                step->trust = true;
+                step->esp_size = entry->size;
+                step->esp_mtime = entry->mtime;
+                memcpy(step->sha256, entry->sha256, DIGEST_HEX_SIZE);
+        }
+        return 0;
+}
+
+int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
+                     const EspImage *known, bool verify, Plan **ret) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        int r;
+
+        r = plan_new(esp_uuid, &plan);
+        if (r < 0)
+                return r;
+        r = add_known_texts(plan, verify ? NULL : known);
+        if (r < 0)
+                return r;
+        if (!plan_add(plan, PLAN_SCAN, NULL))
+                return -ENOMEM;
+
+        for (size_t i = 0; i < kernels->n_kernels; i++) {
+                const Kernel *kernel = &kernels->kernels[i];
+
+                if (kernel->reasons == 0 || !kernel_is_bootable(kernel))
+                        continue;
+                for (KernelFile which = 0; which < _KERNEL_FILE_MAX; which++) {
+                        r = add_check(plan, kernel, which, verify ? NULL : manifest);
+                        if (r < 0)
+                                return r;
+                }
+        }
+
+        *ret = TAKE_PTR(plan);
+        return 0;
+}

@@ -35,16 +35,21 @@ static const bool action_copies[_PLAN_ACTION_MAX] = {
         [PLAN_STAGE_TEXT] = true,
 };
 
-Plan *plan_free(Plan *p) {
-        if (!p)
-                return NULL;
-
+void plan_clear(Plan *p) {
         for (size_t i = 0; i < p->n_steps; i++) {
                 free(p->steps[i].path);
                 free(p->steps[i].source);
                 free(p->steps[i].text);
         }
-        free(p->steps);
+        p->steps = mfree(p->steps);
+        p->n_steps = p->n_allocated = 0;
+}
+
+Plan *plan_free(Plan *p) {
+        if (!p)
+                return NULL;
+
+        plan_clear(p);
         free(p->esp_uuid);
         free(p->problem);
         return mfree(p);

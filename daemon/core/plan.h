@@ -61,6 +61,9 @@ int plan_new(const char *esp_uuid, Plan **ret);
 /* A new zeroed step at the end, with copies of the strings (NULL allowed); NULL when out of memory. */
 PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
 
+/* Drop all steps. */
+void plan_clear(Plan *p);
+
 /* True if the plan writes to the ESP. */
 bool plan_writes(const Plan *p) _pure_;
 /* Bytes that the staging steps copy. */

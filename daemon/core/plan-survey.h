@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What an ESP holds, against what is kept; a part of plan-build. */
+
+#include "core/plan-target.h"
+
+typedef struct PlanSurvey {
+        const PlanInput *in;
+        PlanTarget *targets; /* kept bootable kernels, newest first */
+        size_t n_targets, n_targets_allocated;
+        char **stale;     /* versions on the ESP that are not kept, oldest first */
+        char **surplus;   /* further entries of a kept version: only one may stand */
+        char **leftovers; /* staged files of a run that was interrupted */
+        uint64_t leftover_bytes;
+        char *current; /* the version that this ESP boots now, or NULL */
+} PlanSurvey;
+
+void plan_survey_done(PlanSurvey *s);
+
+/* @in must outlive the survey. Targets that cannot be brought into sync are blocked, the first
+ * reason is told in @problem. 0 or -ENOMEM. */
+int plan_survey_make(const PlanInput *in, PlanSurvey *ret, Error *problem);
+
+PlanTarget *plan_survey_find(const PlanSurvey *s, const char *version);
+/* Bytes that removing the kernel files of @version would free. */
+uint64_t plan_survey_version_bytes(const PlanSurvey *s, const char *version);

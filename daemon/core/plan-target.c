@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* One kernel against one ESP: which of its files have to be copied, what its entry should say, and
+ * what that costs in clusters. Only a file whose content is known to be right counts as right; an
+ * entry counts as right only if every byte is. */
+
+#include "core/plan-target.h"
+
+#include "common/string-util.h"
+#include "core/space.h"
+
+void plan_target_done(PlanTarget *t) {
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++)
+                free(t->path[f]);
+        free(t->dir);
+        free(t->entry_path);
+        free(t->entry_text);
+        *t = (PlanTarget){};
+}
+
+bool plan_target_has_work(const PlanTarget *t) {
+        return t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD] || t->entry_text;
+}
+
+bool plan_target_is_present(const PlanTarget *t) {
+        return t->present[KERNEL_FILE_IMAGE] && t->present[KERNEL_FILE_INITRD] && t->entry_present;
+}
+
+/* The entry of @version: the plain name if it is there, else a boot-counted one, whose counter is
+ * part of the name and stays; NULL if there is none. Never a second entry beside a counted one. */
+static const EspFile *find_entry(const EspImage *image, const char *version) {
+        const EspFile *found = NULL;
+
+        for (size_t i = 0; i < image->n_files; i++) {
+                _cleanup_free_ char *v = NULL;
+                bool counted;
+
+                if (esp_entry_version(image->files[i].path, &v, &counted) < 0 || !streq(v, version))
+                        continue;
+                if (!counted)
+                        return &image->files[i];
+                found = found ?: &image->files[i];
+        }
+        return found;
+}
+
+int esp_image_entry_options(const EspImage *image, const char *version, char **ret) {
+        const EspFile *file = find_entry(image, version);
+        _cleanup_(boot_entry_done) BootEntry entry = {};
+        int r;
+
+        *ret = NULL;
+        if (!file || !file->text)
+                return 0;
+        r = boot_entry_parse(file->text, strlen(file->text), &entry);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        *ret = TAKE_PTR(entry.options);
+        return 0;
+}
+
+static int block(PlanTarget *t, const PlanInput *in, const char *path, Error *problem) {
+        t->status = TARGET_BLOCKED;
+        (void) error_set(problem, ERROR_FAILED,
+                         "'%s' on ESP '%s' is in the way of kernel '%s': it is not what its name "
+                         "says; "
+                         "look at it and remove it",
+                         path, in->esp_uuid, t->kernel->version);
+        return 0;
+}
+
+static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
+        const EspFile *dir = esp_image_find(in->image, t->dir);
+        uint64_t cluster = in->image->cluster_bytes;
+
+        t->dir_missing = !dir;
+        if (dir && dir->type != FILE_DIRECTORY)
+                return block(t, in, t->dir, problem);
+
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                const FileStamp *stamp =
+                                f == KERNEL_FILE_IMAGE ? &t->kernel->image : &t->kernel->initrd;
+                const EspFile *file = esp_image_find(in->image, t->path[f]);
+
+                if (file && file->type != FILE_REGULAR)
+                        return block(t, in, t->path[f], problem);
+                t->present[f] = file;
+                t->stale[f] = !file ||
+                              (file->verdict != VERDICT_TRUSTED && file->verdict != VERDICT_EQUAL);
+                if (!t->stale[f])
+                        continue;
+                t->need += space_allocated(stamp->size, cluster);
+                t->frees += file ? space_allocated(file->size, cluster) : 0;
+        }
+        if (t->dir_missing)
+                t->need += cluster;
+        return 0;
+}
+
+static int look_at_entry(PlanTarget *t, const PlanInput *in, const char *default_options,
+                         Error *problem) {
+        const EspFile *file = find_entry(in->image, t->kernel->version);
+        _cleanup_free_ char *own = NULL, *text = NULL;
+        const char *options;
+        int r;
+
+        t->entry_present = file;
+        t->entry_path = file ? strdup(file->path) : esp_entry_path(t->kernel->version);
+        if (!t->entry_path)
+                return -ENOMEM;
+        if (file && file->type != FILE_REGULAR)
+                return block(t, in, file->path, problem);
+
+        r = esp_image_entry_options(in->image, t->kernel->version, &own);
+        if (r < 0)
+                return r;
+        options = in->cmdline ?: own ?: default_options ?: in->fallback_cmdline;
+        if (!options) {
+                t->status = TARGET_BLOCKED;
+                (void) error_set(problem, ERROR_FAILED,
+                                 "There is no kernel command line for kernel '%s' on ESP '%s'; "
+                                 "write one with root= into /etc/kernel/cmdline",
+                                 t->kernel->version, in->esp_uuid);
+                return 0;
+        }
+
+        r = boot_entry_render(in->title, t->kernel->version, options, &text);
+        if (r < 0)
+                return r;
+        if (file && streq_ptr(file->text, text))
+                return 0;
+        t->entry_text = TAKE_PTR(text);
+        t->need += in->image->cluster_bytes;
+        return 0;
+}
+
+int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *default_options,
+                     PlanTarget *ret, Error *problem) {
+        _cleanup_(plan_target_done) PlanTarget t = { .kernel = kernel };
+        int r;
+
+        t.dir = esp_kernel_dir(kernel->version);
+        t.path[KERNEL_FILE_IMAGE] = esp_kernel_path(kernel->version, KERNEL_FILE_IMAGE);
+        t.path[KERNEL_FILE_INITRD] = esp_kernel_path(kernel->version, KERNEL_FILE_INITRD);
+        if (!t.dir || !t.path[KERNEL_FILE_IMAGE] || !t.path[KERNEL_FILE_INITRD])
+                return -ENOMEM;
+
+        r = look_at_files(&t, in, problem);
+        if (r < 0)
+                return r;
+        r = look_at_entry(&t, in, default_options, problem);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_STRUCT(t);
+        return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What one kept kernel still needs on one ESP; a part of plan-build. */
+
+#include "common/error.h"
+#include "core/boot-entry.h"
+#include "core/plan.h"
+
+typedef enum TargetStatus {
+        TARGET_PENDING, /* not placed yet; or nothing to do */
+        TARGET_PLACED,
+        TARGET_BLOCKED, /* cannot be brought into sync: no room, no command line, something in the
+                           way */
+} TargetStatus;
+
+typedef struct PlanTarget {
+        const Kernel *kernel;
+        TargetStatus status;
+        char *dir; /* EFI/proxmox/VER */
+        bool dir_missing;
+        char *path[_KERNEL_FILE_MAX];
+        bool present[_KERNEL_FILE_MAX];
+        bool stale[_KERNEL_FILE_MAX]; /* to be copied: absent or different */
+        char *entry_path;
+        bool entry_present;
+        char *entry_text; /* to be written; NULL: the entry is as it should be */
+        uint64_t need;    /* bytes allocated on the ESP while old and new are side by side */
+        uint64_t frees;   /* bytes of replaced files, free again after the barrier */
+} PlanTarget;
+
+void plan_target_done(PlanTarget *t);
+
+/* Compare @kernel with what @in->image holds. @default_options are the options of the entry that
+ * the ESP boots now, for a kernel that has no entry yet; NULL if unknown. What is in the way is
+ * told in @problem and leaves the target blocked. 0 or -ENOMEM. */
+int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *default_options,
+                     PlanTarget *ret, Error *problem);
+
+/* True if something has to be copied or written. */
+bool plan_target_has_work(const PlanTarget *t);
+/* True if the ESP, as it is, holds both files and an entry. */
+bool plan_target_is_present(const PlanTarget *t);
+
+/* The options of the entry of @version on @image; *@ret is NULL if there is no such entry or it has
+ * none. */
+int esp_image_entry_options(const EspImage *image, const char *version, char **ret);
