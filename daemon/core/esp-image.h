@@ -43,6 +43,9 @@ DECLARE_STRING_TABLE(file_verdict, FileVerdict);
 
 #define DIGEST_HEX_SIZE 65 /* SHA-256 in lower-case hex, with the NUL */
 
+/* True for 64 lower-case hex digits. @s may be NULL. */
+bool digest_is_valid(const char *s) _pure_;
+
 typedef struct EspFile {
         char *path; /* relative to the ESP's root */
         FileType type;
@@ -61,6 +64,8 @@ typedef struct EspImage {
         EspFile *files; /* sorted by path */
         size_t n_files, n_files_allocated;
 } EspImage;
+
+void esp_file_done(EspFile *file);
 
 void esp_image_done(EspImage *image);
 EspImage *esp_image_free(EspImage *image);

@@ -1,1 +1,265 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* How a plan travels to the worker. The worker acts with full privileges on what it reads here, so
+ * reading is strict: an unknown verb, a missing or surplus field, or a path that could lead out of
+ * the ESP refuses the whole plan. Whether its steps make sense together is not judged here. */
+
+#include "core/plan-wire.h"
+
+#include "core/list-file.h"
+#include "core/record.h"
+
+#define PLAN_VERB    "bootsync-plan"
+#define PLAN_END     "end"
+#define PLAN_VERSION 1
+
+typedef enum StepField {
+        FIELD_PATH = 1 << 0,
+        FIELD_SOURCE = 1 << 1,
+        FIELD_TEXT = 1 << 2,
+        FIELD_STAMP = 1 << 3,
+        FIELD_ESP = 1 << 4,
+        FIELD_SHA256 = 1 << 5,
+} StepField;
+
+/* "bytes" is allowed everywhere. A check that trusts carries more, see step_fields(). */
+static const unsigned action_fields[_PLAN_ACTION_MAX] = {
+        [PLAN_KNOWN] = FIELD_PATH | FIELD_ESP,
+        [PLAN_SCAN] = 0,
+        [PLAN_CHECK] = FIELD_PATH | FIELD_SOURCE | FIELD_STAMP,
+        [PLAN_KEEP] = FIELD_PATH | FIELD_ESP,
+        [PLAN_MKDIR] = FIELD_PATH,
+        [PLAN_CLEAR] = FIELD_PATH,
+        [PLAN_STAGE] = FIELD_PATH | FIELD_SOURCE | FIELD_STAMP,
+        [PLAN_STAGE_TEXT] = FIELD_PATH | FIELD_TEXT,
+        [PLAN_TOKEN] = 0,
+        [PLAN_PLACE] = FIELD_PATH,
+        [PLAN_REMOVE_ENTRY] = FIELD_PATH,
+        [PLAN_REMOVE_KERNEL] = FIELD_PATH,
+        [PLAN_BARRIER] = 0,
+};
+
+static const struct {
+        const char *key;
+        StepField field;
+        size_t offset; /* of a char * in PlanStep */
+        bool is_path;
+} string_fields[] = {
+        { "path", FIELD_PATH, offsetof(PlanStep, path), true },
+        { "source", FIELD_SOURCE, offsetof(PlanStep, source), true },
+        { "text", FIELD_TEXT, offsetof(PlanStep, text), false },
+};
+
+static const struct {
+        const char *key;
+        StepField field;
+        size_t offset; /* of a uint64_t in PlanStep */
+} number_fields[] = {
+        { "inode", FIELD_STAMP, offsetof(PlanStep, stamp.inode) },
+        { "size", FIELD_STAMP, offsetof(PlanStep, stamp.size) },
+        { "mtime", FIELD_STAMP, offsetof(PlanStep, stamp.mtime) },
+        { "ctime", FIELD_STAMP, offsetof(PlanStep, stamp.ctime) },
+        { "esp-size", FIELD_ESP, offsetof(PlanStep, esp_size) },
+        { "esp-mtime", FIELD_ESP, offsetof(PlanStep, esp_mtime) },
+};
+
+static unsigned step_fields(const PlanStep *step) {
+        unsigned fields = action_fields[step->action];
+
+        return step->trust ? fields | FIELD_ESP | FIELD_SHA256 : fields;
+}
+
+bool plan_path_is_valid(const char *path) {
+        size_t n;
+
+        if (isempty(path) || strlen(path) > PLAN_PATH_MAX)
+                return false;
+        for (const char *p = path; *p; p++)
+                if ((unsigned char) *p < 0x20 || *p == 0x7f)
+                        return false;
+
+        /* An empty component is a leading, doubled or trailing slash. */
+        for (const char *p = path;; p += n + 1) {
+                n = strcspn(p, "/");
+                if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+                        return false;
+                if (p[n] == '\0')
+                        return true;
+        }
+}
+
+static void *step_member(const PlanStep *step, size_t offset) {
+        return (char *) step + offset;
+}
+
+static void step_format(const PlanStep *step, Buffer *b) {
+        unsigned fields = step_fields(step);
+
+        record_begin(b, plan_action_to_string(step->action));
+        for (size_t i = 0; i < ELEMENTSOF(string_fields); i++)
+                if (fields & string_fields[i].field)
+                        record_add(b, string_fields[i].key,
+                                   *(char **) step_member(step, string_fields[i].offset));
+        for (size_t i = 0; i < ELEMENTSOF(number_fields); i++)
+                if (fields & number_fields[i].field)
+                        record_add_u64(b, number_fields[i].key,
+                                       *(uint64_t *) step_member(step, number_fields[i].offset));
+        if (step->trust)
+                record_add_u64(b, "trust", 1);
+        if (fields & FIELD_SHA256)
+                record_add(b, "sha256", step->sha256);
+        if (step->bytes > 0)
+                record_add_u64(b, "bytes", step->bytes);
+        record_end(b);
+}
+
+int plan_format(const Plan *p, char **ret, size_t *ret_size) {
+        Buffer b = {};
+
+        assert(p);
+        assert(ret);
+
+        record_begin(&b, PLAN_VERB);
+        record_add_u64(&b, "version", PLAN_VERSION);
+        record_add(&b, "esp", p->esp_uuid);
+        record_end(&b);
+        for (size_t i = 0; i < p->n_steps; i++)
+                step_format(&p->steps[i], &b);
+        record_begin(&b, PLAN_END);
+        record_end(&b);
+
+        if (b.size > PLAN_TEXT_MAX) {
+                buffer_done(&b);
+                return -E2BIG;
+        }
+        return buffer_take(&b, ret, ret_size);
+}
+
+/* Both take one field of @r into @step and return the number of fields taken: 1, or an error. */
+static int step_take_string(PlanStep *step, const Record *r, size_t index) {
+        char **target = step_member(step, string_fields[index].offset);
+        const char *value = record_get(r, string_fields[index].key);
+
+        if (!value || (string_fields[index].is_path && !plan_path_is_valid(value)))
+                return -EBADMSG;
+        *target = strdup(value);
+        return *target ? 1 : -ENOMEM;
+}
+
+static int step_take_number(PlanStep *step, const Record *r, size_t index) {
+        uint64_t *target = step_member(step, number_fields[index].offset);
+
+        return record_get_u64(r, number_fields[index].key, target) < 0 ? -EBADMSG : 1;
+}
+
+/* Returns the number of optional fields taken: trust with its digest, and bytes. */
+static int step_take_optional(PlanStep *step, const Record *r) {
+        const char *trust = record_get(r, "trust"), *sha256 = record_get(r, "sha256");
+        int error, n = 0;
+
+        if (trust) {
+                if (step->action != PLAN_CHECK || !streq(trust, "1") || !digest_is_valid(sha256))
+                        return -EBADMSG;
+                step->trust = true;
+                memcpy(step->sha256, sha256, DIGEST_HEX_SIZE);
+                n += 2;
+        }
+
+        error = record_get_u64(r, "bytes", &step->bytes);
+        if (error < 0 && error != -ENOENT)
+                return error;
+        return error < 0 ? n : n + 1;
+}
+
+static int step_take_fields(PlanStep *step, const Record *record) {
+        unsigned fields;
+        size_t n;
+        int r;
+
+        r = step_take_optional(step, record);
+        if (r < 0)
+                return r;
+        n = (size_t) r;
+
+        fields = step_fields(step);
+        for (size_t i = 0; i < ELEMENTSOF(string_fields); i++)
+                if (fields & string_fields[i].field) {
+                        r = step_take_string(step, record, i);
+                        if (r < 0)
+                                return r;
+                        n++;
+                }
+        for (size_t i = 0; i < ELEMENTSOF(number_fields); i++)
+                if (fields & number_fields[i].field) {
+                        r = step_take_number(step, record, i);
+                        if (r < 0)
+                                return r;
+                        n++;
+                }
+
+        return n == record->n_fields ? 0 : -EBADMSG;
+}
+
+static int plan_parse_step(Plan *p, const Record *record) {
+        PlanAction action = plan_action_from_string(record->verb);
+        PlanStep *step;
+
+        if (action < 0)
+                return -EBADMSG;
+        step = plan_add(p, action, NULL);
+        if (!step)
+                return -ENOMEM;
+        return step_take_fields(step, record);
+}
+
+static int plan_parse_head(const Record *record, Plan **ret) {
+        const char *esp = record_get(record, "esp");
+        uint64_t version;
+
+        if (!streq(record->verb, PLAN_VERB) || record_get_u64(record, "version", &version) < 0)
+                return -EBADMSG;
+        if (version != PLAN_VERSION)
+                return -EPROTONOSUPPORT;
+        if (record->n_fields != 2 || !esp || !fat_uuid_is_valid(esp))
+                return -EBADMSG;
+        return plan_new(esp, ret);
+}
+
+static int plan_next_record(const char *text, size_t size, size_t *pos, Record *ret) {
+        const char *line = text + *pos, *end = memchr(line, '\n', size - *pos);
+
+        if (!end)
+                return -EBADMSG; /* cut short */
+        *pos += (size_t) (end - line) + 1;
+        return record_parse(line, (size_t) (end - line), ret);
+}
+
+int plan_parse(const char *text, size_t size, Plan **ret) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        size_t pos = 0;
+
+        assert(ret);
+
+        if (size > PLAN_TEXT_MAX)
+                return -EBADMSG;
+
+        for (;;) {
+                _cleanup_(record_done) Record record = {};
+                int r;
+
+                r = plan_next_record(text, size, &pos, &record);
+                if (r < 0)
+                        return r;
+                if (p && streq(record.verb, PLAN_END)) {
+                        if (record.n_fields > 0 || pos < size)
+                                return -EBADMSG;
+                        break;
+                }
+                r = p ? plan_parse_step(p, &record) : plan_parse_head(&record, &p);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = TAKE_PTR(p);
+        return 0;
+}

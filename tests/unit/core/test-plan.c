@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The plan as a value. */
+
+#include "core/plan.h"
+
+#include "common/string-util.h"
+#include "tests/unit/check-main.h"
+
+static Plan *plan(void) {
+        Plan *p = NULL;
+
+        ck_assert_int_eq(plan_new("AAAA-0001", &p), 0);
+        return p;
+}
+
+START_TEST(new_plan_is_empty) {
+        _cleanup_(plan_freep) Plan *p = plan();
+
+        ck_assert_str_eq(p->esp_uuid, "AAAA-0001");
+        ck_assert_uint_eq(p->n_steps, 0);
+        ck_assert_ptr_null(p->problem);
+        ck_assert_int_eq(p->problem_code, 0);
+        ck_assert(!plan_writes(p));
+        ck_assert_uint_eq(plan_bytes(p), 0);
+}
+END_TEST
+
+START_TEST(freeing_nothing_is_fine) {
+        ck_assert_ptr_null(plan_free(NULL));
+}
+END_TEST
+
+START_TEST(steps_keep_their_order_and_own_their_paths) {
+        _cleanup_(plan_freep) Plan *p = plan();
+        char path[] = "EFI/proxmox";
+
+        ck_assert_ptr_nonnull(plan_add(p, PLAN_MKDIR, path));
+        path[0] = 'X';
+        for (size_t i = 0; i < 100; i++) {
+                PlanStep *step = plan_add(p, PLAN_BARRIER, NULL);
+
+                ck_assert_ptr_nonnull(step);
+                ck_assert_ptr_null(step->path);
+                step->text = strdup("owned by the plan");
+                step->source = strdup("this too");
+        }
+        ck_assert_uint_eq(p->n_steps, 101);
+        ck_assert_str_eq(p->steps[0].path, "EFI/proxmox");
+        ck_assert_int_eq(p->steps[0].action, PLAN_MKDIR);
+        ck_assert_uint_eq(p->steps[0].bytes, 0);
+        ck_assert_int_eq(p->steps[100].action, PLAN_BARRIER);
+}
+END_TEST
+
+START_TEST(looking_and_waiting_write_nothing) {
+        static const PlanAction quiet[] = { PLAN_KNOWN, PLAN_SCAN,  PLAN_CHECK,
+                                            PLAN_KEEP,  PLAN_TOKEN, PLAN_BARRIER };
+        _cleanup_(plan_freep) Plan *p = plan();
+
+        for (size_t i = 0; i < ELEMENTSOF(quiet); i++)
+                ck_assert_ptr_nonnull(plan_add(p, quiet[i], "a"));
+        ck_assert(!plan_writes(p));
+}
+END_TEST
+
+START_TEST(each_changing_step_makes_a_plan_write) {
+        static const PlanAction loud[] = { PLAN_MKDIR,        PLAN_CLEAR, PLAN_STAGE,
+                                           PLAN_STAGE_TEXT,   PLAN_PLACE, PLAN_REMOVE_ENTRY,
+                                           PLAN_REMOVE_KERNEL };
+
+        for (size_t i = 0; i < ELEMENTSOF(loud); i++) {
+                _cleanup_(plan_freep) Plan *p = plan();
+
+                ck_assert_ptr_nonnull(plan_add(p, PLAN_KEEP, "a"));
+                ck_assert_ptr_nonnull(plan_add(p, loud[i], "a"));
+                ck_assert_msg(plan_writes(p), "%s", plan_action_to_string(loud[i]));
+        }
+}
+END_TEST
+
+START_TEST(only_staging_counts_as_copying) {
+        _cleanup_(plan_freep) Plan *p = plan();
+
+        for (PlanAction a = 0; a < _PLAN_ACTION_MAX; a++)
+                plan_add(p, a, "a")->bytes = UINT64_C(1) << a;
+        ck_assert_uint_eq(plan_bytes(p), (1u << PLAN_STAGE) + (1u << PLAN_STAGE_TEXT));
+}
+END_TEST
+
+START_TEST(every_action_has_a_name_of_its_own) {
+        for (PlanAction a = 0; a < _PLAN_ACTION_MAX; a++)
+                ck_assert_int_eq(plan_action_from_string(plan_action_to_string(a)), a);
+        ck_assert_str_eq(plan_action_to_string(PLAN_REMOVE_KERNEL), "remove-kernel");
+        ck_assert_ptr_null(plan_action_to_string(_PLAN_ACTION_MAX));
+        ck_assert_int_eq(plan_action_from_string("Stage"), _PLAN_ACTION_INVALID);
+        ck_assert_int_eq(plan_action_from_string(NULL), _PLAN_ACTION_INVALID);
+}
+END_TEST
+
+CHECK_MAIN("plan", new_plan_is_empty, freeing_nothing_is_fine,
+           steps_keep_their_order_and_own_their_paths, looking_and_waiting_write_nothing,
+           each_changing_step_makes_a_plan_write, only_staging_counts_as_copying,
+           every_action_has_a_name_of_its_own)
