@@ -1,1 +1,232 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* How the worker's reports travel. The worker has just read whatever was on a disk, so the daemon
+ * believes only well-formed messages of bounded size: each type carries exactly the fields of its
+ * row in the table. What a report means for an ESP or a job is the engine's business. */
+
+#include "core/report.h"
+
+#include "core/record.h"
+
+static const char *const report_type_table[_REPORT_TYPE_MAX] = {
+        [REPORT_STARTED] = "started", [REPORT_STEP] = "step",     [REPORT_PROGRESS] = "progress",
+        [REPORT_SPACE] = "space",     [REPORT_FILE] = "file",     [REPORT_PLACED] = "placed",
+        [REPORT_WAITING] = "waiting", [REPORT_FAILED] = "failed", [REPORT_DONE] = "done",
+};
+DEFINE_STRING_TABLE(report_type, ReportType)
+
+typedef enum ReportFields {
+        FIELDS_INDEX = 1 << 0,
+        FIELDS_BYTES = 1 << 1,
+        FIELDS_SPACE = 1 << 2,  /* size, free, cluster, loader, dirty */
+        FIELDS_FILE = 1 << 3,   /* path, size, mtime */
+        FIELDS_LOOK = 1 << 4,   /* type, verdict; sha256 and text where they are known */
+        FIELDS_DIGEST = 1 << 5, /* sha256 */
+        FIELDS_ERROR = 1 << 6,  /* error; message, unless memory was short */
+} ReportFields;
+
+static const unsigned type_fields[_REPORT_TYPE_MAX] = {
+        [REPORT_STARTED] = 0,
+        [REPORT_STEP] = FIELDS_INDEX,
+        [REPORT_PROGRESS] = FIELDS_BYTES,
+        [REPORT_SPACE] = FIELDS_SPACE,
+        [REPORT_FILE] = FIELDS_FILE | FIELDS_LOOK,
+        [REPORT_PLACED] = FIELDS_INDEX | FIELDS_FILE | FIELDS_DIGEST,
+        [REPORT_WAITING] = 0,
+        [REPORT_FAILED] = FIELDS_ERROR,
+        [REPORT_DONE] = 0,
+};
+
+static const struct {
+        const char *key;
+        ReportFields fields;
+        size_t offset; /* of a uint64_t in Report */
+} number_fields[] = {
+        { "index", FIELDS_INDEX, offsetof(Report, index) },
+        { "bytes", FIELDS_BYTES, offsetof(Report, bytes) },
+        { "size", FIELDS_SPACE, offsetof(Report, size_bytes) },
+        { "free", FIELDS_SPACE, offsetof(Report, free_bytes) },
+        { "cluster", FIELDS_SPACE, offsetof(Report, cluster_bytes) },
+        { "size", FIELDS_FILE, offsetof(Report, file.size) },
+        { "mtime", FIELDS_FILE, offsetof(Report, file.mtime) },
+};
+
+static uint64_t *report_number(const Report *r, size_t index) {
+        return (uint64_t *) ((char *) r + number_fields[index].offset);
+}
+
+void report_done(Report *r) {
+        esp_file_done(&r->file);
+        error_done(&r->error);
+        *r = (Report){};
+}
+
+static void format_look(Buffer *b, const EspFile *file) {
+        record_add(b, "type", file_type_to_string(file->type));
+        record_add(b, "verdict", file_verdict_to_string(file->verdict));
+        if (file->sha256[0] != '\0')
+                record_add(b, "sha256", file->sha256);
+        if (file->text && strlen(file->text) <= REPORT_TEXT_MAX)
+                record_add(b, "text", file->text);
+}
+
+static void format_error(Buffer *b, const Error *error) {
+        _cleanup_free_ char *message = NULL;
+
+        if (error->message)
+                message = string_for_humans(error->message, strlen(error->message),
+                                            REPORT_MESSAGE_MAX);
+        record_add(b, "error", error_code_to_string(error->code));
+        record_add(b, "message", message);
+}
+
+int report_format(const Report *r, char **ret, size_t *ret_size) {
+        unsigned fields = type_fields[r->type];
+        Buffer b = {};
+
+        assert(ret);
+
+        record_begin(&b, report_type_to_string(r->type));
+        if (fields & FIELDS_FILE)
+                record_add(&b, "path", r->file.path);
+        for (size_t i = 0; i < ELEMENTSOF(number_fields); i++)
+                if (fields & number_fields[i].fields)
+                        record_add_u64(&b, number_fields[i].key, *report_number(r, i));
+        if (fields & FIELDS_SPACE) {
+                record_add(&b, "loader", esp_loader_to_string(r->loader));
+                record_add_u64(&b, "dirty", r->dirty);
+        }
+        if (fields & FIELDS_LOOK)
+                format_look(&b, &r->file);
+        if (fields & FIELDS_DIGEST)
+                record_add(&b, "sha256", r->file.sha256);
+        if (fields & FIELDS_ERROR)
+                format_error(&b, &r->error);
+        record_end(&b);
+
+        if (b.size > REPORT_SIZE_MAX) {
+                buffer_done(&b);
+                return -E2BIG;
+        }
+        return buffer_take(&b, ret, ret_size);
+}
+
+/* The functions below take their fields of @record into @r and return how many there were. */
+
+static int take_numbers(Report *r, const Record *record) {
+        int n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(number_fields); i++) {
+                if (!(type_fields[r->type] & number_fields[i].fields))
+                        continue;
+                if (record_get_u64(record, number_fields[i].key, report_number(r, i)) < 0)
+                        return -EBADMSG;
+                n++;
+        }
+        return n;
+}
+
+static int take_space(Report *r, const Record *record) {
+        const char *dirty = record_get(record, "dirty");
+
+        r->loader = esp_loader_from_string(record_get(record, "loader"));
+        if (r->loader < 0 || r->cluster_bytes == 0)
+                return -EBADMSG;
+        if (!dirty || (!streq(dirty, "0") && !streq(dirty, "1")))
+                return -EBADMSG;
+        r->dirty = streq(dirty, "1");
+        return 2;
+}
+
+static int take_path(Report *r, const Record *record) {
+        const char *path = record_get(record, "path");
+
+        if (isempty(path))
+                return -EBADMSG;
+        r->file.path = strdup(path);
+        return r->file.path ? 1 : -ENOMEM;
+}
+
+static int take_digest(Report *r, const Record *record) {
+        const char *sha256 = record_get(record, "sha256");
+
+        if (!digest_is_valid(sha256))
+                return -EBADMSG;
+        memcpy(r->file.sha256, sha256, DIGEST_HEX_SIZE);
+        return 1;
+}
+
+static int take_look(Report *r, const Record *record) {
+        const char *text = record_get(record, "text");
+        int n = 2;
+
+        r->file.type = file_type_from_string(record_get(record, "type"));
+        r->file.verdict = file_verdict_from_string(record_get(record, "verdict"));
+        if (r->file.type < 0 || r->file.verdict < 0)
+                return -EBADMSG;
+        if (record_get(record, "sha256")) {
+                if (take_digest(r, record) < 0)
+                        return -EBADMSG;
+                n++;
+        }
+        if (text) {
+                if (strlen(text) > REPORT_TEXT_MAX)
+                        return -EBADMSG;
+                r->file.text = strdup(text);
+                if (!r->file.text)
+                        return -ENOMEM;
+                n++;
+        }
+        return n;
+}
+
+static int take_error(Report *r, const Record *record) {
+        const char *message = record_get(record, "message");
+
+        r->error.code = error_code_from_string(record_get(record, "error"));
+        if (r->error.code <= ERROR_NONE)
+                return -EBADMSG;
+        if (!message)
+                return 1;
+        r->error.message = strdup(message);
+        return r->error.message ? 2 : -ENOMEM;
+}
+
+static const struct {
+        ReportFields fields;
+        int (*take)(Report *r, const Record *record);
+} takers[] = {
+        { ~0u, take_numbers },      { FIELDS_SPACE, take_space },   { FIELDS_FILE, take_path },
+        { FIELDS_LOOK, take_look }, { FIELDS_DIGEST, take_digest }, { FIELDS_ERROR, take_error },
+};
+
+int report_parse(const char *text, size_t size, Report *ret) {
+        _cleanup_(report_done) Report report = {};
+        _cleanup_(record_done) Record record = {};
+        size_t n = 0;
+        int r;
+
+        assert(ret);
+
+        if (size == 0 || size > REPORT_SIZE_MAX || text[size - 1] != '\n')
+                return -EBADMSG;
+        r = record_parse(text, size - 1, &record);
+        if (r < 0)
+                return r;
+
+        report.type = report_type_from_string(record.verb);
+        if (report.type < 0)
+                return -EBADMSG;
+        for (size_t i = 0; i < ELEMENTSOF(takers); i++)
+                if (type_fields[report.type] & takers[i].fields) {
+                        r = takers[i].take(&report, &record);
+                        if (r < 0)
+                                return r;
+                        n += (size_t) r;
+                }
+        if (n != record.n_fields)
+                return -EBADMSG;
+
+        *ret = TAKE_STRUCT(report);
+        return 0;
+}

@@ -6,16 +6,18 @@
 #include "common/error.h"
 #include "core/esp-image.h"
 
-#define REPORT_SIZE_MAX (128 * 1024) /* of one message; texts are at most REPORT_TEXT_MAX before escaping */
-#define REPORT_TEXT_MAX (32 * 1024)
+#define REPORT_SIZE_MAX    (128 * 1024) /* of one message */
+#define REPORT_TEXT_MAX    (32 * 1024)  /* of a file's text, before escaping */
+#define REPORT_MESSAGE_MAX (4 * 1024)   /* of an error's message, before escaping */
 
 typedef enum ReportType {
         REPORT_STARTED,  /* the plan is accepted and the ESP is open */
         REPORT_STEP,     /* index: this step begins */
-        REPORT_PROGRESS, /* bytes: moved since the start (a staged file counts twice: written, read back) */
+        REPORT_PROGRESS, /* bytes: moved since the start (a staged file counts twice: written, read
+                          * back) */
         REPORT_SPACE,    /* begins the answer to a scan: loader, size, free, cluster, dirty */
         REPORT_FILE,     /* a file seen by a scan, or the verdict of a check */
-        REPORT_PLACED,   /* file is in place: path, size, mtime, sha256 as on the ESP; index: its step */
+        REPORT_PLACED,   /* in place: path, size, mtime, sha256 as on the ESP; index: its step */
         REPORT_WAITING,  /* staged; waits for the token */
         REPORT_FAILED,   /* error and message; the worker exits */
         REPORT_DONE,     /* all steps done; the worker exits */
@@ -38,8 +40,14 @@ typedef struct Report {
 } Report;
 
 void report_done(Report *r);
+
+/* One line with its newline. A text over REPORT_TEXT_MAX is left out; an error's message is made
+ * fit for humans and D-Bus, and cut after REPORT_MESSAGE_MAX bytes. -E2BIG beyond REPORT_SIZE_MAX
+ * (no path that a kernel allows gets there), or -ENOMEM. */
 int report_format(const Report *r, char **ret, size_t *ret_size);
-/* -EBADMSG for anything that report_format() would not write. */
+
+/* -EBADMSG for anything that report_format() would not write, but for the order of the fields. A
+ * path is not empty, but nothing else is promised of it: it is a name that was on a disk. */
 int report_parse(const char *text, size_t size, Report *ret);
 
 /* Engine → worker, one word a message. */
