@@ -1,0 +1,388 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the shell tool gets wrong, each as a claim that holds here, and what happens when a worker is
+killed or hangs at any point. ESPs are directories; where space matters, small file systems."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import lab
+from lab import CMDLINE, MIB, LabCase
+from privatebus import CallError, ERROR
+
+
+class FullEsp(LabCase):
+    """Point 4: a full ESP must not lose the initrd in use, nor stop the other ESPs."""
+
+    def prepare(self):
+        for version in (self.OLD, self.NEW):
+            self.lab.add_kernel(version, image=MIB, initrd=3 * MIB)
+        self.lab.add_esp(self.ESPS[0], size=12 * MIB)
+        self.lab.add_esp(self.ESPS[1])
+        self.bootctl('refresh')
+
+    def test_full_esp_keeps_its_initrd_and_the_other_esp_is_synced(self):
+        before = self.lab.digests(self.lab.esp(self.ESPS[0]))
+        for version in (self.OLD, self.NEW):
+            self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(8 * MIB))
+        result = self.bootctl('refresh', status=3)
+        after = self.lab.digests(self.lab.esp(self.ESPS[0]))
+        self.assertEqual({k: v for k, v in before.items() if 'initrd' in k},
+                         {k: v for k, v in after.items() if 'initrd' in k})
+        self.assert_complete()
+        self.assert_synced(self.ESPS[1])
+        self.assertIn(self.ESPS[0], result.out + result.err)
+
+    def test_full_esp_is_named_with_nospace_on_the_bus(self):
+        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(11 * MIB))
+        self.lab.settings(auto_sync=False)
+        self.lab.start_daemon()
+        with self.assertRaises(CallError) as caught:
+            self.lab.bus.refresh(esps=[self.ESPS[0]])
+        self.assertEqual(caught.exception.name, ERROR + 'NoSpace')
+        self.assertNotEqual(self.lab.bus.esps()[self.ESPS[0]]['LastError'], '')
+        self.assert_complete()
+
+    def test_old_kernels_make_room_before_the_copy(self):
+        self.lab.remove_kernel(self.OLD)
+        self.lab.add_kernel('6.8.12-5-pve', image=MIB, initrd=4 * MIB)
+        self.bootctl('refresh')
+        self.assert_synced(versions=[self.NEW, '6.8.12-5-pve'])
+
+    def test_space_that_something_else_takes_during_the_copy_harms_nothing(self):
+        filler = self.lab.esp(self.ESPS[0]) / 'filler'
+        for version in (self.OLD, self.NEW):
+            self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(3 * MIB + 5))
+        for size in range(0, 5 * MIB, MIB // 2):
+            filler.write_bytes(b'x' * size)
+            with self.subTest(filler=size):
+                self.assertIn(self.lab.bootctl('refresh').status, (0, 3))
+                self.assert_complete()
+        filler.unlink()
+        self.bootctl('refresh')
+        self.assert_synced()
+
+
+class Points(LabCase):
+    def test_point_5_an_unreadable_package_database_removes_no_kernel(self):
+        self.bootctl('refresh')
+        for version in ('6.8.12-5-pve', '6.8.12-6-pve'):
+            self.lab.add_kernel(version)
+        status = self.lab.path('var/lib/dpkg/status')
+        for name, damage in {'missing': status.unlink,
+                             'empty': lambda: self.lab.write('var/lib/dpkg/status', ''),
+                             'garbage': lambda: self.lab.write('var/lib/dpkg/status', os.urandom(5000)),
+                             'directory': lambda: (status.unlink(), status.mkdir())}.items():
+            with self.subTest(database=name):
+                damage()
+                self.lab.bootctl('refresh')
+                for uuid in self.ESPS:
+                    self.assertLessEqual({self.OLD, self.NEW}, self.lab.kernels_on(uuid))
+                self.assert_complete()
+
+    def test_point_6_an_older_kernel_handed_over_by_a_hook_is_synced_and_kept_until_the_next_boot(self):
+        older = '6.2.16-20-pve'
+        self.lab.add_kernel(older, package=False)
+        self.bootctl('refresh')
+        self.assert_synced(versions=[self.OLD, self.NEW])
+        self.bootctl('refresh', '--new-kernel', older)
+        self.assert_synced(versions=[older, self.OLD, self.NEW])
+        self.bootctl('refresh')
+        self.assert_synced(versions=[older, self.OLD, self.NEW])
+        self.lab.new_boot()
+        self.bootctl('refresh')
+        self.assert_synced(versions=[self.OLD, self.NEW])
+
+    def test_point_7_all_esps_missing_is_a_failure_of_refresh_and_of_status(self):
+        for uuid in self.ESPS:
+            self.lab.take_away(uuid)
+        self.bootctl('refresh', status=1)
+        self.bootctl('status', status=1)
+
+    def test_point_9_a_pin_to_a_kernel_without_initrd_is_refused(self):
+        self.bootctl('refresh')
+        self.lab.add_kernel('6.8.12-5-pve', initrd=None)
+        for scope in ((), ('--next-boot',)):
+            result = self.bootctl('kernel', 'pin', '6.8.12-5-pve', *scope, '--yes', status=1)
+            self.assertIn('6.8.12-5-pve', result.err)
+        self.assertFalse(self.lab.path('etc/kernel/proxmox-boot-pin').exists())
+        self.assertFalse(self.lab.path('etc/kernel/next-boot-pin').exists())
+        self.assert_synced()
+
+    def test_point_9_a_pin_file_that_names_a_kernel_without_initrd_does_not_become_the_default(self):
+        self.lab.add_kernel('6.8.12-5-pve', initrd=None)
+        self.lab.write('etc/kernel/proxmox-boot-pin', '6.8.12-5-pve\n')
+        self.lab.bootctl('refresh')
+        self.assert_complete()
+        for uuid in self.ESPS:
+            self.assertEqual(self.lab.kernels_on(uuid), {self.OLD, self.NEW})
+
+    def test_point_11_versions_are_compared_whole_not_as_substrings_or_patterns(self):
+        self.bootctl('refresh')
+        stale = ['8.12-4-pve', '6.8.12-4', '6.8.12-4-pve+', '6-8.12-4-pve', '6.5.13-5-pve-dbg']
+        for version in stale:
+            for uuid in self.ESPS:
+                directory = self.lab.esp(uuid) / 'EFI/proxmox' / version
+                directory.mkdir()
+                for stem in ('vmlinuz', 'initrd.img'):
+                    (directory / f'{stem}-{version}').write_bytes(b'stale')
+                (self.lab.esp(uuid) / f'loader/entries/proxmox-{version}.conf').write_text(
+                    f'title Stale\nversion {version}\noptions root=/dev/x\n'
+                    f'linux /EFI/proxmox/{version}/vmlinuz-{version}\n'
+                    f'initrd /EFI/proxmox/{version}/initrd.img-{version}\n')
+        self.bootctl('refresh')
+        self.assert_synced()
+
+    def test_point_13_a_changed_initrd_is_the_only_file_that_is_written(self):
+        self.bootctl('refresh')
+        before = self.lab.snapshot(self.lab.esp(self.ESPS[0]))
+        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(123456))
+        self.bootctl('refresh')
+        after = self.lab.snapshot(self.lab.esp(self.ESPS[0]))
+        changed = {name for name in before.keys() | after.keys()
+                   if before.get(name) != after.get(name)
+                   and not (self.lab.esp(self.ESPS[0]) / name).is_dir()}
+        self.assertEqual(changed, {f'EFI/proxmox/{self.NEW}/initrd.img-{self.NEW}'})
+        self.assert_synced()
+
+    def test_point_13_touching_a_source_without_changing_it_writes_nothing(self):
+        self.bootctl('refresh')
+        before = self.lab.snapshot(self.lab.esp(self.ESPS[0]))
+        os.utime(self.lab.path(f'boot/initrd.img-{self.NEW}'))
+        self.bootctl('refresh')
+        self.assertEqual(before, self.lab.snapshot(self.lab.esp(self.ESPS[0])))
+
+    def test_point_13_many_new_initrds_at_once_make_one_refresh_not_one_each(self):
+        versions = [f'6.8.12-{n}-pve' for n in range(5, 11)]
+        for version in versions:
+            self.lab.add_kernel(version)
+        self.lab.write('etc/kernel/proxmox-boot-manual-kernels', '\n'.join(versions) + '\n')
+        self.lab.settings(settle_sec=2)
+        self.lab.start_daemon()
+        self.lab.bus.wait_idle()
+        self.lab.bus.drain()
+        self.lab.bus.signals.clear()
+        for version in versions:
+            self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(200000))
+            time.sleep(0.3)
+        lab.wait_until(lambda: not any(self.lab.difference(u, [self.OLD, self.NEW, *versions])
+                                       for u in self.ESPS), what='sync')
+        self.lab.bus.wait_idle()
+        self.lab.bus.drain()
+        self.assertLessEqual(len(self.lab.bus.removed_jobs('refresh')), 2)
+
+    def test_point_14_an_edit_in_the_boot_menu_is_not_frozen_into_entries(self):
+        self.bootctl('refresh')
+        self.lab.path('etc/kernel/cmdline').unlink()
+        self.lab.write('proc/cmdline', f'initrd=\\EFI\\x {CMDLINE} single\n')
+        self.lab.add_kernel('6.8.12-5-pve')
+        self.bootctl('refresh')
+        for uuid in self.ESPS:
+            self.assertEqual({e['options'] for e in self.lab.entries(uuid).values()}, {CMDLINE})
+
+    def test_point_14_no_root_anywhere_does_not_stop_the_kernels_that_have_entries(self):
+        self.bootctl('refresh')
+        self.lab.write('etc/kernel/cmdline', 'quiet\n')
+        self.lab.write('proc/cmdline', 'quiet\n')
+        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(99999))
+        self.lab.bootctl('refresh')
+        self.assert_synced()
+
+
+class TwoAtOnce(LabCase):
+    """Point 12: a lock, and an order that survives a power cut."""
+
+    def test_two_refreshes_at_once_both_end_well(self):
+        for number in range(5):
+            for version in (self.OLD, self.NEW):
+                self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(MIB + number))
+            command = [lab.program('BOOTCTL_PVE'), f'--root={self.lab.root}', 'refresh']
+            children = [subprocess.Popen(command, env=self.lab.environment(), stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                        for _ in range(2)]
+            output = [child.communicate(timeout=120)[0] for child in children]
+            self.assertEqual([child.returncode for child in children], [0, 0], output)
+            self.assert_synced()
+
+    def trace(self):
+        """The system calls of each worker during a refresh: pid -> [(name, path of its file, line)]."""
+        path = self.lab.path('trace')
+        self.bootctl('refresh', prefix=[
+            'strace', '-f', '-y', '-s', '0', '-o', str(path), '-e',
+            'trace=openat,openat2,close,rename,renameat,renameat2,fsync,fdatasync,syncfs,unlinkat'])
+        workers = {}
+        call = re.compile(r'^(\d+)\s+(\w+)\((?:(?:AT_FDCWD|\d+)<([^>]*)>)?(.*)$')
+        for line in path.read_text(errors='replace').splitlines():
+            match = call.match(line)
+            if match and str(self.lab.esp('')) in line:
+                workers.setdefault(match[1], []).append((match[2], match[3] or '', match[4]))
+        return {pid: calls for pid, calls in workers.items()
+                if any(name.startswith('rename') for name, _, _ in calls)}
+
+    def test_order_of_system_calls_of_a_replacement_is_that_which_survives_a_power_cut(self):
+        """rename, fsync(dir), fsync(file), syncfs, fsync(root), and only then close the file that
+        was replaced, which is held open since before the rename."""
+        self.bootctl('refresh')
+        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(MIB))
+        workers = self.trace()
+        self.assertEqual(len(workers), len(self.ESPS))
+        for calls in workers.values():
+            self.check_order(calls)
+
+    def check_order(self, calls):
+        root = next(path for name, path, rest in calls if name == 'syncfs')
+        final = f'{root}/EFI/proxmox/{self.NEW}/initrd.img-{self.NEW}'
+        names = [(name, path) for name, path, _ in calls]
+        rename = next(i for i, (name, _, rest) in enumerate(calls)
+                      if name.startswith('rename') and f'initrd.img-{self.NEW}.new' in rest)
+        hold = max(i for i, (name, path, rest) in enumerate(calls[:rename])
+                   if name.startswith('openat') and rest.rstrip().endswith(f'<{final}>'))
+        released = [i for i, (name, path) in enumerate(names)
+                    if name == 'close' and path in (final, final + ' (deleted)', f'{final}" (deleted)')]
+
+        def first_after(start, name, paths):
+            found = [i for i in range(start, len(names)) if names[i][0] == name and names[i][1] in paths]
+            self.assertTrue(found, f'no {name} of {paths} after call {start}:\n'
+                            + '\n'.join(map(str, calls[start:])))
+            return found[0]
+
+        # Staging: the new content reaches the disk before it is put in place.
+        staged = first_after(0, 'fsync', (final + '.new',))
+        self.assertLess(staged, rename)
+        directory = first_after(rename, 'fsync', (os.path.dirname(final),))
+        # strace resolves the descriptor when it is used: after the rename it goes by the final name.
+        content = first_after(directory, 'fsync', (final,))
+        sync = first_after(content, 'syncfs', (root,))
+        barrier = first_after(sync, 'fsync', (root,))
+        after_hold = [i for i in released if i > hold]
+        self.assertTrue(after_hold)
+        self.assertGreater(min(i for i in after_hold if i > rename), barrier)
+        self.assertFalse([i for i in after_hold if i < barrier and 'deleted' in names[i][1]],
+                         'the replaced file was let go before the barrier')
+        # And the last word is a barrier, too.
+        last_sync = max(i for i, (name, _) in enumerate(names) if name == 'syncfs')
+        self.assertEqual([n for n in names[last_sync + 1:] if n[0].startswith(('rename', 'unlink'))], [])
+        self.assertIn(('fsync', root), names[last_sync + 1:])
+
+    def test_entries_are_placed_after_a_barrier_behind_the_kernel_files(self):
+        workers = self.trace()
+        for calls in workers.values():
+            names = [name for name, _, _ in calls]
+            kernel = max(i for i, (name, _, rest) in enumerate(calls)
+                         if name.startswith('rename') and 'initrd.img-' in rest)
+            entry = min(i for i, (name, _, rest) in enumerate(calls)
+                        if name.startswith('rename') and 'proxmox-' in rest and '.conf' in rest)
+            self.assertLess(kernel, entry)
+            self.assertIn('syncfs', names[kernel:entry])
+
+    def test_a_kernel_that_leaves_loses_its_entry_first(self):
+        self.bootctl('refresh')
+        self.lab.remove_kernel(self.OLD)
+        self.lab.add_kernel('6.8.12-5-pve')
+        for calls in self.trace().values():
+            removed = [rest for name, _, rest in calls
+                       if name == 'unlinkat' and self.OLD in rest and '= 0' in rest]
+            self.assertIn('.conf', removed[0], removed)
+
+
+class Killed(LabCase):
+    """A worker that dies at any step leaves every ESP bootable, and the next refresh mends it."""
+
+    def change(self):
+        self.bootctl('refresh')
+        for version in (self.OLD, self.NEW):
+            self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(300000))
+        self.lab.write('etc/kernel/cmdline', 'root=/dev/changed\n')
+        self.lab.add_kernel('6.8.12-5-pve')
+        self.lab.add_kernel('6.8.12-6-pve')
+        self.lab.remove_kernel(self.NEW)
+
+    def kill_at(self, point, times):
+        """Kill the worker at each occurrence of @point in turn, until there is none left."""
+        self.change()
+        for number in range(1, times + 1):
+            result = self.lab.bootctl('refresh', daemon_options=[f'--test-hook={point}:{number}:kill'])
+            with self.subTest(point=point, number=number):
+                self.assert_complete()
+            if result.status == 0:
+                break
+            self.assertIn(result.status, (1, 3))
+        else:
+            self.assertGreater(times, 0)
+        self.bootctl('refresh')
+        self.assert_synced(versions=[self.OLD, '6.8.12-5-pve', '6.8.12-6-pve'])
+
+    def test_killed_while_staging(self):
+        self.kill_at('stage', 12)
+
+    def test_killed_while_placing(self):
+        self.kill_at('place', 12)
+
+    def test_killed_while_placing_entries(self):
+        self.kill_at('entry', 12)
+
+    def test_killed_while_removing(self):
+        self.kill_at('remove', 4)
+
+    def test_a_killed_worker_is_an_error_that_names_the_esp(self):
+        result = self.bootctl('refresh', status=1, daemon_options=['--test-hook=stage:1:kill'])
+        self.assertIn(self.ESPS[0], result.out + result.err)
+
+
+class Stuck(LabCase):
+    """A worker that hangs and cannot be killed: its ESP is left aside, nothing else suffers."""
+
+    def prepare(self):
+        super().prepare()
+        self.lab.settings(auto_sync=False)
+        # Only the first ESP needs a second entry to be placed, so only its worker meets the hook.
+        self.lab.start_daemon('--test-deadline-percent=1', '--test-no-kill',
+                              '--test-hook=entry:1:stop')
+        self.bus = self.lab.bus
+
+    def hang(self):
+        with self.assertRaises(CallError) as caught:
+            self.bus.refresh(esps=[self.ESPS[0]])
+        self.assertEqual(self.bus.esps()[self.ESPS[0]]['State'], 'stuck')
+        return caught.exception
+
+    def test_a_hanging_worker_ends_its_job_as_a_timeout_and_its_esp_is_stuck(self):
+        self.assertIn(self.hang().name, (ERROR + 'Timeout', ERROR + 'Failed', ERROR + 'EspMissing'))
+        self.assertEqual(len(self.lab.worker_pids()), 1)
+        self.assert_no_second_worker()
+
+    def assert_no_second_worker(self):
+        before = self.lab.worker_pids()
+        with self.assertRaises(CallError):
+            self.bus.refresh(esps=[self.ESPS[0]])
+        self.assertEqual(self.lab.worker_pids(), before)
+
+    def test_the_daemon_answers_while_a_worker_hangs(self):
+        self.hang()
+        started = time.monotonic()
+        self.assertEqual(self.bus.properties()['InSync'], False)
+        self.assertLess(time.monotonic() - started, 2)
+
+    def test_a_stuck_esp_comes_back_when_its_worker_ends_at_last(self):
+        self.hang()
+        pid, = self.lab.worker_pids()
+        self.lab.stop_daemon()
+        self.assertEqual(self.lab.worker_pids(), [pid])
+        self.lab.start_daemon()
+        with self.assertRaises(CallError):
+            self.bus.refresh(esps=[self.ESPS[0]])
+        self.assertEqual(self.bus.esps()[self.ESPS[0]]['State'], 'stuck')
+        self.bus.refresh(esps=[self.ESPS[1]])
+        self.assert_synced(self.ESPS[1])
+        os.kill(pid, signal.SIGKILL)
+        lab.wait_until(lambda: pid not in self.lab.worker_pids(), what='end of the worker')
+        self.bus.refresh()
+        self.assert_synced()
+        self.assertEqual({e['State'] for e in self.bus.esps().values()}, {'in-sync'})
+
+
+if __name__ == '__main__':
+    lab.main(private_mounts=True)
