@@ -1,1 +1,228 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The connection: to the system bus, where the name must be ours alone, or to the one peer of a
+ * private daemon. Everything above it is the same for both. It hears from the manager what happens
+ * and tells it at once, so that signals, and the replies of those who wait, keep the order of
+ * events. */
+
+#include "bus/bus.h"
+
+#include <systemd/sd-bus.h>
+
+#include "bus/bus-internal.h"
+#include "bus/bus-waiter.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/names.h"
+
+static void on_job_new(Job *job, void *userdata) {
+        bus_emit_job_new(userdata, job);
+}
+
+static void on_job_changed(Job *job, void *userdata) {
+        bus_emit_job_changed(userdata, job);
+}
+
+static void on_job_removed(Job *job, void *userdata) {
+        Bus *b = userdata;
+
+        bus_emit_job_removed(b, job);
+        bus_waiters_reply(b, job);
+        /* The job still counts as running here. */
+        if (b->leave)
+                (void) sd_event_source_set_enabled(b->leave, SD_EVENT_ONESHOT);
+}
+
+static void on_esp_added(Esp *esp, void *userdata) {
+        bus_emit_esp_added(userdata, esp);
+}
+
+static void on_esp_changed(Esp *esp, void *userdata) {
+        bus_emit_esp_changed(userdata, esp);
+}
+
+static void on_esp_removed(Esp *esp, void *userdata) {
+        bus_emit_esp_removed(userdata, esp);
+}
+
+static void on_manager_changed(unsigned changes, void *userdata) {
+        bus_emit_manager_changed(userdata, changes);
+}
+
+static const ManagerListener listener = {
+        .job_new = on_job_new,
+        .job_changed = on_job_changed,
+        .job_removed = on_job_removed,
+        .esp_added = on_esp_added,
+        .esp_changed = on_esp_changed,
+        .esp_removed = on_esp_removed,
+        .manager_changed = on_manager_changed,
+};
+
+Bus *bus_free(Bus *b) {
+        if (!b)
+                return NULL;
+        manager_set_listener(b->manager, NULL, NULL);
+        bus_waiters_free(b);
+        sd_event_source_unref(b->leave);
+        sd_bus_flush_close_unref(b->bus);
+        sd_event_unref(b->event);
+        return mfree(b);
+}
+
+static int bus_new(sd_event *event, Manager *m, Bus **ret) {
+        Bus *b;
+
+        assert(event);
+        assert(m);
+
+        b = malloc(sizeof(*b));
+        if (!b)
+                return -ENOMEM;
+        *b = (Bus){ .event = sd_event_ref(event), .manager = m };
+        *ret = b;
+        return 0;
+}
+
+static int add_objects(Bus *b) {
+        int r;
+
+        r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
+        if (r < 0)
+                return r;
+        r = bus_add_manager(b);
+        if (r < 0)
+                return r;
+        r = bus_add_manager_state(b);
+        if (r < 0)
+                return r;
+        r = bus_add_esps(b);
+        if (r < 0)
+                return r;
+        return bus_add_jobs(b);
+}
+
+/* Before the name is owned or the peer is let in, so that nobody finds an object missing. */
+static int go_public(Bus *b) {
+        int r;
+
+        r = add_objects(b);
+        if (r < 0) {
+                log_error("Cannot put the objects on D-Bus: %s", strerror(-r));
+                return r;
+        }
+        r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0) {
+                log_error("Cannot watch the D-Bus connection: %s", strerror(-r));
+                return r;
+        }
+        manager_set_listener(b->manager, &listener, b);
+        return 0;
+}
+
+int bus_new_system(sd_event *event, Manager *m, Bus **ret) {
+        _cleanup_(bus_freep) Bus *b = NULL;
+        int r;
+
+        r = bus_new(event, m, &b);
+        if (r < 0)
+                return r;
+        r = sd_bus_open_system(&b->bus);
+        if (r < 0) {
+                log_error("Cannot connect to the system bus: %s", strerror(-r));
+                return r;
+        }
+        (void) sd_bus_set_exit_on_disconnect(b->bus, true);
+        r = go_public(b);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_request_name(b->bus, BUS_NAME, 0);
+        if (r == -EEXIST)
+                log_error("Another bootsyncd owns the bus name '%s' already; not starting a second "
+                          "one.",
+                          BUS_NAME);
+        else if (r < 0)
+                log_error("Cannot own the bus name '%s': %s", BUS_NAME, strerror(-r));
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(b);
+        return 0;
+}
+
+static int on_leave(sd_event_source *source, void *userdata) {
+        Bus *b = userdata;
+
+        if (manager_is_busy(b->manager))
+                return 0; /* the next job that ends comes here again */
+        return sd_event_exit(b->event, EXIT_SUCCESS);
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *b = userdata;
+
+        bus_waiters_free(b);
+        return sd_event_add_defer(b->event, &b->leave, on_leave, b);
+}
+
+/* Serve the peer behind @fd, which becomes the connection's. No descriptors are taken from it. */
+static int open_peer(int fd, sd_bus **ret) {
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        _cleanup_close_ int owned = fd;
+        sd_id128_t id;
+        int r;
+
+        r = sd_id128_randomize(&id);
+        if (r < 0)
+                return r;
+        r = sd_bus_new(&bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_server(bus, true, id);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_anonymous(bus, true);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_trusted(bus, true);
+        if (r < 0)
+                return r;
+        r = sd_bus_negotiate_fds(bus, false);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_fd(bus, fd, fd);
+        if (r < 0)
+                return r;
+        TAKE_FD(owned);
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+int bus_new_peer(sd_event *event, Manager *m, int fd, Bus **ret) {
+        _cleanup_(bus_freep) Bus *b = NULL;
+        _cleanup_close_ int owned = fd;
+        int r;
+
+        r = bus_new(event, m, &b);
+        if (r < 0)
+                return r;
+        r = open_peer(TAKE_FD(owned), &b->bus);
+        if (r >= 0)
+                r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local",
+                                        "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                        "Disconnected", on_disconnected, b);
+        if (r < 0) {
+                log_error("Cannot speak to the peer on descriptor %d: %s", fd, strerror(-r));
+                return r;
+        }
+        r = go_public(b);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(b);
+        return 0;
+}

@@ -9,11 +9,12 @@
 
 typedef struct Bus Bus;
 
-/* Register the objects and own the name BUS_NAME on the system bus. Losing the name ends the event loop. */
+/* Register the objects and own the name BUS_NAME on the system bus. Losing the name ends the event
+ * loop. */
 int bus_new_system(sd_event *event, Manager *m, Bus **ret);
 
-/* Speak to the one peer behind @fd, which is trusted; takes @fd over in any case. When the peer is gone and no job runs
- * any more, the event loop ends. */
+/* Speak to the one peer behind @fd, which is trusted; takes @fd over in any case. When the peer is
+ * gone and no job runs any more, the event loop ends. */
 int bus_new_peer(sd_event *event, Manager *m, int fd, Bus **ret);
 
 Bus *bus_free(Bus *bus);

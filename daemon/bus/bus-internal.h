@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of this floor share: the connection, and the objects on it. */
+
+#include <systemd/sd-bus.h>
+
+#include "bus/bus.h"
+
+typedef struct BusWaiter BusWaiter;
+
+struct Bus {
+        sd_event *event;
+        sd_bus *bus;
+        Manager *manager;
+        BusWaiter *waiters;
+        sd_event_source *leave; /* set once the peer is gone: leaves the loop when no job runs */
+};
+
+/* Put the objects on the bus. */
+int bus_add_manager(Bus *b);
+int bus_add_manager_state(Bus *b);
+int bus_add_esps(Bus *b);
+int bus_add_jobs(Bus *b);
+
+/* Object paths; NULL when out of memory. */
+char *bus_esp_path(const Esp *esp);
+char *bus_job_path(const Job *job);
+
+/* Tell everybody. A signal that cannot be sent is logged for debugging only: nobody can be told. */
+void bus_emit_job_new(Bus *b, Job *job);
+void bus_emit_job_changed(Bus *b, Job *job);
+void bus_emit_job_removed(Bus *b, Job *job);
+void bus_emit_esp_added(Bus *b, Esp *esp);
+void bus_emit_esp_changed(Bus *b, Esp *esp);
+void bus_emit_esp_removed(Bus *b, Esp *esp);
+void bus_emit_manager_changed(Bus *b, unsigned changes);
+
+/* For handlers of a fallback vtable, whose userdata is the one object: the Bus that it was added
+ * with. Must be called before anything is sent, since sending moves sd-bus on to another slot. */
+static inline Bus *bus_of_slot(sd_bus *bus) {
+        return sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A waiter is a message that is still owed a reply, and the number of the job that it waits for.
+ * Jobs know nothing of it: they end in their own time, whether or not somebody waits, so a caller
+ * who goes away takes only the waiter along. */
+
+#include "bus/bus-waiter.h"
+
+#include "bus/bus-internal.h"
+#include "bus/bus-util.h"
+#include "common/log.h"
+
+struct BusWaiter {
+        BusWaiter *next;
+        Bus *bus;
+        sd_bus_message *message;
+        sd_bus_track *sender; /* NULL on a private connection: it ends with its peer */
+        uint64_t job_id;
+        BusWaiterReply reply;
+};
+
+static BusWaiter *waiter_free(BusWaiter *w) {
+        if (!w)
+                return NULL;
+        sd_bus_track_unref(w->sender);
+        sd_bus_message_unref(w->message);
+        return mfree(w);
+}
+DEFINE_CLEANUP(BusWaiter *, waiter_free)
+
+static int on_sender_gone(sd_bus_track *track, void *userdata) {
+        BusWaiter *w = userdata;
+
+        for (BusWaiter **i = &w->bus->waiters; *i; i = &(*i)->next)
+                if (*i == w) {
+                        *i = w->next;
+                        break;
+                }
+        waiter_free(w);
+        return 1;
+}
+
+int bus_wait_for_job(Bus *b, sd_bus_message *m, const Job *job, BusWaiterReply reply) {
+        _cleanup_(waiter_freep) BusWaiter *w = NULL;
+        int r;
+
+        assert(b);
+        assert(m);
+        assert(job);
+
+        w = malloc(sizeof(*w));
+        if (!w)
+                return -ENOMEM;
+        *w = (BusWaiter){
+                .next = b->waiters,
+                .bus = b,
+                .message = sd_bus_message_ref(m),
+                .job_id = job_id(job),
+                .reply = reply,
+        };
+
+        if (sd_bus_message_get_sender(m)) {
+                r = sd_bus_track_new(b->bus, &w->sender, on_sender_gone, w);
+                if (r < 0)
+                        return r;
+                r = sd_bus_track_add_sender(w->sender, m);
+                if (r < 0)
+                        return r;
+        }
+
+        b->waiters = TAKE_PTR(w);
+        return 1;
+}
+
+int bus_reply_job_error(sd_bus_message *m, const Job *job) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const Error *reason = job_error(job);
+
+        if (error_is_set(reason))
+                (void) bus_error(&error, error_code_to_errno(reason->code), reason);
+        else if (job_get_result(job) == JOB_RESULT_CANCELED)
+                (void) bus_errorf(&error, ERROR_CANCELED, "The job was canceled.");
+        else
+                (void) bus_errorf(&error, ERROR_FAILED, "The job failed.");
+        return sd_bus_reply_method_error(m, &error);
+}
+
+static int reply_path(sd_bus_message *m, const Job *job) {
+        _cleanup_free_ char *path = NULL;
+
+        path = job ? bus_job_path(job) : strdup("/");
+        if (!path)
+                return -ENOMEM;
+        return sd_bus_reply_method_return(m, "o", path);
+}
+
+static int reply_ended(Bus *b, sd_bus_message *m, Job *job) {
+        if (job_get_result(job) != JOB_RESULT_DONE)
+                return bus_reply_job_error(m, job);
+        return reply_path(m, job);
+}
+
+int bus_reply_job(Bus *b, sd_bus_message *m, Job *job, bool wait) {
+        if (job && wait)
+                return bus_wait_for_job(b, m, job, reply_ended);
+        return reply_path(m, job);
+}
+
+void bus_waiters_reply(Bus *b, Job *job) {
+        BusWaiter **i = &b->waiters;
+
+        while (*i) {
+                _cleanup_(waiter_freep) BusWaiter *w = NULL;
+                int r;
+
+                if ((*i)->job_id != job_id(job)) {
+                        i = &(*i)->next;
+                        continue;
+                }
+                w = *i;
+                *i = w->next;
+                r = w->reply(b, w->message, job);
+                if (r < 0)
+                        log_debug("Cannot reply to a caller who waits for job %llu: %s",
+                                  (unsigned long long) w->job_id, strerror(-r));
+        }
+}
+
+void bus_waiters_free(Bus *b) {
+        while (b->waiters) {
+                BusWaiter *next = b->waiters->next;
+
+                waiter_free(b->waiters);
+                b->waiters = next;
+        }
+}
