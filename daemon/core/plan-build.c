@@ -392,10 +392,24 @@ static int emit_removals(Builder *b) {
         return 0;
 }
 
+static void refuse_removal_if_unreadable(Builder *b) {
+        _cleanup_free_ char *versions = NULL;
+
+        if (b->in->kernels->database_readable || strv_isempty(b->survey.stale))
+                return;
+        versions = strv_join(b->survey.stale, ", ");
+        (void) error_set(&b->problem, ERROR_DATABASE_UNREADABLE,
+                         "The package database cannot be read, so kernels on ESP '%s' that may not "
+                         "be "
+                         "needed any more are left (%s); repair /var/lib/dpkg/status",
+                         b->in->esp_uuid, strempty(versions));
+}
+
 static int emit_all(Builder *b) {
         bool side_by_side = fits_side_by_side(b);
         int r;
 
+        refuse_removal_if_unreadable(b);
         /* What must not be removed must not be evicted either. */
         if (!b->in->kernels->database_readable || !leaves_a_kernel(b))
                 b->survey.stale = strv_free(b->survey.stale);

@@ -107,3 +107,19 @@ uint64_t plan_bytes(const Plan *p) {
                         bytes += p->steps[i].bytes;
         return bytes;
 }
+
+uint64_t plan_work_bytes(const Plan *p) {
+        uint64_t bytes = 2 * plan_bytes(p);
+
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (p->steps[i].action == PLAN_CHECK && !p->steps[i].trust)
+                        bytes += 2 * p->steps[i].bytes;
+        return bytes;
+}
+
+const char *plan_first_change(const Plan *p) {
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (action_writes[p->steps[i].action])
+                        return p->steps[i].path;
+        return NULL;
+}

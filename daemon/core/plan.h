@@ -68,6 +68,11 @@ void plan_clear(Plan *p);
 bool plan_writes(const Plan *p) _pure_;
 /* Bytes that the staging steps copy. */
 uint64_t plan_bytes(const Plan *p) _pure_;
+/* What REPORT_PROGRESS counts up to: a staged file is written and read back; a check that trusts nothing
+ * reads the file and its source. */
+uint64_t plan_work_bytes(const Plan *p) _pure_;
+/* The path of the first step that changes the ESP; NULL if there is none. */
+const char *plan_first_change(const Plan *p) _pure_;
 
 typedef struct PlanInput {
         const char *esp_uuid;

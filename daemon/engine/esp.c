@@ -1,1 +1,157 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* An ESP's record in memory. It remembers what workers saw and did, so that every property is
+ * answered without touching a disk; it decides nothing. */
+
+#include "engine/esp.h"
+
+#include "common/names.h"
+#include "common/string-util.h"
+
+struct Esp {
+        char *uuid;
+        char *device;
+        bool present;
+        EspState state;
+        char *last_error;
+        EspImage *image;
+        char **kernels;
+        uint64_t last_sync_usec, last_verify_usec;
+};
+
+static const char *const esp_state_table[_ESP_STATE_MAX] = {
+        [ESP_UNKNOWN] = "unknown", [ESP_IN_SYNC] = "in-sync", [ESP_OUTDATED] = "outdated",
+        [ESP_SYNCING] = "syncing", [ESP_MISSING] = "missing", [ESP_STUCK] = "stuck",
+        [ESP_FAILED] = "failed",
+};
+DEFINE_STRING_TABLE(esp_state, EspState)
+
+int esp_new(const char *uuid, Esp **ret) {
+        _cleanup_(esp_freep) Esp *esp = calloc(1, sizeof(*esp));
+
+        if (!esp)
+                return -ENOMEM;
+        esp->uuid = strdup(uuid);
+        esp->device = strprintf("/" PATH_BY_UUID "/%s", uuid);
+        if (!esp->uuid || !esp->device)
+                return -ENOMEM;
+        *ret = TAKE_PTR(esp);
+        return 0;
+}
+
+Esp *esp_free(Esp *esp) {
+        if (!esp)
+                return NULL;
+        esp_image_free(esp->image);
+        strv_free(esp->kernels);
+        free(esp->last_error);
+        free(esp->device);
+        free(esp->uuid);
+        return mfree(esp);
+}
+
+const char *esp_uuid(const Esp *esp) {
+        return esp->uuid;
+}
+
+/* Directories have no PARTUUID, so the FAT UUID names the object. */
+const char *esp_id(const Esp *esp) {
+        return esp->uuid;
+}
+
+const char *esp_device(const Esp *esp) {
+        return esp->device;
+}
+
+const char *esp_disk(const Esp *esp) {
+        return "";
+}
+
+const char *esp_part_uuid(const Esp *esp) {
+        return "";
+}
+
+bool esp_present(const Esp *esp) {
+        return esp->present;
+}
+
+EspLoader esp_loader(const Esp *esp) {
+        return esp->image ? esp->image->loader : ESP_LOADER_NONE;
+}
+
+const char *esp_loader_version(const Esp *esp) {
+        return "";
+}
+
+/* A pin is armed through the default entry; the loaders' own one-shots are not used yet. */
+const char *esp_one_shot_method(const Esp *esp) {
+        return esp_loader(esp) == ESP_LOADER_SYSTEMD_BOOT ? "default-entry" : "none";
+}
+
+EspState esp_state(const Esp *esp) {
+        return esp->state;
+}
+
+char **esp_kernels(const Esp *esp) {
+        return esp->kernels;
+}
+
+uint64_t esp_size_bytes(const Esp *esp) {
+        return esp->image ? esp->image->size_bytes : 0;
+}
+
+uint64_t esp_free_bytes(const Esp *esp) {
+        return esp->image ? esp->image->free_bytes : 0;
+}
+
+uint64_t esp_last_sync_usec(const Esp *esp) {
+        return esp->last_sync_usec;
+}
+
+uint64_t esp_last_verify_usec(const Esp *esp) {
+        return esp->last_verify_usec;
+}
+
+const char *esp_last_error(const Esp *esp) {
+        return strempty(esp->last_error);
+}
+
+const EspImage *esp_image(const Esp *esp) {
+        return esp->image;
+}
+
+void esp_set_present(Esp *esp, bool present) {
+        esp->present = present;
+}
+
+void esp_set_state(Esp *esp, EspState state, const char *last_error) {
+        char *copy = isempty(last_error) ? NULL : strdup(last_error);
+
+        free(esp->last_error);
+        esp->last_error = copy;
+        esp->state = state;
+}
+
+int esp_set_image(Esp *esp, EspImage *image) {
+        _cleanup_strv_ char **kernels = NULL;
+        int r;
+
+        r = esp_image_kernels(image, &kernels);
+        if (r < 0) {
+                esp_image_free(image);
+                return r;
+        }
+        strv_free(esp->kernels);
+        esp->kernels = TAKE_PTR(kernels);
+        esp_image_free(esp->image);
+        esp->image = image;
+        return 0;
+}
+
+void esp_set_synced(Esp *esp, uint64_t usec) {
+        esp->last_sync_usec = usec;
+}
+
+void esp_set_verified(Esp *esp, uint64_t usec) {
+        esp->last_verify_usec = usec;
+}

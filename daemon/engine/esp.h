@@ -10,13 +10,13 @@ typedef struct Esp Esp;
 typedef struct Task Task;
 
 typedef enum EspState {
-        ESP_UNKNOWN,  /* not looked at yet */
+        ESP_UNKNOWN, /* not looked at yet */
         ESP_IN_SYNC,
         ESP_OUTDATED, /* seen, and a refresh would change it */
         ESP_SYNCING,
         ESP_MISSING,
-        ESP_STUCK,    /* its worker does not die */
-        ESP_FAILED,   /* could not be looked at or written; last_error tells why */
+        ESP_STUCK,  /* its worker does not die */
+        ESP_FAILED, /* could not be looked at or written; last_error tells why */
         _ESP_STATE_MAX,
         _ESP_STATE_INVALID = -EINVAL,
 } EspState;
@@ -51,9 +51,9 @@ const char *esp_last_error(const Esp *esp);
 const EspImage *esp_image(const Esp *esp); /* NULL: never seen */
 
 /* Verbs of the engine. */
-void esp_set_present(Esp *esp, bool present, const char *device);
+void esp_set_present(Esp *esp, bool present);
 void esp_set_state(Esp *esp, EspState state, const char *last_error);
-/* Takes @image over. */
+/* Takes @image over in any case. */
 int esp_set_image(Esp *esp, EspImage *image);
 void esp_set_synced(Esp *esp, uint64_t usec);
 void esp_set_verified(Esp *esp, uint64_t usec);

@@ -1,1 +1,206 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A job is a record: what was asked by how many callers, how far it is, how it ended. It owns no
+ * bus message and starts no process. A job that names no ESP is for all of them, and joining keeps
+ * it so: a wider wish is never narrowed. */
+
+#include "engine/job.h"
+
+#include "common/string-util.h"
+
+struct Job {
+        uint64_t id;
+        JobType type;
+        JobState state;
+        JobResult result;
+        uid_t uid;
+        char **esps; /* empty: all */
+        bool joined; /* by at least one call, so that an empty list means all */
+        char **new_kernels;
+        bool verify;
+        uint64_t start_usec;
+        unsigned progress;
+        char *message;
+        Error error;
+        Plan **plans;
+        size_t n_plans, n_plans_allocated;
+};
+
+static const char *const job_type_table[_JOB_TYPE_MAX] = {
+        [JOB_REFRESH] = "refresh",
+        [JOB_VERIFY] = "verify",
+        [JOB_PROBE] = "probe",
+        [JOB_PLAN] = "plan",
+};
+DEFINE_STRING_TABLE(job_type, JobType)
+
+static const char *const job_state_table[_JOB_STATE_MAX] = {
+        [JOB_QUEUED] = "queued",
+        [JOB_RUNNING] = "running",
+        [JOB_CANCELING] = "canceling",
+        [JOB_ENDED] = "ended",
+};
+DEFINE_STRING_TABLE(job_state, JobState)
+
+static const char *const job_result_table[_JOB_RESULT_MAX] = {
+        [JOB_RESULT_DONE] = "done",
+        [JOB_RESULT_PARTIAL] = "partial",
+        [JOB_RESULT_FAILED] = "failed",
+        [JOB_RESULT_CANCELED] = "canceled",
+};
+DEFINE_STRING_TABLE(job_result, JobResult)
+
+int job_new(uint64_t id, JobType type, uid_t uid, Job **ret) {
+        Job *job = calloc(1, sizeof(*job));
+
+        if (!job)
+                return -ENOMEM;
+        job->id = id;
+        job->type = type;
+        job->uid = uid;
+        *ret = job;
+        return 0;
+}
+
+Job *job_free(Job *job) {
+        if (!job)
+                return NULL;
+        for (size_t i = 0; i < job->n_plans; i++)
+                plan_free(job->plans[i]);
+        free(job->plans);
+        strv_free(job->esps);
+        strv_free(job->new_kernels);
+        free(job->message);
+        error_done(&job->error);
+        return mfree(job);
+}
+
+int job_join(Job *job, char *const *esps, const char *new_kernel, bool verify) {
+        int r;
+
+        if (strv_isempty(esps) || (job->joined && strv_isempty(job->esps)))
+                job->esps = strv_free(job->esps);
+        else {
+                r = strv_extend_uniq(&job->esps, esps);
+                if (r < 0)
+                        return r;
+        }
+        if (new_kernel) {
+                r = strv_extend_uniq(&job->new_kernels,
+                                     (char *const[]){ (char *) new_kernel, NULL });
+                if (r < 0)
+                        return r;
+        }
+        job->joined = true;
+        job->verify |= verify;
+        return 0;
+}
+
+bool job_wants_esp(const Job *job, const char *uuid) {
+        return strv_isempty(job->esps) || strv_contains(job->esps, uuid);
+}
+
+char **job_new_kernels(const Job *job) {
+        return job->new_kernels;
+}
+
+bool job_verify(const Job *job) {
+        return job->verify || job->type == JOB_VERIFY;
+}
+
+void job_start(Job *job, uint64_t usec) {
+        job->state = JOB_RUNNING;
+        job->start_usec = usec;
+}
+
+bool job_set_progress(Job *job, unsigned percent) {
+        percent = MIN(percent, 100u);
+        if (percent <= job->progress)
+                return false;
+        job->progress = percent;
+        return true;
+}
+
+bool job_set_message(Job *job, const char *message) {
+        char *copy;
+
+        if (streq_ptr(job->message, message))
+                return false;
+        copy = strdup(message);
+        if (!copy)
+                return false;
+        free(job->message);
+        job->message = copy;
+        return true;
+}
+
+void job_set_canceling(Job *job) {
+        job->state = JOB_CANCELING;
+}
+
+void job_end(Job *job, JobResult result, Error *error) {
+        job->state = JOB_ENDED;
+        job->result = result;
+        if (result == JOB_RESULT_DONE)
+                job->progress = 100;
+        if (error)
+                error_move(&job->error, error);
+}
+
+int job_add_plan(Job *job, Plan *plan) {
+        if (!ARRAY_RESERVE(job->plans, job->n_plans_allocated, job->n_plans + 1)) {
+                plan_free(plan);
+                return -ENOMEM;
+        }
+        job->plans[job->n_plans++] = plan;
+        return 0;
+}
+
+uint64_t job_id(const Job *job) {
+        return job->id;
+}
+
+JobType job_get_type(const Job *job) {
+        return job->type;
+}
+
+JobState job_get_state(const Job *job) {
+        return job->state;
+}
+
+JobResult job_get_result(const Job *job) {
+        return job->result;
+}
+
+const Error *job_error(const Job *job) {
+        return &job->error;
+}
+
+unsigned job_progress(const Job *job) {
+        return job->progress;
+}
+
+const char *job_message(const Job *job) {
+        return strempty(job->message);
+}
+
+char **job_esps(const Job *job) {
+        return job->esps;
+}
+
+uid_t job_uid(const Job *job) {
+        return job->uid;
+}
+
+uint64_t job_start_usec(const Job *job) {
+        return job->start_usec;
+}
+
+size_t job_n_plans(const Job *job) {
+        return job->n_plans;
+}
+
+const Plan *job_plan(const Job *job, size_t i) {
+        assert(i < job->n_plans);
+        return job->plans[i];
+}

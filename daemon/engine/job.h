@@ -61,3 +61,22 @@ uint64_t job_start_usec(const Job *job) _pure_;  /* µs since the epoch; 0: not 
 /* JOB_PLAN, once ended: one plan for each ESP that could be looked at. */
 size_t job_n_plans(const Job *job) _pure_;
 const Plan *job_plan(const Job *job, size_t i) _pure_;
+
+/* Verbs of the engine. */
+int job_new(uint64_t id, JobType type, uid_t uid, Job **ret);
+Job *job_free(Job *job);
+DEFINE_CLEANUP(Job *, job_free)
+/* Take in another call: @esps (empty: all), @new_kernel (may be NULL) and @verify are added. */
+int job_join(Job *job, char *const *esps, const char *new_kernel, bool verify);
+bool job_wants_esp(const Job *job, const char *uuid) _pure_;
+char **job_new_kernels(const Job *job) _pure_;
+bool job_verify(const Job *job) _pure_;
+void job_start(Job *job, uint64_t usec);
+/* True if what a client sees has changed; progress never goes back. */
+bool job_set_progress(Job *job, unsigned percent);
+bool job_set_message(Job *job, const char *message);
+void job_set_canceling(Job *job);
+/* @error (may be NULL) is moved. */
+void job_end(Job *job, JobResult result, Error *error);
+/* Takes @plan over in any case. */
+int job_add_plan(Job *job, Plan *plan);

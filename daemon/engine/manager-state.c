@@ -1,1 +1,334 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The files are the truth; this is how they become memory. Everything is read again each time, and
+ * compared: text that says what is known already changes nothing, which is why the daemon need not
+ * tell its own writes from others'. */
+
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "common/names.h"
+#include "core/apt-conf.h"
+#include "core/list-file.h"
+#include "engine/manager-private.h"
+#include "sys/boot-dir.h"
+#include "sys/file.h"
+
+#define PATH_NEW_KERNELS PATH_RUN "/new-kernels"
+#define SMALL_FILE_MAX   (1024 * 1024)
+
+void facts_done(Facts *facts) {
+        kernel_conf_done(&facts->conf);
+        boot_dir_done(&facts->boot);
+        package_db_done(&facts->packages);
+        host_done(&facts->host);
+        strv_free(facts->new_kernels);
+        kernel_set_done(&facts->kernels);
+        *facts = FACTS_INIT;
+}
+
+static int load_new_kernels(const Root *root, ListFile *ret) {
+        _cleanup_strv_ char **warnings = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = file_read(root, PATH_NEW_KERNELS, SMALL_FILE_MAX, &text, &size);
+        if (r < 0) {
+                *ret = (ListFile){};
+                return r == -ENOMEM ? r : 0;
+        }
+        return list_file_parse(text, size, LIST_KERNELS, ret, &warnings);
+}
+
+int manager_keep_new_kernels(Manager *m, char *const *versions) {
+        _cleanup_(list_file_done) ListFile list = {};
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        if (strv_isempty(versions))
+                return 0;
+        r = load_new_kernels(m->options.root, &list);
+        if (r < 0)
+                return r;
+        r = strv_extend_uniq(&list.items, versions);
+        if (r < 0)
+                return r;
+        r = list_file_format(&list, LIST_KERNELS, &text, &size);
+        if (r < 0)
+                return r;
+        return file_replace(m->options.root, PATH_NEW_KERNELS, text, size, 0644);
+}
+
+static int select_kernels(const Facts *facts, KernelSet *ret) {
+        return kernel_select(
+                        &(KernelSelectInput){
+                                        .boot = &facts->boot,
+                                        .packages = facts->packages_readable ? &facts->packages
+                                                                             : NULL,
+                                        .running = facts->host.running,
+                                        .installing = facts->new_kernels,
+                                        .manual = facts->conf.manual.items,
+                                        .pin = facts->conf.pin,
+                                        .next_boot = facts->conf.next_boot,
+                        },
+                        ret);
+}
+
+static int facts_load(const Root *root, Facts *ret) {
+        _cleanup_(facts_done) Facts facts = FACTS_INIT;
+        _cleanup_(list_file_done) ListFile installing = {};
+        _cleanup_free_ char *reason = NULL;
+        int r;
+
+        r = kernel_conf_load(root, &facts.conf);
+        if (r < 0)
+                return r;
+        r = boot_dir_scan(root, &facts.boot);
+        if (r < 0)
+                return r;
+        r = host_load(root, &facts.host);
+        if (r < 0)
+                return r;
+        r = load_new_kernels(root, &installing);
+        if (r < 0)
+                return r;
+        facts.new_kernels = TAKE_PTR(installing.items);
+
+        r = package_db_load(root, &facts.packages, &reason);
+        if (r == -ENOMEM)
+                return r;
+        facts.packages_readable = r >= 0;
+        if (r < 0) {
+                r = strv_extendf(&facts.conf.warnings,
+                                 "/" PATH_DPKG
+                                 ": the package database cannot be read (%s), so no kernel "
+                                 "is removed from any ESP; repair it",
+                                 reason ?: strerror(-r));
+                if (r < 0)
+                        return r;
+        }
+
+        r = select_kernels(&facts, &facts.kernels);
+        if (r < 0)
+                return r;
+        *ret = TAKE_STRUCT(facts);
+        return 0;
+}
+
+static bool facts_equal(const Facts *a, const Facts *b) {
+        return boot_dir_equal(&a->boot, &b->boot) && kernel_set_equal(&a->kernels, &b->kernels) &&
+               strv_equal(a->conf.esps.items, b->conf.esps.items) &&
+               streq_ptr(a->conf.pin, b->conf.pin) &&
+               streq_ptr(a->conf.next_boot, b->conf.next_boot) &&
+               streq_ptr(a->conf.cmdline, b->conf.cmdline) &&
+               a->conf.cmdline_source == b->conf.cmdline_source &&
+               a->conf.settings.auto_sync == b->conf.settings.auto_sync &&
+               a->packages.kernel_helper == b->packages.kernel_helper &&
+               streq_ptr(a->host.running, b->host.running) &&
+               streq_ptr(a->host.title, b->host.title);
+}
+
+/* Each warning once, until it is gone. */
+static void log_warnings(Manager *m) {
+        char **warnings = m->facts.conf.warnings;
+
+        STRV_FOREACH(w, warnings)
+                if (!strv_contains(m->logged, *w))
+                        log_event(LOG_WARNING, MSG_BAD_LINE, NULL, "%s", *w);
+        m->logged = strv_free(m->logged);
+        (void) strv_copy(warnings, &m->logged);
+}
+
+Member *manager_find_member(const Manager *m, const char *uuid) {
+        for (size_t i = 0; i < m->n_members; i++)
+                if (streq(esp_uuid(m->members[i]->esp), uuid))
+                        return m->members[i];
+        return NULL;
+}
+
+static int add_member(Manager *m, const char *uuid) {
+        _cleanup_free_ Member *member = calloc(1, sizeof(*member));
+        int r;
+
+        if (!member || !ARRAY_RESERVE(m->members, m->n_members_allocated, m->n_members + 1))
+                return -ENOMEM;
+        member->manager = m;
+        r = esp_new(uuid, &member->esp);
+        if (r < 0)
+                return r;
+        m->members[m->n_members++] = TAKE_PTR(member);
+        if (m->listener)
+                m->listener->esp_added(m->members[m->n_members - 1]->esp, m->userdata);
+        return 0;
+}
+
+void manager_drop_members(Manager *m) {
+        if (m->refresh)
+                return; /* its parts point at them */
+
+        for (size_t i = m->n_members; i > 0; i--) {
+                Member *member = m->members[i - 1];
+
+                if (member->listed || member->straggler)
+                        continue;
+                memmove(&m->members[i - 1], &m->members[i], (m->n_members - i) * sizeof(Member *));
+                m->n_members--;
+                if (m->listener)
+                        m->listener->esp_removed(member->esp, m->userdata);
+                esp_free(member->esp);
+                free(member);
+        }
+}
+
+static int update_members(Manager *m) {
+        for (size_t i = 0; i < m->n_members; i++)
+                m->members[i]->listed = strv_contains(m->facts.conf.esps.items,
+                                                      esp_uuid(m->members[i]->esp));
+        STRV_FOREACH(uuid, m->facts.conf.esps.items) {
+                Member *member = manager_find_member(m, *uuid);
+
+                if (!member) {
+                        int r = add_member(m, *uuid);
+
+                        if (r < 0)
+                                return r;
+                        member = manager_find_member(m, *uuid);
+                }
+                member->listed = true;
+        }
+        manager_drop_members(m);
+        return 0;
+}
+
+void manager_tell(Manager *m, unsigned changes) {
+        if (m->listener)
+                m->listener->manager_changed(changes, m->userdata);
+}
+
+static void show_verdict(Manager *m) {
+        bool in_sync = manager_in_sync(m);
+        const char *redundancy = manager_redundancy(m);
+
+        if (in_sync == m->shown_in_sync && streq_ptr(redundancy, m->shown_redundancy))
+                return;
+        m->shown_in_sync = in_sync;
+        free(m->shown_redundancy);
+        m->shown_redundancy = strdup(redundancy);
+        manager_tell(m, MANAGER_CHANGED_STATE);
+}
+
+void manager_esp_changed(Manager *m, Esp *esp) {
+        manager_update_verdict(m);
+        if (m->listener)
+                m->listener->esp_changed(esp, m->userdata);
+        show_verdict(m);
+}
+
+bool manager_update_presence(Manager *m) {
+        bool changed = false;
+
+        for (size_t i = 0; i < m->n_members; i++) {
+                Esp *esp = m->members[i]->esp;
+                _cleanup_free_ char *path = strprintf(PATH_BY_UUID "/%s", esp_uuid(esp));
+                struct stat st;
+                bool present = path && root_stat(m->options.root, path, &st) >= 0;
+
+                if (present == esp_present(esp) &&
+                    (present || esp_state(esp) == ESP_MISSING || esp_state(esp) == ESP_STUCK))
+                        continue;
+                changed = true;
+                esp_set_present(esp, present);
+                if (!present && esp_state(esp) != ESP_STUCK) {
+                        log_event(LOG_WARNING, MSG_ESP_MISSING, FIELD_ESP_UUID, esp_uuid(esp), NULL,
+                                  "ESP '%s' is missing: there is no %s.", esp_uuid(esp),
+                                  esp_device(esp));
+                        esp_set_state(esp, ESP_MISSING, NULL);
+                } else if (present && esp_state(esp) == ESP_MISSING)
+                        esp_set_state(esp, ESP_UNKNOWN, NULL);
+                manager_esp_changed(m, esp);
+        }
+        return changed;
+}
+
+int manager_reload(Manager *m) {
+        _cleanup_(facts_done) Facts facts = FACTS_INIT;
+        bool changed;
+        int r;
+
+        r = facts_load(m->options.root, &facts);
+        if (r < 0) {
+                log_error("Cannot read the configuration below '%s': %s; keeping what is known.",
+                          root_path(m->options.root), strerror(-r));
+                return r;
+        }
+        changed = !facts_equal(&m->facts, &facts);
+        facts_done(&m->facts);
+        m->facts = TAKE_STRUCT(facts);
+        log_warnings(m);
+        if (m->watch)
+                watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
+
+        r = update_members(m);
+        if (r < 0)
+                return r;
+        changed |= manager_update_presence(m);
+        manager_update_verdict(m);
+        show_verdict(m);
+        if (changed)
+                manager_tell(m, MANAGER_CHANGED_KERNELS | MANAGER_CHANGED_CONFIG);
+        return changed;
+}
+
+int manager_make_input(Manager *m, RefreshInput *ret) {
+        _cleanup_(refresh_input_done) RefreshInput input = {};
+        const KernelConf *conf = &m->facts.conf;
+        const char *pin = conf->next_boot ?: conf->pin;
+        int r;
+
+        r = select_kernels(&m->facts, &input.kernels);
+        if (r < 0)
+                return r;
+        input.title = strdup(m->facts.host.title);
+        input.pin = pin ? strdup(pin) : NULL;
+        if (!input.title || (pin && !input.pin))
+                return -ENOMEM;
+
+        if (conf->cmdline) {
+                char **to = conf->cmdline_source == CMDLINE_FILE ? &input.cmdline
+                                                                 : &input.fallback_cmdline;
+
+                *to = strdup(conf->cmdline);
+                if (!*to)
+                        return -ENOMEM;
+        } else {
+                _cleanup_free_ char *text = NULL;
+                size_t size;
+
+                input.adopt = file_read(m->options.root, PATH_PROC_CMDLINE, SMALL_FILE_MAX, &text,
+                                        &size) >= 0 &&
+                              cmdline_clean(text, size, &input.fallback_cmdline) >= 0;
+        }
+        *ret = TAKE_STRUCT(input);
+        return 0;
+}
+
+void manager_write_apt_conf(Manager *m) {
+        _cleanup_strv_ char **kept = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!m->facts.packages_readable)
+                return;
+        r = kernel_set_protected(&m->facts.kernels, &kept);
+        if (r >= 0)
+                r = apt_conf_render(kept, &text);
+        if (r >= 0)
+                r = file_replace(m->options.root, PATH_APT_CONF, text, strlen(text), 0644);
+        if (r < 0)
+                log_warning("Cannot write /" PATH_APT_CONF
+                            ": %s; apt may offer to remove kernels that "
+                            "are kept, ignoring.",
+                            strerror(-r));
+}

@@ -25,7 +25,8 @@ typedef enum ManagerChange {
  * job returns; on job_removed the job is still readable, afterwards it is gone. */
 typedef struct ManagerListener {
         void (*job_new)(Job *job, void *userdata);
-        void (*job_changed)(Job *job, void *userdata); /* progress (at most 4 a second), state, message */
+        void (*job_changed)(Job *job,
+                            void *userdata); /* progress (at most 4 a second), state, message */
         void (*job_removed)(Job *job, void *userdata);
         void (*esp_added)(Esp *esp, void *userdata);
         void (*esp_changed)(Esp *esp, void *userdata);
@@ -57,17 +58,19 @@ bool manager_is_busy(const Manager *m) _pure_;
 /* What a caller asks for. Borrowed. */
 typedef struct JobRequest {
         JobType type;
-        char *const *esps;       /* FAT UUIDs; empty: all */
-        const char *new_kernel;  /* NULL, or a version that a package hook hands over */
-        bool verify;             /* JOB_REFRESH: compare content instead of trusting manifests */
+        char *const *esps;      /* FAT UUIDs; empty: all */
+        const char *new_kernel; /* NULL, or a version that a package hook hands over */
+        bool verify;            /* JOB_REFRESH: compare content instead of trusting manifests */
         uid_t uid;
 } JobRequest;
 
-/* Queue a job, or join the waiting one of the same kind. Errors: InvalidVersion, NoSuchEsp, Busy. */
+/* Queue a job, or join the waiting one of the same kind. Errors: InvalidVersion, NoSuchEsp, Busy.
+ */
 int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error);
 
 /* Change a file and, with AutoSync, queue a refresh. *@ret_job is NULL if there is nothing to do or
- * AutoSync is off. Errors: InvalidVersion, NoSuchKernel, NotBootable, LastKernel, ReadOnly, Busy, Failed. */
+ * AutoSync is off. Errors: InvalidVersion, NoSuchKernel, NotBootable, LastKernel, ReadOnly, Busy,
+ * Failed. */
 int manager_add_kernel(Manager *m, const char *version, uid_t uid, Job **ret_job, Error *error);
 int manager_remove_kernel(Manager *m, const char *version, uid_t uid, Job **ret_job, Error *error);
 int manager_pin(Manager *m, const char *version, PinScope scope, uid_t uid, Job **ret_job,
@@ -88,7 +91,8 @@ bool manager_auto_sync(const Manager *m);
 const char *manager_cmdline(const Manager *m);
 CmdlineSource manager_cmdline_source(const Manager *m);
 bool manager_in_sync(const Manager *m);
-/* "redundant", "single", "degraded", "unbootable", "unmanaged"; the reason is one sentence. */
+/* "redundant", "single", "degraded", "unbootable", "unmanaged"; "unknown" before every ESP was
+ * seen. The reason is one sentence. */
 const char *manager_redundancy(const Manager *m);
 const char *manager_redundancy_reason(const Manager *m);
 uint64_t manager_last_refresh_usec(const Manager *m);

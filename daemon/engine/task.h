@@ -15,29 +15,34 @@ typedef struct Task Task;
 
 /* How workers are started. Borrowed by every task; outlives them. */
 typedef struct WorkerConfig {
-        int exec_fd;      /* the program, pinned by O_PATH at start so that an upgrade never mixes versions */
+        int exec_fd; /* the program, pinned by O_PATH at start so that an upgrade never mixes
+                        versions */
         const Root *root;
         unsigned deadline_percent; /* 100; tests shorten the deadlines */
-        bool no_kill;              /* tests: signals are not sent, as if the worker were in D state */
-        const char *hook;          /* tests: handed to the worker as --hook=; NULL */
+        bool no_kill;     /* tests: signals are not sent, as if the worker were in D state */
+        const char *hook; /* tests: handed to the worker as --hook=; NULL */
 } WorkerConfig;
 
 /* Called from the event loop. After on_exit the task is over and may be freed from within it.
  * on_stuck: the worker does not die; on_exit comes when, or if, it does. */
 typedef struct TaskListener {
-        void (*on_report)(Task *task, const Report *report, void *userdata);
+        void (*on_report)(Task *task, Report *report,
+                          void *userdata); /* what it takes, it empties */
         void (*on_stuck)(Task *task, void *userdata);
         void (*on_exit)(Task *task, void *userdata);
 } TaskListener;
 
-/* Start a worker on @plan (which is not kept). @lock_fd is the ESP's lock: the worker holds it for its life, the
- * caller closes its own copy. The pid is written into it. */
+/* Start a worker on @plan (which is not kept). @lock_fd is the ESP's lock: the worker holds it for
+ * its life, the caller closes its own copy. The pid is written into it. */
 int task_start(sd_event *event, const WorkerConfig *config, const Plan *plan, int lock_fd,
                const TaskListener *listener, void *userdata, Task **ret);
-/* Frees what belongs to the daemon; a running worker goes on and is reaped by nobody: only after on_exit, or
- * when the daemon leaves. */
+/* Frees what belongs to the daemon; a running worker goes on and is reaped by nobody: only after
+ * on_exit, or when the daemon leaves. */
 Task *task_free(Task *task);
 DEFINE_CLEANUP(Task *, task_free)
+
+/* From now on @listener is called. */
+void task_set_listener(Task *task, const TaskListener *listener, void *userdata);
 
 /* Hand over the token / ask it to stop before its next step. */
 void task_commit(Task *task);

@@ -1,1 +1,252 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* inotify on the directories that hold our truth. It keeps one bit, "dirty": what happened is not
+ * remembered, because the files are read again anyway; a lost event (queue overflow) is the same
+ * bit. A directory that does not exist is waited for at its nearest existing ancestor. A file that
+ * was only created is not a change yet: it counts when it is closed, or renamed into place. */
+
+#include "engine/watch.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "common/string-util.h"
+
+#define UNREST_MAX_USEC (30 * UINT64_C(1000000))
+
+#define DIRECTORY_EVENTS                                                                         \
+        (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | \
+         IN_MOVE_SELF | IN_ONLYDIR)
+#define ANCESTOR_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+static const char *const directories[] = {
+        PATH_BY_UUID,         PATH_BOOT,       PATH_ETC_KERNEL,     "etc/default",
+        "etc/default/grub.d", PATH_CONFIG_DIR, PATH_CONFIG_DROPINS, PATH_DPKG,
+        PATH_DPKG_UPDATES,
+};
+#define DEVICES 0 /* index of dev/disk/by-uuid */
+
+struct Watch {
+        sd_event *event;
+        const Root *root;
+        int inotify_fd;
+        int wd[ELEMENTSOF(directories)];       /* of the directory, or -1 */
+        int ancestor[ELEMENTSOF(directories)]; /* of its nearest existing ancestor, or -1 */
+        sd_event_source *source, *timer;
+        uint64_t settle_usec;
+        bool dirty;
+        uint64_t dirty_since;
+        const WatchListener *listener;
+        void *userdata;
+};
+
+Watch *watch_free(Watch *watch) {
+        if (!watch)
+                return NULL;
+        sd_event_source_disable_unref(watch->source);
+        sd_event_source_disable_unref(watch->timer);
+        safe_close(watch->inotify_fd);
+        sd_event_unref(watch->event);
+        return mfree(watch);
+}
+
+static int add_watch(Watch *watch, const char *path, uint32_t mask) {
+        _cleanup_close_ int fd = root_openat(watch->root, path, O_PATH | O_DIRECTORY, 0);
+        char link[sizeof("/proc/self/fd/") + 10];
+        int wd;
+
+        if (fd < 0)
+                return fd;
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        wd = inotify_add_watch(watch->inotify_fd, link, mask);
+        return wd < 0 ? -errno : wd;
+}
+
+static bool wd_in_use(const Watch *watch, int wd) {
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (watch->wd[i] == wd || watch->ancestor[i] == wd)
+                        return true;
+        return false;
+}
+
+/* Directories that share an ancestor share a watch descriptor, and a directory that is itself one
+ * of ours must keep the larger mask: its own watch is added after the ancestors'. */
+static void arm_ancestor(Watch *watch, size_t i) {
+        char path[PATH_MAX];
+        char *slash;
+
+        (void) snprintf(path, sizeof(path), "%s", directories[i]);
+        while ((slash = strrchr(path, '/'))) {
+                *slash = '\0';
+                watch->ancestor[i] = add_watch(watch, path, ANCESTOR_EVENTS);
+                if (watch->ancestor[i] >= 0)
+                        return;
+        }
+        watch->ancestor[i] = add_watch(watch, ".", ANCESTOR_EVENTS);
+}
+
+static void arm(Watch *watch) {
+        int old[ELEMENTSOF(directories)];
+
+        memcpy(old, watch->ancestor, sizeof(old));
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                _cleanup_close_ int fd =
+                                root_openat(watch->root, directories[i], O_PATH | O_DIRECTORY, 0);
+
+                watch->ancestor[i] = -1;
+                if (fd < 0)
+                        arm_ancestor(watch, i);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                watch->wd[i] = add_watch(watch, directories[i], DIRECTORY_EVENTS);
+        for (size_t i = 0; i < ELEMENTSOF(old); i++)
+                if (old[i] >= 0 && !wd_in_use(watch, old[i]))
+                        (void) inotify_rm_watch(watch->inotify_fd, old[i]);
+}
+
+static void mark_dirty(Watch *watch) {
+        uint64_t now, due;
+
+        if (sd_event_now(watch->event, CLOCK_MONOTONIC, &now) < 0)
+                return;
+        if (!watch->dirty) {
+                watch->dirty = true;
+                watch->dirty_since = now;
+        }
+        due = MIN(now + watch->settle_usec, watch->dirty_since + UNREST_MAX_USEC);
+        (void) sd_event_source_set_time(watch->timer, due);
+        (void) sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Watch *watch = userdata;
+
+        watch->dirty = false;
+        watch->listener->settled(watch->userdata);
+        return 0;
+}
+
+/* Names that package tools use on the way, and our own temporary files. */
+static bool is_temporary(const char *name) {
+        static const char *const suffixes[] = { ".dpkg-new", ".dpkg-tmp", ".dpkg-old", ".new",
+                                                ".tmp",      ".bak",      "~",         ".swp" };
+
+        if (name[0] == '.')
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
+                if (endswith(name, suffixes[i]))
+                        return true;
+        return false;
+}
+
+/* A fresh regular file with one link is still being written; a symlink or hard link is complete. */
+static bool creation_is_complete(const Watch *watch, size_t i, const char *name) {
+        _cleanup_close_ int fd = root_openat(watch->root, directories[i], O_PATH | O_DIRECTORY, 0);
+        struct stat st;
+
+        if (fd < 0 || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return false;
+        return !S_ISREG(st.st_mode) || st.st_nlink > 1;
+}
+
+static void handle_event(Watch *watch, const struct inotify_event *e, bool *ret_arm,
+                         bool *ret_devices) {
+        bool known = false;
+
+        if (e->mask & (IN_Q_OVERFLOW | IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED) ||
+            (e->mask & IN_ISDIR && e->mask & (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM)))
+                *ret_arm = true;
+        if (e->mask & IN_Q_OVERFLOW) {
+                *ret_devices = true;
+                mark_dirty(watch);
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                if (watch->wd[i] != e->wd)
+                        continue;
+                known = true;
+                if (i == DEVICES)
+                        *ret_devices = true;
+                else if (e->len > 0 && is_temporary(e->name))
+                        continue;
+                else if (e->mask & IN_CREATE && e->len > 0 &&
+                         !creation_is_complete(watch, i, e->name))
+                        continue;
+                mark_dirty(watch);
+        }
+        /* Something appeared where a directory of ours is missing. */
+        if (!known && *ret_arm)
+                mark_dirty(watch);
+}
+
+static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        char buffer[16 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
+        Watch *watch = userdata;
+        bool rearm = false, devices = false;
+        ssize_t n;
+
+        n = read(fd, buffer, sizeof(buffer));
+        if (n < 0)
+                return 0;
+        for (char *p = buffer; p < buffer + n;) {
+                const struct inotify_event *e = (const struct inotify_event *) p;
+
+                handle_event(watch, e, &rearm, &devices);
+                p += sizeof(*e) + e->len;
+        }
+        if (rearm)
+                arm(watch);
+        if (devices || (rearm && watch->wd[DEVICES] >= 0))
+                watch->listener->devices(watch->userdata);
+        return 0;
+}
+
+int watch_new(sd_event *event, const Root *root, const WatchListener *listener, void *userdata,
+              Watch **ret) {
+        _cleanup_(watch_freep) Watch *watch = malloc(sizeof(*watch));
+        int r;
+
+        if (!watch)
+                return -ENOMEM;
+        *watch = (Watch){
+                .event = sd_event_ref(event),
+                .root = root,
+                .listener = listener,
+                .userdata = userdata,
+        };
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                watch->wd[i] = watch->ancestor[i] = -1;
+        watch->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (watch->inotify_fd < 0)
+                return -errno;
+        r = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, 0, on_timer, watch);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &watch->source, watch->inotify_fd, EPOLLIN, on_inotify, watch);
+        if (r < 0)
+                return r;
+        arm(watch);
+        *ret = TAKE_PTR(watch);
+        return 0;
+}
+
+void watch_set_settle(Watch *watch, uint64_t sec) {
+        watch->settle_usec = sec * 1000000;
+}
+
+bool watch_is_dirty(const Watch *watch) {
+        return watch->dirty;
+}
+
+void watch_clear(Watch *watch) {
+        watch->dirty = false;
+        (void) sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+}

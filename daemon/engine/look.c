@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Reports become an image, images teach the manifest. The manifest is only ever told what a worker
+ * has read or written itself: an entry means "this content was seen to be that source's". */
+
+#include "engine/look.h"
+
+#include "common/names.h"
+#include "common/string-util.h"
+#include "core/boot-entry.h"
+#include "core/plan-target.h"
+#include "sys/file.h"
+
+#define MANIFEST_SIZE_MAX (1024 * 1024)
+
+static char *manifest_path(const char *esp_uuid) {
+        return strprintf(PATH_STATE "/esp-%s.manifest", esp_uuid);
+}
+
+int manifest_load(const Root *root, const char *esp_uuid, Manifest *ret) {
+        _cleanup_free_ char *path = manifest_path(esp_uuid), *text = NULL;
+        size_t size;
+        int r;
+
+        *ret = (Manifest){};
+        if (!path)
+                return -ENOMEM;
+        r = file_read(root, path, MANIFEST_SIZE_MAX, &text, &size);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        r = manifest_parse(text, size, ret);
+        return r == -ENOMEM ? r : 0;
+}
+
+int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
+                   const EspImage *image) {
+        _cleanup_free_ char *path = manifest_path(esp_uuid), *text = NULL;
+        size_t size;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        for (size_t i = manifest->n_entries; i > 0; i--)
+                if (!esp_image_find(image, manifest->entries[i - 1].path))
+                        manifest_remove(manifest, manifest->entries[i - 1].path);
+        r = manifest_format(manifest, &text, &size);
+        if (r < 0)
+                return r;
+        r = root_mkdir_p(root, PATH_STATE, 0700);
+        if (r < 0)
+                return r;
+        return file_replace(root, path, text, size, 0600);
+}
+
+static int take_space(EspImage **image, const Report *report) {
+        EspImage *fresh = calloc(1, sizeof(*fresh));
+
+        if (!fresh)
+                return -ENOMEM;
+        fresh->loader = report->loader;
+        fresh->size_bytes = report->size_bytes;
+        fresh->free_bytes = report->free_bytes;
+        fresh->cluster_bytes = MAX(report->cluster_bytes, (uint64_t) 1);
+        fresh->dirty = report->dirty;
+        esp_image_free(*image);
+        *image = fresh;
+        return 0;
+}
+
+static int take_file(EspImage *image, EspFile *seen, const EspImage *known) {
+        EspFile *file = esp_image_get(image, seen->path);
+        const EspFile *old;
+
+        if (!file)
+                return -ENOMEM;
+        file->type = seen->type;
+        file->size = seen->size;
+        file->mtime = seen->mtime;
+        file->verdict = seen->verdict;
+        memcpy(file->sha256, seen->sha256, DIGEST_HEX_SIZE);
+        if (seen->text) {
+                free(file->text);
+                file->text = TAKE_PTR(seen->text);
+                return 0;
+        }
+
+        /* A text that is as we know it is not sent again. */
+        old = known && !file->text && seen->verdict == VERDICT_TRUSTED
+                              ? esp_image_find(known, seen->path)
+                              : NULL;
+        if (old && old->text && old->size == seen->size && old->mtime == seen->mtime) {
+                file->text = strdup(old->text);
+                if (!file->text)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int look_take_report(EspImage **image, Report *report, const EspImage *known) {
+        if (report->type == REPORT_SPACE)
+                return take_space(image, report);
+        if (!*image)
+                return -EBADMSG;
+        return take_file(*image, &report->file, known);
+}
+
+int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe) {
+        for (size_t i = 0; i < probe->n_steps; i++) {
+                const PlanStep *step = &probe->steps[i];
+                const EspFile *file;
+
+                if (step->action != PLAN_CHECK)
+                        continue;
+                file = esp_image_find(image, step->path);
+                if (!file || file->verdict == VERDICT_DIFFERS)
+                        manifest_remove(manifest, step->path);
+                else if (file->verdict == VERDICT_EQUAL) {
+                        int r = manifest_put(manifest, step->path, &step->stamp, file->size,
+                                             file->mtime, file->sha256);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report) {
+        for (size_t i = 0; i < plan->n_steps; i++) {
+                const PlanStep *step = &plan->steps[i];
+
+                if (step->action == PLAN_STAGE && streq(step->path, report->file.path))
+                        return manifest_put(manifest, step->path, &step->stamp, report->file.size,
+                                            report->file.mtime, report->file.sha256);
+        }
+        return 0;
+}
+
+static int judge_file(EspImage *image, const Manifest *manifest, const Kernel *kernel,
+                      KernelFile which) {
+        _cleanup_free_ char *path = esp_kernel_path(kernel->version, which);
+        const FileStamp *stamp = which == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd;
+        const ManifestEntry *entry;
+        EspFile *file;
+
+        if (!path)
+                return -ENOMEM;
+        entry = manifest_find(manifest, path);
+        if (!entry || !esp_image_find(image, path))
+                return 0;
+        file = esp_image_get(image, path);
+        if (file_stamp_equal(&entry->source, stamp) && entry->size == file->size &&
+            entry->mtime == file->mtime)
+                file->verdict = VERDICT_TRUSTED;
+        return 0;
+}
+
+int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kernels) {
+        for (size_t i = 0; i < kernels->n_kernels; i++)
+                for (KernelFile which = 0; which < _KERNEL_FILE_MAX; which++) {
+                        int r = judge_file(image, manifest, &kernels->kernels[i], which);
+
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+int look_options(const EspImage *image, char **ret) {
+        _cleanup_free_ char *version = NULL, *options = NULL;
+        int r;
+
+        r = esp_image_default(image, &version);
+        if (r < 0)
+                return r;
+        if (version) {
+                r = esp_image_entry_options(image, version, &options);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; !options && i < image->n_files; i++) {
+                _cleanup_free_ char *other = NULL;
+
+                if (esp_entry_version(image->files[i].path, &other, NULL) < 0)
+                        continue;
+                r = esp_image_entry_options(image, other, &options);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(options);
+        return 0;
+}

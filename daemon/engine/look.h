@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the workers' reports say about one ESP, gathered into its image and its manifest. */
+
+#include "common/error.h"
+#include "core/manifest.h"
+#include "core/plan.h"
+#include "core/report.h"
+#include "sys/root.h"
+
+/* A manifest that is absent, unknown or torn is an empty one. */
+int manifest_load(const Root *root, const char *esp_uuid, Manifest *ret);
+/* Written only if it differs; entries of files that @image does not hold are dropped. */
+int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
+                   const EspImage *image);
+
+/* Take in REPORT_SPACE (a new image begins) or REPORT_FILE. Texts that the worker did not read
+ * again are copied from @known (may be NULL). 0, -ENOMEM, or -EBADMSG for a file before the space.
+ */
+int look_take_report(EspImage **image, Report *report, const EspImage *known);
+
+/* After a probe: what was compared and is equal is remembered, what differs is forgotten. */
+int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe);
+/* REPORT_PLACED of a step of @plan: remember the copy. Texts are not remembered. */
+int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report);
+/* After a sync: files that are as the manifest says, made from the kernels' own sources, are
+ * trusted. */
+int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kernels);
+
+/* Options of the entry that @image boots, else of any entry of ours. *@ret is NULL if there are
+ * none. */
+int look_options(const EspImage *image, char **ret);

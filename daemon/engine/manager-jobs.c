@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The queue: one job runs, the others wait, and calls that want the same join the one that waits. A
+ * job holds the lock of its root from before it reads the files until it ends, so that two daemons
+ * on one root take turns; waiting for the lock is a timer, never a sleep. */
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "common/fd.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "core/kernel-version.h"
+#include "engine/manager-private.h"
+#include "sys/lock.h"
+
+#define JOBS_MAX           16
+#define LOCK_RETRY_USEC    (200 * UINT64_C(1000))
+#define LOCK_PATIENCE_USEC (60 * UINT64_C(1000000))
+
+static uint64_t realtime_usec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+void manager_free_jobs(Manager *m) {
+        m->refresh = refresh_free(m->refresh);
+        for (size_t i = 0; i < m->n_jobs; i++)
+                job_free(m->jobs[i]);
+        free(m->jobs);
+        m->jobs = NULL;
+        m->n_jobs = 0;
+        sd_event_source_disable_unref(m->lock_timer);
+        sd_event_source_disable_unref(m->next_source);
+        m->lock_fd = safe_close(m->lock_fd);
+}
+
+static void log_end(const Job *job) {
+        static const struct {
+                int level;
+                const char *message_id, *words;
+        } words[_JOB_RESULT_MAX] = {
+                [JOB_RESULT_DONE] = { LOG_INFO, MSG_REFRESH_DONE, "done" },
+                [JOB_RESULT_PARTIAL] = { LOG_WARNING, MSG_REFRESH_PARTIAL, "done in part" },
+                [JOB_RESULT_FAILED] = { LOG_ERR, MSG_REFRESH_FAILED, "failed" },
+                [JOB_RESULT_CANCELED] = { LOG_NOTICE, NULL, "canceled" },
+        };
+        JobResult result = job_get_result(job);
+        const Error *error = job_error(job);
+        char id[24];
+
+        (void) snprintf(id, sizeof(id), "%" PRIu64, job_id(job));
+        log_event(words[result].level, words[result].message_id, FIELD_JOB_ID, id, NULL,
+                  "Job %s (%s) %s%s%s.", id, job_type_to_string(job_get_type(job)),
+                  words[result].words, error_is_set(error) ? ": " : "", strempty(error->message));
+}
+
+/* The job has its result: everybody is told, then it is gone. */
+static void finish_job(Manager *m, Job *job) {
+        size_t i = 0;
+
+        while (m->jobs[i] != job)
+                i++;
+        memmove(&m->jobs[i], &m->jobs[i + 1], (m->n_jobs - i - 1) * sizeof(Job *));
+        m->n_jobs--;
+        m->lock_deadline = 0;
+
+        log_end(job);
+        if (job_get_type(job) == JOB_REFRESH) {
+                m->last_refresh_usec = realtime_usec();
+                free(m->last_refresh_result);
+                m->last_refresh_result = strdup(job_result_to_string(job_get_result(job)));
+        }
+        manager_tell(m, MANAGER_CHANGED_STATE | MANAGER_CHANGED_CONFIG);
+        if (m->listener)
+                m->listener->job_removed(job, m->userdata);
+        job_free(job);
+
+        if (m->stopping && m->n_jobs == 0)
+                (void) sd_event_exit(m->event, 0);
+        else
+                manager_run_next(m);
+}
+
+static void fail_job(Manager *m, Job *job, int r, const char *what) {
+        _cleanup_error_ Error error = {};
+
+        m->lock_fd = safe_close(m->lock_fd);
+        (void) error_set_errno(&error, r, "Cannot %s below '%s'", what, root_path(m->options.root));
+        job_end(job, JOB_RESULT_FAILED, &error);
+        finish_job(m, job);
+}
+
+static void on_esp_changed(Esp *esp, void *userdata) {
+        manager_esp_changed(userdata, esp);
+}
+
+static void on_job_changed(Job *job, void *userdata) {
+        Manager *m = userdata;
+
+        if (m->listener)
+                m->listener->job_changed(job, m->userdata);
+}
+
+static void on_ended(Refresh *refresh, void *userdata) {
+        Manager *m = userdata;
+        Job *job = refresh_job(refresh);
+
+        m->refresh = refresh_free(refresh);
+        m->lock_fd = safe_close(m->lock_fd);
+        manager_drop_members(m);
+        finish_job(m, job);
+}
+
+/* The worker that would not die is gone: the ESP answers again, or its disk does not exist any
+ * more. */
+static void on_straggler_ended(Straggler *straggler, void *userdata) {
+        Member *member = userdata;
+        Manager *m = member->manager;
+
+        member->straggler = straggler_free(straggler);
+        log_event(LOG_NOTICE, MSG_ESP_BACK, FIELD_ESP_UUID, esp_uuid(member->esp), NULL,
+                  "The worker of ESP '%s' has ended at last; looking at it again.",
+                  esp_uuid(member->esp));
+        esp_set_state(member->esp, esp_present(member->esp) ? ESP_UNKNOWN : ESP_MISSING, NULL);
+        manager_esp_changed(m, member->esp);
+        manager_drop_members(m);
+
+        (void) manager_submit(
+                        m, &(JobRequest){ .type = manager_auto_sync(m) ? JOB_REFRESH : JOB_PROBE },
+                        NULL, NULL);
+}
+
+static void on_esp_stuck(Esp *esp, Task *task, pid_t holder, void *userdata) {
+        Manager *m = userdata;
+        Member *member = manager_find_member(m, esp_uuid(esp));
+        int r;
+
+        if (task)
+                r = straggler_new_task(task, on_straggler_ended, member, &member->straggler);
+        else
+                r = straggler_new_pid(m->event, holder, on_straggler_ended, member,
+                                      &member->straggler);
+        /* Gone in between, or not to be watched: the next refresh looks again. */
+        if (r < 0) {
+                esp_set_state(esp, ESP_UNKNOWN, esp_last_error(esp));
+                manager_esp_changed(m, esp);
+        }
+}
+
+static const RefreshListener refresh_listener = {
+        .esp_changed = on_esp_changed,
+        .esp_stuck = on_esp_stuck,
+        .job_changed = on_job_changed,
+        .ended = on_ended,
+};
+
+static int list_esps(const Manager *m, Esp ***ret, size_t *ret_n) {
+        Esp **esps = calloc(MAX(m->n_members, (size_t) 1), sizeof(Esp *));
+        size_t n = 0;
+
+        if (!esps)
+                return -ENOMEM;
+        for (size_t i = 0; i < m->n_members; i++)
+                if (m->members[i]->listed)
+                        esps[n++] = m->members[i]->esp;
+        *ret = esps;
+        *ret_n = n;
+        return 0;
+}
+
+/* The lock is held: read everything again, and go. */
+static int start_job(Manager *m, Job *job) {
+        _cleanup_(refresh_input_done) RefreshInput input = {};
+        _cleanup_free_ Esp **esps = NULL;
+        size_t n_esps;
+        int r;
+
+        r = manager_keep_new_kernels(m, job_new_kernels(job));
+        if (r < 0)
+                return r;
+        r = manager_reload(m);
+        if (r < 0)
+                return r;
+        if (m->watch && job_get_type(job) == JOB_REFRESH)
+                watch_clear(m->watch);
+        if (job_get_type(job) == JOB_REFRESH)
+                manager_write_apt_conf(m);
+        r = manager_make_input(m, &input);
+        if (r < 0)
+                return r;
+        r = list_esps(m, &esps, &n_esps);
+        if (r < 0)
+                return r;
+        return refresh_new(m->event, &m->options.worker, job, &input, esps, n_esps,
+                           &refresh_listener, m, &m->refresh);
+}
+
+static int on_lock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        manager_run_next(userdata);
+        return 0;
+}
+
+/* 1: the lock is held; 0: a timer tries again; -errno: given up. */
+static int take_lock(Manager *m) {
+        uint64_t now;
+        int r;
+
+        m->lock_fd = lock_try(m->options.root, "root", NULL);
+        if (m->lock_fd >= 0) {
+                m->lock_deadline = 0;
+                return 1;
+        }
+        r = m->lock_fd;
+        m->lock_fd = -EBADF;
+        if (r != -EBUSY)
+                return r;
+
+        r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
+        if (m->lock_deadline == 0)
+                m->lock_deadline = now + LOCK_PATIENCE_USEC;
+        if (now >= m->lock_deadline) {
+                m->lock_deadline = 0;
+                return -EBUSY;
+        }
+        m->lock_timer = sd_event_source_disable_unref(m->lock_timer);
+        return sd_event_add_time_relative(m->event, &m->lock_timer, CLOCK_MONOTONIC,
+                                          LOCK_RETRY_USEC, 0, on_lock_timer, m) < 0
+                               ? -ENOMEM
+                               : 0;
+}
+
+static int on_next(sd_event_source *source, void *userdata) {
+        Manager *m = userdata;
+        Job *job;
+        int r;
+
+        if (m->refresh || m->n_jobs == 0)
+                return 0;
+        job = m->jobs[0];
+        r = take_lock(m);
+        if (r == 0)
+                return 0;
+        if (r < 0) {
+                fail_job(m, job, r,
+                         r == -EBUSY ? "work while another bootsync is at work" : "lock");
+                return 0;
+        }
+        job_start(job, realtime_usec());
+        on_job_changed(job, m);
+        r = start_job(m, job);
+        if (r < 0)
+                fail_job(m, job, r, "start the job");
+        return 0;
+}
+
+void manager_run_next(Manager *m) {
+        if (m->refresh || m->n_jobs == 0)
+                return;
+        m->next_source = sd_event_source_disable_unref(m->next_source);
+        (void) sd_event_add_defer(m->event, &m->next_source, on_next, m);
+}
+
+/* Refreshes join into a wider one. A plan is an answer to one question, so only the same question
+ * shares it. */
+static Job *find_joinable(const Manager *m, const JobRequest *request) {
+        for (size_t i = 0; i < m->n_jobs; i++) {
+                Job *job = m->jobs[i];
+
+                if (job_get_state(job) != JOB_QUEUED || job_get_type(job) != request->type)
+                        continue;
+                if (request->type != JOB_PLAN || strv_equal(job_esps(job), request->esps))
+                        return job;
+        }
+        return NULL;
+}
+
+static int check_request(const Manager *m, const JobRequest *request, Error *error) {
+        if (request->new_kernel && !kernel_version_is_valid(request->new_kernel))
+                return manager_refuse_version(request->new_kernel, error);
+        for (char *const *uuid = request->esps; uuid && *uuid; uuid++) {
+                Member *member = manager_find_member(m, *uuid);
+                _cleanup_free_ char *shown = NULL;
+
+                if (member && member->listed)
+                        continue;
+                shown = string_for_humans(*uuid, strlen(*uuid), 64);
+                return error_set(error, ERROR_NO_SUCH_ESP,
+                                 "There is no ESP '%s' on /" PATH_ESP_LIST "; see the list with "
+                                 "'bootctl-pve esp list'",
+                                 strempty(shown));
+        }
+        return 0;
+}
+
+int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error) {
+        Job *job;
+        int r;
+
+        r = check_request(m, request, error);
+        if (r < 0)
+                return r;
+
+        job = find_joinable(m, request);
+        if (job) {
+                r = job_join(job, request->esps, request->new_kernel, request->verify);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot join the waiting job");
+                if (ret)
+                        *ret = job;
+                return 0;
+        }
+
+        if (m->n_jobs >= JOBS_MAX)
+                return error_set(error, ERROR_BUSY,
+                                 "There are %zu jobs waiting already; try again when they are done",
+                                 m->n_jobs);
+        if (!ARRAY_RESERVE(m->jobs, m->n_jobs_allocated, m->n_jobs + 1))
+                return error_set_errno(error, ENOMEM, "Cannot queue the job");
+        r = job_new(m->last_job_id + 1, request->type, request->uid, &job);
+        if (r >= 0)
+                r = job_join(job, request->esps, request->new_kernel, request->verify);
+        if (r < 0) {
+                job_free(job);
+                return error_set_errno(error, r, "Cannot queue the job");
+        }
+        m->last_job_id++;
+        m->jobs[m->n_jobs++] = job;
+        if (m->listener)
+                m->listener->job_new(job, m->userdata);
+        manager_run_next(m);
+        if (ret)
+                *ret = job;
+        return 0;
+}
+
+void manager_cancel_job(Manager *m, Job *job) {
+        _cleanup_error_ Error error = {};
+
+        if (m->refresh && refresh_job(m->refresh) == job) {
+                job_set_canceling(job);
+                on_job_changed(job, m);
+                refresh_cancel(m->refresh);
+                return;
+        }
+        (void) error_set(&error, ERROR_CANCELED, "The job was canceled before it began");
+        job_end(job, JOB_RESULT_CANCELED, &error);
+        finish_job(m, job);
+}

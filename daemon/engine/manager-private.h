@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What manager.c, manager-state.c and manager-jobs.c share. */
+
+#include "common/string-util.h"
+#include "engine/manager.h"
+#include "engine/refresh.h"
+#include "engine/straggler.h"
+#include "engine/watch.h"
+#include "sys/host.h"
+#include "sys/kernel-conf.h"
+
+/* A configured ESP, or one that left the list while something still works on it. */
+typedef struct Member {
+        Esp *esp;
+        Straggler *straggler;
+        Manager *manager;
+        bool listed;
+} Member;
+
+/* What the files said when they were read last. */
+typedef struct Facts {
+        KernelConf conf;
+        BootDir boot;
+        PackageDb packages;
+        bool packages_readable;
+        Host host;
+        char **new_kernels; /* handed over by package hooks since the boot */
+        KernelSet kernels;
+} Facts;
+
+#define FACTS_INIT ((Facts){ .conf = KERNEL_CONF_INIT })
+
+struct Manager {
+        sd_event *event;
+        ManagerOptions options;
+        const ManagerListener *listener;
+        void *userdata;
+
+        Facts facts;
+        char **logged; /* warnings that were logged already */
+        Member **members;
+        size_t n_members, n_members_allocated;
+
+        Job **jobs; /* in order; the first one runs, if any does */
+        size_t n_jobs, n_jobs_allocated;
+        uint64_t last_job_id;
+        Refresh *refresh; /* of jobs[0] */
+        int lock_fd;      /* of the root, while a job runs */
+        uint64_t lock_deadline;
+        sd_event_source *lock_timer, *next_source;
+
+        Watch *watch;
+        bool stopping;
+        uint64_t last_refresh_usec;
+        char *last_refresh_result;
+        bool shown_in_sync; /* as last told to the listener */
+        char *shown_redundancy;
+        char *redundancy_reason;
+        char *esp_options; /* command line of the first ESP's default entry */
+};
+
+/* manager.c */
+int manager_refuse_version(const char *version, Error *error);
+
+/* manager-state.c */
+void facts_done(Facts *facts);
+/* Read every file again. 1: something that a refresh depends on has changed; 0: nothing has.
+ * Whatever changed is told to the listener. */
+int manager_reload(Manager *m);
+/* Look at dev/disk/by-uuid alone. True if an ESP appeared or vanished. */
+bool manager_update_presence(Manager *m);
+/* A snapshot for a job. */
+int manager_make_input(Manager *m, RefreshInput *ret);
+/* run/bootsync/new-kernels: what hooks hand over is kept until the next boot. */
+int manager_keep_new_kernels(Manager *m, char *const *versions);
+/* 76pveconf from the protected set; not while the package database is unreadable. */
+void manager_write_apt_conf(Manager *m);
+Member *manager_find_member(const Manager *m, const char *uuid);
+/* Drop members that are not listed any more and that nothing works on. */
+void manager_drop_members(Manager *m);
+void manager_esp_changed(Manager *m, Esp *esp);
+void manager_tell(Manager *m, unsigned changes);
+
+/* manager-verdict.c */
+void manager_update_verdict(Manager *m);
+
+/* manager-jobs.c */
+void manager_free_jobs(Manager *m);
+/* Start the next job, from the event loop, if none runs. */
+void manager_run_next(Manager *m);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One ESP's way through a job; what refresh.c and refresh-part.c share. */
+
+#include "engine/refresh.h"
+
+typedef enum PartPhase {
+        PART_LOOKING,
+        PART_SEEN, /* to be planned */
+        PART_SYNCING,
+        PART_ENDED,
+} PartPhase;
+
+typedef struct Part {
+        Refresh *refresh;
+        Esp *esp;
+        PartPhase phase;
+        unsigned rounds; /* plans carried out */
+        Task *task;
+        Plan *plan; /* what the task carries out */
+        EspImage *image;
+        Manifest manifest;
+        bool waiting;                                    /* for the token */
+        uint64_t bytes_total, bytes_before, bytes_moved; /* before: by workers that are done */
+        Error error;
+} Part;
+
+struct Refresh {
+        sd_event *event;
+        const WorkerConfig *config;
+        Job *job;
+        RefreshInput input;
+        Part *parts;
+        size_t n_parts;
+        Part *holder; /* of the token */
+        bool canceled;
+        uint64_t last_progress_usec;
+        sd_event_source *start_source, *end_source;
+        const RefreshListener *listener;
+        void *userdata;
+};
+
+void part_done(Part *part);
+/* Begin to look. */
+void part_start(Part *part);
+/* From PART_SEEN: plan, and sync if the job is a refresh. */
+void part_plan(Part *part);
+/* The part is over; the reason is in its error. */
+void part_end(Part *part, EspState state);
+void part_cancel(Part *part, EspState state);
+
+/* Of refresh.c, for the parts. */
+void refresh_advance(Refresh *refresh); /* a phase has changed: let everything go on that can */
+void refresh_grant_token(Refresh *refresh);
+void refresh_show_progress(Refresh *refresh);
+void refresh_say(Refresh *refresh, const char *message);
+/* The options for entries of @part's ESP that have none; *@ret may be NULL. */
+int refresh_fallback_cmdline(Refresh *refresh, char **ret);

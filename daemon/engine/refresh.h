@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A job at work: look at every ESP, plan, carry the plans out, tell what came of it. */
+
+#include "engine/esp.h"
+#include "engine/job.h"
+#include "engine/task.h"
+
+typedef struct Refresh Refresh;
+
+/* What the ESPs are compared with: a snapshot, so that what changes meanwhile is the next job's. */
+typedef struct RefreshInput {
+        KernelSet kernels;
+        char *title;            /* of loader entries */
+        char *pin;              /* the version that loader.conf must name; NULL: the newest */
+        char *cmdline;          /* etc/kernel/cmdline; NULL: the options on the ESPs stay */
+        char *fallback_cmdline; /* for an ESP that has none; NULL: there is none */
+        bool adopt;             /* fallback_cmdline is not stored yet; store it when it is used */
+} RefreshInput;
+
+void refresh_input_done(RefreshInput *input);
+
+typedef struct RefreshListener {
+        void (*esp_changed)(Esp *esp, void *userdata);
+        /* The ESP is stuck: by @task, which is handed over, or (NULL) by process @holder. */
+        void (*esp_stuck)(Esp *esp, Task *task, pid_t holder, void *userdata);
+        void (*job_changed)(Job *job, void *userdata);
+        /* The job has its result; the refresh may be freed from within it. */
+        void (*ended)(Refresh *refresh, void *userdata);
+} RefreshListener;
+
+/* Work on those of @esps that @job wants, from the next turn of the event loop on. @input is moved.
+ * @job, @esps' members and @config outlive the refresh. */
+int refresh_new(sd_event *event, const WorkerConfig *config, Job *job, RefreshInput *input,
+                Esp *const *esps, size_t n_esps, const RefreshListener *listener, void *userdata,
+                Refresh **ret);
+/* Workers that still run go on by themselves. */
+Refresh *refresh_free(Refresh *refresh);
+DEFINE_CLEANUP(Refresh *, refresh_free)
+
+/* Every worker stops before its next step. */
+void refresh_cancel(Refresh *refresh);
+Job *refresh_job(const Refresh *refresh);
