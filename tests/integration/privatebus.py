@@ -59,9 +59,10 @@ class PrivateBus:
         self.signals = []  # (path, interface, member, arguments) as they came
         config = directory / 'bus.conf'
         config.write_text(CONFIG.format(socket=directory / 'socket'))
-        self.process = subprocess.Popen(
-            ['dbus-daemon', f'--config-file={config}', '--nofork', '--print-address'],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        with open(directory / 'dbus-daemon.log', 'w') as log:
+            self.process = subprocess.Popen(
+                ['dbus-daemon', f'--config-file={config}', '--nofork', '--print-address'],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
         self.address = self.process.stdout.readline().strip()
         self.connection = self.connect()
         # Signals are delivered by run(), in the order of the replies to call_async().
