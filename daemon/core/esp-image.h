@@ -60,8 +60,8 @@ typedef struct EspImage {
         EspLoader loader;
         uint64_t size_bytes, free_bytes;
         uint64_t cluster_bytes; /* at least 1 */
-        bool dirty; /* the FAT's dirty bit: manifests are not believed */
-        EspFile *files; /* sorted by path */
+        bool dirty;             /* the FAT's dirty bit: manifests are not believed */
+        EspFile *files;         /* sorted by path */
         size_t n_files, n_files_allocated;
 } EspImage;
 
@@ -71,17 +71,26 @@ void esp_image_done(EspImage *image);
 EspImage *esp_image_free(EspImage *image);
 DEFINE_CLEANUP(EspImage *, esp_image_free)
 
+/* NULL if there is none. Paths are compared byte for byte. */
 const EspFile *esp_image_find(const EspImage *image, const char *path);
 /* The file's record, added in order if it is not there; NULL when out of memory. */
 EspFile *esp_image_get(EspImage *image, const char *path);
+
 /* Which loader the names in the image tell: EFI/proxmox/grub*.efi → GRUB (wins); loader/loader.conf
- * and EFI/proxmox → systemd-boot; only grub/ → GRUB; else none. */
-EspLoader esp_image_tell_loader(const EspImage *image);
+ * and EFI/proxmox → systemd-boot; of all these only grub/ → GRUB; else none. */
+EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
+
 /* True if @path names a file whose staging was interrupted: it ends in STAGED_SUFFIX. */
 bool esp_path_is_leftover(const char *path) _pure_;
-/* Versions with a complete pair of files and an entry that points at it, newest first. */
+
+/* Versions with an entry of ours that names an image and an initrd which are in the ESP and not
+ * empty, newest first. 0 or -ENOMEM. */
 int esp_image_kernels(const EspImage *image, char ***ret);
+
 /* The version that this ESP boots as it is: loader.conf's default resolved over the entries by the
- * rules of systemd-boot (exact id, case-insensitive, or glob, newest first; without a match the
- * newest entry). *@ret is NULL if that entry is not ours or its files are not there. */
+ * rules of systemd-boot 252 (a glob over the file names, case-insensitive; newest first, entries
+ * without tries left last; without a match the first of all). Like the loader it passes over an
+ * entry of ours whose image is not there, and does not look for the initrd. *@ret is NULL if
+ * nothing boots, or an entry that is not ours, or one that lacks its initrd. Entries whose text was
+ * not read do not count. 0 or -ENOMEM. */
 int esp_image_default(const EspImage *image, char **ret);

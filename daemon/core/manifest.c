@@ -1,1 +1,167 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What we copied to an ESP, so that the next refresh need not read it again. A manifest is a hint:
+ * one that cannot be understood in full is worth nothing, so there is no partial reading, and no
+ * repair. Whether it may be believed is decided by those who compare it with an ESP. */
+
+#include "core/manifest.h"
+
+#include "core/record.h"
+
+#define MANIFEST_HEAD "v1"
+#define MANIFEST_VERB "file"
+
+static const struct {
+        const char *key;
+        size_t offset; /* of a uint64_t in ManifestEntry */
+} number_fields[] = {
+        { "inode", offsetof(ManifestEntry, source.inode) },
+        { "size", offsetof(ManifestEntry, source.size) },
+        { "mtime", offsetof(ManifestEntry, source.mtime) },
+        { "ctime", offsetof(ManifestEntry, source.ctime) },
+        { "esp-size", offsetof(ManifestEntry, size) },
+        { "esp-mtime", offsetof(ManifestEntry, mtime) },
+};
+
+static uint64_t *entry_number(const ManifestEntry *e, size_t index) {
+        return (uint64_t *) ((char *) e + number_fields[index].offset);
+}
+
+void manifest_done(Manifest *m) {
+        for (size_t i = 0; i < m->n_entries; i++)
+                free(m->entries[i].path);
+        free(m->entries);
+        *m = (Manifest){};
+}
+
+const ManifestEntry *manifest_find(const Manifest *m, const char *path) {
+        for (size_t i = 0; i < m->n_entries; i++)
+                if (streq(m->entries[i].path, path))
+                        return &m->entries[i];
+        return NULL;
+}
+
+/* The entry of @path, added if it is not there; NULL when out of memory. */
+static ManifestEntry *manifest_get(Manifest *m, const char *path) {
+        ManifestEntry *e = (ManifestEntry *) manifest_find(m, path);
+        char *copy;
+
+        if (e)
+                return e;
+        if (!ARRAY_RESERVE(m->entries, m->n_allocated, m->n_entries + 1))
+                return NULL;
+        copy = strdup(path);
+        if (!copy)
+                return NULL;
+        e = &m->entries[m->n_entries++];
+        *e = (ManifestEntry){ .path = copy };
+        return e;
+}
+
+int manifest_put(Manifest *m, const char *path, const FileStamp *source, uint64_t size,
+                 uint64_t mtime, const char *sha256) {
+        ManifestEntry *e;
+
+        assert(digest_is_valid(sha256));
+
+        e = manifest_get(m, path);
+        if (!e)
+                return -ENOMEM;
+        e->source = *source;
+        e->size = size;
+        e->mtime = mtime;
+        memcpy(e->sha256, sha256, DIGEST_HEX_SIZE);
+        return 0;
+}
+
+void manifest_remove(Manifest *m, const char *path) {
+        const ManifestEntry *e = manifest_find(m, path);
+        size_t i;
+
+        if (!e)
+                return;
+        i = (size_t) (e - m->entries);
+        free(m->entries[i].path);
+        m->n_entries--;
+        memmove(m->entries + i, m->entries + i + 1, (m->n_entries - i) * sizeof(ManifestEntry));
+}
+
+static int manifest_parse_line(Manifest *m, const char *line, size_t size) {
+        _cleanup_(record_done) Record record = {};
+        const char *path, *sha256;
+        ManifestEntry e = {};
+        int r;
+
+        r = record_parse(line, size, &record);
+        if (r < 0)
+                return r;
+
+        path = record_get(&record, "path");
+        sha256 = record_get(&record, "sha256");
+        if (!streq(record.verb, MANIFEST_VERB) || isempty(path) || !digest_is_valid(sha256))
+                return -EBADMSG;
+        for (size_t i = 0; i < ELEMENTSOF(number_fields); i++)
+                if (record_get_u64(&record, number_fields[i].key, entry_number(&e, i)) < 0)
+                        return -EBADMSG;
+        if (record.n_fields != ELEMENTSOF(number_fields) + 2 || manifest_find(m, path))
+                return -EBADMSG;
+
+        return manifest_put(m, path, &e.source, e.size, e.mtime, sha256);
+}
+
+/* "v" and a number, but not ours, is what a newer program wrote. */
+static int manifest_check_head(const char *line, size_t size) {
+        if (size == strlen(MANIFEST_HEAD) && memcmp(line, MANIFEST_HEAD, size) == 0)
+                return 0;
+        if (size < 2 || line[0] != 'v')
+                return -EBADMSG;
+        for (size_t i = 1; i < size; i++)
+                if (line[i] < '0' || line[i] > '9')
+                        return -EBADMSG;
+        return -EPROTONOSUPPORT;
+}
+
+int manifest_parse(const char *text, size_t size, Manifest *ret) {
+        _cleanup_(manifest_done) Manifest m = {};
+        const char *line;
+        size_t n, pos = 0;
+        int r;
+
+        assert(ret);
+
+        /* A file cut short in mid-number would otherwise read as a number. */
+        if (size == 0 || text[size - 1] != '\n')
+                return -EBADMSG;
+
+        (void) line_next(text, size, &pos, &line, &n);
+        r = manifest_check_head(line, n);
+        if (r < 0)
+                return r;
+        while (line_next(text, size, &pos, &line, &n) > 0) {
+                r = manifest_parse_line(&m, line, n);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = TAKE_STRUCT(m);
+        return 0;
+}
+
+int manifest_format(const Manifest *m, char **ret, size_t *ret_size) {
+        Buffer b = {};
+
+        assert(ret);
+
+        buffer_puts(&b, MANIFEST_HEAD "\n");
+        for (size_t i = 0; i < m->n_entries; i++) {
+                const ManifestEntry *e = &m->entries[i];
+
+                record_begin(&b, MANIFEST_VERB);
+                record_add(&b, "path", e->path);
+                for (size_t k = 0; k < ELEMENTSOF(number_fields); k++)
+                        record_add_u64(&b, number_fields[k].key, *entry_number(e, k));
+                record_add(&b, "sha256", e->sha256);
+                record_end(&b);
+        }
+        return buffer_take(&b, ret, ret_size);
+}

@@ -20,13 +20,15 @@ typedef struct Manifest {
 } Manifest;
 
 void manifest_done(Manifest *m);
+/* NULL if there is none. */
 const ManifestEntry *manifest_find(const Manifest *m, const char *path);
-/* Add or replace. */
+/* Add or replace. @sha256 is digest_is_valid(). 0 or -ENOMEM, with the manifest as it was. */
 int manifest_put(Manifest *m, const char *path, const FileStamp *source, uint64_t size,
                  uint64_t mtime, const char *sha256);
 void manifest_remove(Manifest *m, const char *path);
 
-/* First line "v1", then records "file path=… inode=… size=… mtime=… ctime=… esp-size=… esp-mtime=… sha256=…". An unknown version
- * is -EPROTONOSUPPORT and a malformed line -EBADMSG: the caller goes on with an empty manifest. */
+/* First line "v1", then records "file path=… inode=… size=… mtime=… ctime=… esp-size=… esp-mtime=…
+ * sha256=…". An unknown version is -EPROTONOSUPPORT and a malformed, repeated or cut line -EBADMSG:
+ * the caller goes on with an empty manifest. */
 int manifest_parse(const char *text, size_t size, Manifest *ret);
 int manifest_format(const Manifest *m, char **ret, size_t *ret_size);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A hint about what was copied: understood in full, or not at all. */
+
+#include "core/manifest.h"
+
+#include "common/string-util.h"
+#include "tests/unit/check-main.h"
+
+#define SHA_A "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SHA_B "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+#define LINE(path) \
+        "file path=" path " inode=1 size=2 mtime=3 ctime=4 esp-size=5 esp-mtime=6 sha256=" SHA_A
+
+static const FileStamp stamp = { .inode = 1, .size = 2, .mtime = 3, .ctime = 4 };
+
+static void put(Manifest *m, const char *path, uint64_t size, const char *sha256) {
+        ck_assert_int_eq(manifest_put(m, path, &stamp, size, 6, sha256), 0);
+}
+
+static void assert_parse(const char *text, size_t size, int expect) {
+        Manifest m = { .n_allocated = 7 };
+
+        ck_assert_msg(manifest_parse(text, size, &m) == expect, "expected %d: %s", expect, text);
+        if (expect < 0)
+                ck_assert_uint_eq(m.n_allocated, 7); /* ret is untouched */
+        else
+                manifest_done(&m);
+}
+
+START_TEST(what_was_put_is_found) {
+        _cleanup_(manifest_done) Manifest m = {};
+        const ManifestEntry *e;
+
+        ck_assert_ptr_null(manifest_find(&m, "a"));
+        put(&m, "a", 5, SHA_A);
+        put(&m, "b", 7, SHA_B);
+        e = manifest_find(&m, "a");
+        ck_assert_ptr_nonnull(e);
+        ck_assert_uint_eq(e->size, 5);
+        ck_assert_uint_eq(e->mtime, 6);
+        ck_assert(file_stamp_equal(&e->source, &stamp));
+        ck_assert_str_eq(e->sha256, SHA_A);
+        ck_assert_ptr_null(manifest_find(&m, "c"));
+}
+END_TEST
+
+START_TEST(putting_again_replaces) {
+        _cleanup_(manifest_done) Manifest m = {};
+
+        put(&m, "a", 5, SHA_A);
+        put(&m, "a", 9, SHA_B);
+        ck_assert_uint_eq(m.n_entries, 1);
+        ck_assert_uint_eq(manifest_find(&m, "a")->size, 9);
+        ck_assert_str_eq(manifest_find(&m, "a")->sha256, SHA_B);
+}
+END_TEST
+
+START_TEST(removed_entry_is_gone_and_others_stay) {
+        static const char *const paths[] = { "a", "b", "c" };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                _cleanup_(manifest_done) Manifest m = {};
+
+                for (size_t k = 0; k < ELEMENTSOF(paths); k++)
+                        put(&m, paths[k], k, SHA_A);
+                manifest_remove(&m, "absent");
+                manifest_remove(&m, paths[i]);
+                ck_assert_uint_eq(m.n_entries, 2);
+                for (size_t k = 0; k < ELEMENTSOF(paths); k++) {
+                        const ManifestEntry *e = manifest_find(&m, paths[k]);
+
+                        ck_assert((e != NULL) == (k != i));
+                        if (e)
+                                ck_assert_uint_eq(e->size, k);
+                }
+        }
+}
+END_TEST
+
+START_TEST(text_is_as_documented) {
+        _cleanup_(manifest_done) Manifest m = {};
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        put(&m, "EFI/proxmox/a b", 5, SHA_A);
+        ck_assert_int_eq(manifest_format(&m, &text, &size), 0);
+        ck_assert_str_eq(text, "v1\n" LINE("EFI/proxmox/a%20b") "\n");
+        ck_assert_uint_eq(size, strlen(text));
+}
+END_TEST
+
+START_TEST(empty_manifest_is_its_version) {
+        _cleanup_(manifest_done) Manifest m = {};
+        _cleanup_free_ char *text = NULL;
+
+        ck_assert_int_eq(manifest_format(&m, &text, NULL), 0);
+        ck_assert_str_eq(text, "v1\n");
+        assert_parse("v1\n", 3, 0);
+}
+END_TEST
+
+START_TEST(large_manifest_survives_the_round_trip) {
+        _cleanup_(manifest_done) Manifest m = {}, back = {};
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        for (unsigned i = 0; i < 200; i++) {
+                char path[64];
+
+                snprintf(path, sizeof(path), "EFI/\n%%\xff %u", i);
+                ck_assert_int_eq(manifest_put(&m, path,
+                                              &(FileStamp){ .inode = i, .size = UINT64_MAX - i },
+                                              i * 2, UINT64_MAX, i % 2 ? SHA_A : SHA_B),
+                                 0);
+        }
+        ck_assert_int_eq(manifest_format(&m, &text, &size), 0);
+        ck_assert_int_eq(manifest_parse(text, size, &back), 0);
+        ck_assert_uint_eq(back.n_entries, 200);
+        for (size_t i = 0; i < m.n_entries; i++) {
+                const ManifestEntry *e = manifest_find(&back, m.entries[i].path);
+
+                ck_assert_ptr_nonnull(e);
+                ck_assert(file_stamp_equal(&e->source, &m.entries[i].source));
+                ck_assert_uint_eq(e->size, m.entries[i].size);
+                ck_assert_uint_eq(e->mtime, UINT64_MAX);
+                ck_assert_str_eq(e->sha256, m.entries[i].sha256);
+        }
+}
+END_TEST
+
+START_TEST(unknown_version_is_told_from_garbage) {
+        assert_parse("v2\nwhatever\n", 12, -EPROTONOSUPPORT);
+        assert_parse("v10\n", 4, -EPROTONOSUPPORT);
+        assert_parse("v01\n", 4, -EPROTONOSUPPORT);
+        assert_parse("v\n", 2, -EBADMSG);
+        assert_parse("vv\n", 3, -EBADMSG);
+        assert_parse("V1\n", 3, -EBADMSG);
+        assert_parse("v1 \n", 4, -EBADMSG);
+        assert_parse("\n", 1, -EBADMSG);
+        assert_parse("", 0, -EBADMSG);
+}
+END_TEST
+
+START_TEST(one_malformed_line_spoils_it_all) {
+        static const char *const bad[] = {
+                "v1\n" LINE("a") "\n\n",
+                "v1\n\n" LINE("a") "\n",
+                "v1\n" LINE("a") "\n# comment\n",
+                "v1\n" LINE("a") "\n" LINE("a") "\n",
+                "v1\n" LINE("") "\n",
+                "v1\n" LINE("a") " x=1\n",
+                "v1\n" LINE("a") "0\n",
+                "v1\nfile path=a inode=1 size=2 mtime=3 ctime=4 esp-size=5 sha256=" SHA_A "\n",
+                "v1\nfile inode=1 size=2 mtime=3 ctime=4 esp-size=5 esp-mtime=6 sha256=" SHA_A "\n",
+                "v1\nfile path=a inode=1 size=2 mtime=3 ctime=4 esp-size=5 esp-mtime=6\n",
+                "v1\nfile path=a inode=x size=2 mtime=3 ctime=4 esp-size=5 esp-mtime=6 "
+                "sha256=" SHA_A "\n",
+                "v1\nFILE\n",
+                "v1\nv1\n",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_parse(bad[i], strlen(bad[i]), -EBADMSG);
+        assert_parse("v1\n\0\n", 5, -EBADMSG);
+        assert_parse("v1\0\n", 4, -EBADMSG);
+}
+END_TEST
+
+START_TEST(file_cut_short_is_refused_or_shorter) {
+        static const char text[] = "v1\n" LINE("a") "\n" LINE("b") "\n";
+        size_t first = strlen("v1\n"), second = first + strlen(LINE("a") "\n");
+
+        for (size_t n = 0; n < sizeof(text) - 1; n++)
+                assert_parse(text, n, n == first || n == second ? 0 : -EBADMSG);
+}
+END_TEST
+
+CHECK_MAIN("manifest", what_was_put_is_found, putting_again_replaces,
+           removed_entry_is_gone_and_others_stay, text_is_as_documented,
+           empty_manifest_is_its_version, large_manifest_survives_the_round_trip,
+           unknown_version_is_told_from_garbage, one_malformed_line_spoils_it_all,
+           file_cut_short_is_refused_or_shorter)
