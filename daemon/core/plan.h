@@ -9,22 +9,24 @@
 
 typedef enum PlanAction {
         /* looking */
-        PLAN_KNOWN,  /* path, esp_size, esp_mtime: a text the daemon has in memory; scan need not read it */
-        PLAN_SCAN,   /* report space, loader and every file of ours, with the text of entries */
-        PLAN_CHECK,  /* path, source, stamp, esp_size, esp_mtime, sha256: report the verdict; esp_size and esp_mtime
-                        tell what the manifest trusts (trust is false: compare the content) */
-        PLAN_KEEP,   /* path, esp_size, esp_mtime: fail the plan if the file is not as planned */
+        PLAN_KNOWN, /* path, esp_size, esp_mtime: a text that the daemon has in memory; a scan need
+                     * not read it */
+        PLAN_SCAN,  /* report space, loader and every file of ours, with the text of entries */
+        PLAN_CHECK, /* path, source, stamp: report the verdict. With trust also esp_size, esp_mtime,
+                     * sha256: what the manifest says; without, compare the content */
+        PLAN_KEEP,  /* path, esp_size, esp_mtime: fail the plan if the file is not as planned */
         /* staging: nothing that boots is touched */
-        PLAN_MKDIR,  /* path: may exist */
-        PLAN_CLEAR,  /* path: remove a leftover of an interrupted staging */
-        PLAN_STAGE,  /* path, source, stamp: copy to path.new, sync, read back, compare */
+        PLAN_MKDIR,      /* path: may exist */
+        PLAN_CLEAR,      /* path: remove a leftover of an interrupted staging */
+        PLAN_STAGE,      /* path, source, stamp: copy to path.new, sync, read back, compare */
         PLAN_STAGE_TEXT, /* path, text: the same with a small text */
         /* committing */
-        PLAN_TOKEN,  /* wait until the engine lets this ESP commit */
-        PLAN_PLACE,  /* path: rename path.new over it, the old file held open */
-        PLAN_REMOVE_ENTRY, /* path */
+        PLAN_TOKEN,         /* wait until the engine lets this ESP commit */
+        PLAN_PLACE,         /* path: rename path.new over it, the old file held open */
+        PLAN_REMOVE_ENTRY,  /* path */
         PLAN_REMOVE_KERNEL, /* path: the directory of a version, with the kernel files in it */
-        PLAN_BARRIER, /* everything so far is on the disk before the next step; old files are let go */
+        PLAN_BARRIER,       /* everything so far is on the disk before the next step; old files are
+                             * let go */
         _PLAN_ACTION_MAX,
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
@@ -41,16 +43,16 @@ typedef struct PlanStep {
         FileStamp stamp; /* of the source, as it was planned */
         bool trust;      /* PLAN_CHECK: esp_size and esp_mtime count as equal */
         uint64_t esp_size, esp_mtime;
-        char sha256[DIGEST_HEX_SIZE]; /* PLAN_CHECK with trust: what the manifest says, to be reported back */
-        uint64_t bytes;  /* for people: what the step copies or frees */
+        char sha256[DIGEST_HEX_SIZE]; /* PLAN_CHECK with trust: to be reported back */
+        uint64_t bytes;               /* for people: what the step copies or frees */
 } PlanStep;
 
 typedef struct Plan {
         char *esp_uuid;
         PlanStep *steps;
         size_t n_steps, n_allocated;
-        /* Why the plan cannot bring the ESP fully into sync (no room, no command line …): one sentence, and its code. The steps
-         * still do what can be done. */
+        /* Why the plan cannot bring the ESP fully into sync (no room, no command line …): one
+         * sentence, and its code. The steps still do what can be done. */
         int problem_code; /* ErrorCode, 0: none */
         char *problem;
 } Plan;
@@ -58,7 +60,7 @@ typedef struct Plan {
 Plan *plan_free(Plan *p);
 DEFINE_CLEANUP(Plan *, plan_free)
 int plan_new(const char *esp_uuid, Plan **ret);
-/* A new zeroed step at the end, with copies of the strings (NULL allowed); NULL when out of memory. */
+/* A new zeroed step at the end, with a copy of @path (NULL allowed); NULL when out of memory. */
 PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
 
 /* Drop all steps. */
@@ -68,8 +70,8 @@ void plan_clear(Plan *p);
 bool plan_writes(const Plan *p) _pure_;
 /* Bytes that the staging steps copy. */
 uint64_t plan_bytes(const Plan *p) _pure_;
-/* What REPORT_PROGRESS counts up to: a staged file is written and read back; a check that trusts nothing
- * reads the file and its source. */
+/* What REPORT_PROGRESS counts up to: a staged file is written and read back; a check that trusts
+ * nothing reads the file and its source. */
 uint64_t plan_work_bytes(const Plan *p) _pure_;
 /* The path of the first step that changes the ESP; NULL if there is none. */
 const char *plan_first_change(const Plan *p) _pure_;
@@ -84,8 +86,8 @@ typedef struct PlanInput {
         const char *pin;              /* what loader.conf must name; NULL: any, so the newest */
 } PlanInput;
 
-/* The look that must come before a plan: known texts (of @known, may be NULL), scan, and a check of each kept
- * bootable kernel's files. @manifest may be NULL. With @verify nothing is trusted. */
+/* The look that must come before a plan: known texts (of @known, may be NULL), scan, and a check of
+ * each kept bootable kernel's files. @manifest may be NULL. With @verify nothing is trusted. */
 int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
                      const EspImage *known, bool verify, Plan **ret);
 

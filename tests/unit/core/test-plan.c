@@ -88,6 +88,46 @@ START_TEST(only_staging_counts_as_copying) {
 }
 END_TEST
 
+START_TEST(work_counts_what_is_staged_and_compared_twice) {
+        _cleanup_(plan_freep) Plan *p = plan();
+        PlanStep *trusted;
+
+        for (PlanAction a = 0; a < _PLAN_ACTION_MAX; a++)
+                plan_add(p, a, "a")->bytes = UINT64_C(1) << a;
+        trusted = plan_add(p, PLAN_CHECK, "b");
+        trusted->bytes = 1 << 20;
+        trusted->trust = true;
+        ck_assert_uint_eq(plan_work_bytes(p),
+                          2 * ((1u << PLAN_CHECK) + (1u << PLAN_STAGE) + (1u << PLAN_STAGE_TEXT)));
+}
+END_TEST
+
+START_TEST(first_change_is_the_first_step_that_writes) {
+        _cleanup_(plan_freep) Plan *p = plan();
+
+        ck_assert_ptr_null(plan_first_change(p));
+        plan_add(p, PLAN_KEEP, "a");
+        plan_add(p, PLAN_TOKEN, NULL);
+        ck_assert_ptr_null(plan_first_change(p));
+        plan_add(p, PLAN_PLACE, "b");
+        plan_add(p, PLAN_MKDIR, "c");
+        ck_assert_str_eq(plan_first_change(p), "b");
+}
+END_TEST
+
+START_TEST(cleared_plan_has_no_steps_and_may_be_filled_again) {
+        _cleanup_(plan_freep) Plan *p = plan();
+
+        plan_add(p, PLAN_MKDIR, "a")->text = strdup("owned");
+        plan_clear(p);
+        ck_assert_uint_eq(p->n_steps, 0);
+        ck_assert(!plan_writes(p));
+        ck_assert_str_eq(p->esp_uuid, "AAAA-0001");
+        ck_assert_ptr_nonnull(plan_add(p, PLAN_MKDIR, "b"));
+        ck_assert_str_eq(p->steps[0].path, "b");
+}
+END_TEST
+
 START_TEST(every_action_has_a_name_of_its_own) {
         for (PlanAction a = 0; a < _PLAN_ACTION_MAX; a++)
                 ck_assert_int_eq(plan_action_from_string(plan_action_to_string(a)), a);
@@ -101,4 +141,6 @@ END_TEST
 CHECK_MAIN("plan", new_plan_is_empty, freeing_nothing_is_fine,
            steps_keep_their_order_and_own_their_paths, looking_and_waiting_write_nothing,
            each_changing_step_makes_a_plan_write, only_staging_counts_as_copying,
-           every_action_has_a_name_of_its_own)
+           work_counts_what_is_staged_and_compared_twice,
+           first_change_is_the_first_step_that_writes,
+           cleared_plan_has_no_steps_and_may_be_filled_again, every_action_has_a_name_of_its_own)
