@@ -30,6 +30,8 @@ static int esp_find(sd_bus *bus, const char *path, const char *interface, void *
         if (r <= 0)
                 return r;
         esp = manager_find_esp(b->manager, id);
+        if (!esp && b->leaving_esp && streq(esp_id(b->leaving_esp), id))
+                esp = b->leaving_esp;
         if (!esp)
                 return 0;
         *ret_found = esp;
@@ -119,7 +121,9 @@ void bus_emit_esp_removed(Bus *b, Esp *esp) {
         _cleanup_free_ char *path = bus_esp_path(esp);
         int r;
 
+        b->leaving_esp = esp;
         r = path ? sd_bus_emit_object_removed(b->bus, path) : -ENOMEM;
+        b->leaving_esp = NULL;
         if (r < 0)
                 log_debug("Cannot tell that ESP '%s' is gone: %s", esp_uuid(esp), strerror(-r));
 }

@@ -14,6 +14,10 @@ struct Bus {
         sd_bus *bus;
         Manager *manager;
         BusWaiter *waiters;
+        /* The manager has let go of these, and their end is being told: sd-bus asks once more what
+         * was there. NULL otherwise. */
+        Job *leaving_job;
+        Esp *leaving_esp;
         sd_event_source *leave; /* set once the peer is gone: leaves the loop when no job runs */
 };
 

@@ -28,6 +28,8 @@ static int job_find(sd_bus *bus, const char *path, const char *interface, void *
         if (!number || parse_u64(number, &id) < 0)
                 return 0;
         job = manager_find_job(b->manager, id);
+        if (!job && b->leaving_job && job_id(b->leaving_job) == id)
+                job = b->leaving_job;
         if (!job)
                 return 0;
 
@@ -192,8 +194,10 @@ void bus_emit_job_removed(Bus *b, Job *job) {
         path = bus_job_path(job);
         if (path)
                 r = emit_job_removed(b, job, path);
+        b->leaving_job = job;
         if (r >= 0)
                 r = sd_bus_emit_object_removed(b->bus, path);
+        b->leaving_job = NULL;
         if (r < 0)
                 log_debug("Cannot tell of a job's end: %s", strerror(-r));
 }

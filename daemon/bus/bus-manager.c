@@ -290,7 +290,7 @@ static int append_plan(sd_bus_message *reply, const Plan *plan) {
 
 /* An ESP that could not be looked at has no plan; what stands in the way is its last error. */
 static int append_unplanned(sd_bus_message *reply, const Job *job, const Esp *esp) {
-        if (!strv_isempty(job_esps(job)) && !strv_contains(job_esps(job), esp_uuid(esp)))
+        if (!job_wants_esp(job, esp_uuid(esp)) || isempty(esp_last_error(esp)))
                 return 0;
         for (size_t i = 0; i < job_n_plans(job); i++)
                 if (streq(job_plan(job, i)->esp_uuid, esp_uuid(esp)))
@@ -302,7 +302,8 @@ static int reply_plan(Bus *b, sd_bus_message *m, Job *job) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        if (job_n_plans(job) == 0 && job_get_result(job) != JOB_RESULT_DONE)
+        if (job_get_result(job) == JOB_RESULT_CANCELED ||
+            (job_n_plans(job) == 0 && job_get_result(job) != JOB_RESULT_DONE))
                 return bus_reply_job_error(m, job);
 
         r = sd_bus_message_new_method_return(m, &reply);

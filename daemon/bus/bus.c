@@ -28,7 +28,7 @@ static void on_job_removed(Job *job, void *userdata) {
 
         bus_emit_job_removed(b, job);
         bus_waiters_reply(b, job);
-        /* The job still counts as running here. */
+        /* Not from here: the manager is in the midst of ending the job. */
         if (b->leave)
                 (void) sd_event_source_set_enabled(b->leave, SD_EVENT_ONESHOT);
 }
