@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The floors of the house: a file includes only its own floor or a lower one, so that each floor can be
-read, linked and tested without those above it. docs/ARCHITECTURE.md draws the picture."""
+"""The floors of the house: a file includes only its own floor or a lower one, so that each floor
+can be read, linked and tested without those above it. docs/ARCHITECTURE.md draws the picture."""
 
 import re
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The XML files in dbus/ are the contract: what every object of the running daemon says of itself must be
-in them, and what is in them must be there."""
+"""The XML files in dbus/ are the contract: what every object of the running daemon says of itself
+must be in them, and what is in them must be there."""
 
 import os
 import signal
@@ -18,7 +18,8 @@ SOURCE = Path(__file__).parent.parent.parent
 EMITS = 'org.freedesktop.DBus.Property.EmitsChangedSignal'
 DOC = 'org.gtk.GDBus.DocString'
 ACTION = 'org.bootsync1.PolkitAction'
-STANDARD = {'org.freedesktop.DBus.' + name for name in ('Peer', 'Introspectable', 'Properties', 'ObjectManager')}
+STANDARD = {'org.freedesktop.DBus.' + name
+            for name in ('Peer', 'Introspectable', 'Properties', 'ObjectManager')}
 
 
 def contract(name):
@@ -32,7 +33,7 @@ def arguments(args):
 
 
 def members(interface):
-    """Everything that a client relies on: kind and name -> arguments, types, access, change signals."""
+    """What a client relies on: kind and name -> arguments, types, access, change signals."""
     result = {}
     for m in interface.methods:
         result['method', m.name] = arguments(m.in_args), arguments(m.out_args)
@@ -111,8 +112,8 @@ class Files(lab.unittest.TestCase):
     def test_every_property_says_whether_it_emits_changes(self):
         for interface in self.INTERFACES:
             for p in interface.properties:
-                self.assertIn(Gio.DBusAnnotationInfo.lookup(p.annotations, EMITS), ('true', 'const'),
-                              f'{interface.name}.{p.name}')
+                emits = Gio.DBusAnnotationInfo.lookup(p.annotations, EMITS)
+                self.assertIn(emits, ('true', 'const'), f'{interface.name}.{p.name}')
 
     def test_every_call_ends_in_options_and_those_that_change_something_name_an_action(self):
         for interface in self.INTERFACES:

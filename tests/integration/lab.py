@@ -2,8 +2,8 @@
 """A throw-away host: a root below a temporary directory, ESPs that are directories in it, programs
 of this build that work on it, and a judge that says whether an ESP would boot.
 
-Nothing here knows how bootsync does its work; a test says what it did to the host and asks the judge.
-Only processes that were started here are ended, by pid. KEEP_LAB=1 keeps the directory."""
+Nothing here knows how bootsync does its work; a test says what it did to the host and asks the
+judge. Only processes that were started here are ended, by pid. KEEP_LAB=1 keeps the directory."""
 
 import fnmatch
 import hashlib
@@ -151,8 +151,9 @@ class Lab:
 
     def _write_status(self):
         self.write('var/lib/dpkg/status', ''.join(
-            f'Package: {name}\nStatus: {status}\nPriority: optional\nMaintainer: Test <t@example.org>\n'
-            f'Architecture: amd64\nVersion: 1.0\nDescription: test\n a longer text\n .\n and its end\n\n'
+            f'Package: {name}\nStatus: {status}\nPriority: optional\n'
+            f'Maintainer: Test <t@example.org>\nArchitecture: amd64\nVersion: 1.0\n'
+            f'Description: test\n a longer text\n .\n and its end\n\n'
             for name, status in sorted(self.packages.items())))
 
     # ESPs
@@ -208,9 +209,9 @@ class Lab:
         return [value for key, value in parse_keys(text) if key == 'default']
 
     def complete(self, uuid, known=None):
-        """Why the ESP might not boot: every entry must point at a kernel and an initrd that are there
-        with a content that /boot once had (or that is in @known), and the default must resolve.
-        An empty list means that it boots."""
+        """Why the ESP might not boot: every entry must point at a kernel and an initrd that are
+        there with a content that /boot once had (or that is in @known), and the default must
+        resolve. An empty list means that it boots."""
         esp, known, problems = self.esp(uuid), known or self.known, []
         entries = self.entries(uuid)
         for name, keys in entries.items():
@@ -238,10 +239,12 @@ class Lab:
         esp, problems = self.esp(uuid), self.complete(uuid)
         if self.kernels_on(uuid) != set(versions):
             problems.append(f'entries for {sorted(self.kernels_on(uuid))}')
-        expected = {f'EFI/proxmox/{v}/{stem}-{v}' for v in versions for stem in ('vmlinuz', 'initrd.img')}
+        expected = {f'EFI/proxmox/{v}/{stem}-{v}'
+                    for v in versions for stem in ('vmlinuz', 'initrd.img')}
         found = {str(p.relative_to(esp)) for p in (esp / 'EFI/proxmox').glob('*/*')}
         if found != expected:
-            problems.append(f'too much: {sorted(found - expected)}, missing: {sorted(expected - found)}')
+            problems.append(f'too much: {sorted(found - expected)}, '
+                            f'missing: {sorted(expected - found)}')
         for path in sorted(found & expected):
             if sha256(esp / path) != sha256(self.path('boot') / Path(path).name):
                 problems.append(f'{path} is not as in /boot')
@@ -250,11 +253,12 @@ class Lab:
 
     @staticmethod
     def snapshot(directory):
-        """Inode, size and times of everything below @directory: equal only if nothing was written."""
+        """Inode, size and times of everything below @directory: equal if nothing was written."""
         result = {}
         for path in sorted(Path(directory).rglob('*')):
             st = path.lstat()
-            result[str(path.relative_to(directory))] = (st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+            result[str(path.relative_to(directory))] = (
+                st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
         return result
 
     @staticmethod
@@ -278,8 +282,8 @@ class Lab:
         return env
 
     def bootctl(self, *arguments, daemon_options=(), prefix=(), timeout=120):
-        """Run bootctl-pve on this root with a daemon of its own. Gives status, out, err, and json if
-        --json was asked for."""
+        """Run bootctl-pve on this root with a daemon of its own. Gives status, out, err, and json
+        if --json was asked for."""
         command = [*prefix, program('BOOTCTL_PVE'), f'--root={self.root}', *arguments]
         env = self.environment(daemon_options)
         if prefix:  # the leak check does not work under a tracer

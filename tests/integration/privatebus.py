@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A message bus of a test's own, a bootsyncd on it, and a client that speaks D-Bus through GIO."""
 
-import os
 import subprocess
 import time
 
@@ -141,8 +140,8 @@ class PrivateBus:
                 done(connection.call_finish(result).unpack())
             except GLib.Error as e:
                 done(CallError(e))
-        self.connection.call(NAME, path, interface, method, GLib.Variant(signature, arguments), None,
-                             Gio.DBusCallFlags.NONE, 120000, None, finish)
+        self.connection.call(NAME, path, interface, method, GLib.Variant(signature, arguments),
+                             None, Gio.DBusCallFlags.NONE, 120000, None, finish)
 
     def properties(self, path=ROOT_PATH, interface=MANAGER):
         return self.call('GetAll', '(s)', (interface,), path, 'org.freedesktop.DBus.Properties')[0]

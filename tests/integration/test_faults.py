@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the shell tool gets wrong, each as a claim that holds here, and what happens when a worker is
-killed or hangs at any point. ESPs are directories; where space matters, small file systems."""
+"""What the shell tool gets wrong, each as a claim that holds here, and what happens when a worker
+is killed or hangs at any point. ESPs are directories; where space matters, small file systems."""
 
 import os
 import re
@@ -72,10 +72,11 @@ class Points(LabCase):
         for version in ('6.8.12-5-pve', '6.8.12-6-pve'):
             self.lab.add_kernel(version)
         status = self.lab.path('var/lib/dpkg/status')
-        for name, damage in {'missing': status.unlink,
-                             'empty': lambda: self.lab.write('var/lib/dpkg/status', ''),
-                             'garbage': lambda: self.lab.write('var/lib/dpkg/status', os.urandom(5000)),
-                             'directory': lambda: (status.unlink(), status.mkdir())}.items():
+        for name, damage in {
+                'missing': status.unlink,
+                'empty': lambda: self.lab.write('var/lib/dpkg/status', ''),
+                'garbage': lambda: self.lab.write('var/lib/dpkg/status', b'\0\xff' * 2500),
+                'directory': lambda: (status.unlink(), status.mkdir())}.items():
             with self.subTest(database=name):
                 damage()
                 self.lab.bootctl('refresh')
@@ -83,7 +84,7 @@ class Points(LabCase):
                     self.assertLessEqual({self.OLD, self.NEW}, self.lab.kernels_on(uuid))
                 self.assert_complete()
 
-    def test_point_6_an_older_kernel_handed_over_by_a_hook_is_synced_and_kept_until_the_next_boot(self):
+    def test_point_6_an_older_kernel_from_a_hook_is_synced_and_kept_until_the_next_boot(self):
         older = '6.2.16-20-pve'
         self.lab.add_kernel(older, package=False)
         self.bootctl('refresh')
@@ -112,7 +113,7 @@ class Points(LabCase):
         self.assertFalse(self.lab.path('etc/kernel/next-boot-pin').exists())
         self.assert_synced()
 
-    def test_point_9_a_pin_file_that_names_a_kernel_without_initrd_does_not_become_the_default(self):
+    def test_point_9_a_pin_file_that_names_a_kernel_without_initrd_is_not_the_default(self):
         self.lab.add_kernel('6.8.12-5-pve', initrd=None)
         self.lab.write('etc/kernel/proxmox-boot-pin', '6.8.12-5-pve\n')
         self.lab.bootctl('refresh')
@@ -200,15 +201,15 @@ class TwoAtOnce(LabCase):
             for version in (self.OLD, self.NEW):
                 self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(MIB + number))
             command = [lab.program('BOOTCTL_PVE'), f'--root={self.lab.root}', 'refresh']
-            children = [subprocess.Popen(command, env=self.lab.environment(), stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                        for _ in range(2)]
+            children = [subprocess.Popen(
+                command, env=self.lab.environment(), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
             output = [child.communicate(timeout=120)[0] for child in children]
             self.assertEqual([child.returncode for child in children], [0, 0], output)
             self.assert_synced()
 
     def trace(self):
-        """The system calls of each worker during a refresh: pid -> [(name, path of its file, line)]."""
+        """The system calls of each worker during a refresh: pid -> [(name, path, rest of line)]."""
         path = self.lab.path('trace')
         self.bootctl('refresh', prefix=[
             'strace', '-f', '-y', '-s', '0', '-o', str(path), '-e',
@@ -241,10 +242,11 @@ class TwoAtOnce(LabCase):
         hold = max(i for i, (name, path, rest) in enumerate(calls[:rename])
                    if name.startswith('openat') and rest.rstrip().endswith(f'<{final}>'))
         released = [i for i, (name, path) in enumerate(names)
-                    if name == 'close' and path in (final, final + ' (deleted)', f'{final}" (deleted)')]
+                    if name == 'close' and path in (final, final + ' (deleted)')]
 
         def first_after(start, name, paths):
-            found = [i for i in range(start, len(names)) if names[i][0] == name and names[i][1] in paths]
+            found = [i for i in range(start, len(names))
+                     if names[i][0] == name and names[i][1] in paths]
             self.assertTrue(found, f'no {name} of {paths} after call {start}:\n'
                             + '\n'.join(map(str, calls[start:])))
             return found[0]
@@ -253,7 +255,7 @@ class TwoAtOnce(LabCase):
         staged = first_after(0, 'fsync', (final + '.new',))
         self.assertLess(staged, rename)
         directory = first_after(rename, 'fsync', (os.path.dirname(final),))
-        # strace resolves the descriptor when it is used: after the rename it goes by the final name.
+        # strace resolves descriptors when they are used: after the rename it has the final name.
         content = first_after(directory, 'fsync', (final,))
         sync = first_after(content, 'syncfs', (root,))
         barrier = first_after(sync, 'fsync', (root,))
@@ -264,7 +266,8 @@ class TwoAtOnce(LabCase):
                          'the replaced file was let go before the barrier')
         # And the last word is a barrier, too.
         last_sync = max(i for i, (name, _) in enumerate(names) if name == 'syncfs')
-        self.assertEqual([n for n in names[last_sync + 1:] if n[0].startswith(('rename', 'unlink'))], [])
+        self.assertEqual([name for name, _ in names[last_sync + 1:]
+                          if name.startswith(('rename', 'unlink'))], [])
         self.assertIn(('fsync', root), names[last_sync + 1:])
 
     def test_entries_are_placed_after_a_barrier_behind_the_kernel_files(self):
@@ -304,7 +307,8 @@ class Killed(LabCase):
         """Kill the worker at each occurrence of @point in turn, until there is none left."""
         self.change()
         for number in range(1, times + 1):
-            result = self.lab.bootctl('refresh', daemon_options=[f'--test-hook={point}:{number}:kill'])
+            result = self.lab.bootctl(
+                'refresh', daemon_options=[f'--test-hook={point}:{number}:kill'])
             with self.subTest(point=point, number=number):
                 self.assert_complete()
             if result.status == 0:

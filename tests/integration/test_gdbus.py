@@ -10,6 +10,8 @@ import lab
 from lab import MIB, LabCase
 from privatebus import CallError, ERROR, ESP, JOB, MANAGER, NAME, ROOT_PATH
 
+REFRESH_AND_WAIT = ('call', NAME, ROOT_PATH, MANAGER, 'Refresh', 'a{sv}', '1', 'wait', 'b', 'true')
+
 
 class Frontend(LabCase):
     def prepare(self):
@@ -32,7 +34,7 @@ class Frontend(LabCase):
 
     def test_gdbus_client_sees_a_refresh_from_its_beginning_to_its_end(self):
         replies = []
-        # JobRemoved is subscribed to since the bus was connected: a short job may end before the reply.
+        # JobRemoved is subscribed to already: a short job may end before the reply.
         self.bus.call_async('Refresh', '(a{sv})', ({},), replies.append)
         self.bus.run(lambda: replies)
         job = replies[0][0]
@@ -94,7 +96,8 @@ class Frontend(LabCase):
 
     def test_an_esp_that_joins_or_leaves_the_list_is_announced(self):
         self.lab.add_esp('CCCC-0003')
-        added = self.bus.run(lambda: [s for s in self.bus.seen('InterfacesAdded') if ESP in s[3][1]])
+        added = self.bus.run(
+            lambda: [s for s in self.bus.seen('InterfacesAdded') if ESP in s[3][1]])
         self.assertEqual(added[0][3][1][ESP]['Uuid'], 'CCCC-0003')
         self.lab.list_esps(*self.ESPS)
         self.bus.run(lambda: [s for s in self.bus.seen('InterfacesRemoved')
@@ -151,36 +154,38 @@ class Frontend(LabCase):
             self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(96 * MIB))
         job, = self.bus.call('Refresh')
         self.bus.call('Cancel', path=job, interface=JOB)
-        result = self.bus.run(lambda: [r for r in self.bus.removed_jobs() if r[1] == job], timeout=120)[0]
+        result = self.bus.run(
+            lambda: [r for r in self.bus.removed_jobs() if r[1] == job], timeout=120)[0]
         self.assertEqual((result[3], result[4]), ('canceled', ERROR + 'Canceled'))
         self.assert_complete()
         self.bus.refresh()
         self.assert_synced()
 
     def busctl(self, *arguments, status=0):
-        child = subprocess.run(['busctl', f'--address={self.bus.address}', '--timeout=120', *arguments],
-                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
+        child = subprocess.run(
+            ['busctl', f'--address={self.bus.address}', '--timeout=120', *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
         self.assertEqual(child.returncode, status, child.stdout + child.stderr)
         return child.stdout.strip() if status == 0 else child.stderr.strip()
 
     def test_busctl_call_refreshes_and_waits(self):
-        reply = self.busctl('call', NAME, ROOT_PATH, MANAGER, 'Refresh', 'a{sv}', '1', 'wait', 'b', 'true')
+        reply = self.busctl(*REFRESH_AND_WAIT)
         self.assertRegex(reply, r'^o "/org/bootsync1/job/\d+"$')
         self.assert_synced()
 
     def test_busctl_gets_a_failure_as_an_error(self):
         for uuid in self.ESPS:
             self.lab.take_away(uuid)
-        error = self.busctl('call', NAME, ROOT_PATH, MANAGER, 'Refresh', 'a{sv}', '1', 'wait', 'b', 'true',
-                            status=1)
+        error = self.busctl(*REFRESH_AND_WAIT, status=1)
         self.assertRegex(error, 'AAAA-0001|ESP')
 
     def test_busctl_sees_the_progress_of_a_refresh(self):
-        with subprocess.Popen(['busctl', f'--address={self.bus.address}', '--json=short', 'monitor', NAME],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True) as monitor:
+        with subprocess.Popen(
+                ['busctl', f'--address={self.bus.address}', '--json=short', 'monitor', NAME],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True) as monitor:
             monitor.stderr.readline()  # "Monitoring bus message stream."
-            self.busctl('call', NAME, ROOT_PATH, MANAGER, 'Refresh', 'a{sv}', '1', 'wait', 'b', 'true')
+            self.busctl(*REFRESH_AND_WAIT)
             seen = []
             for line in monitor.stdout:
                 seen.append(line)
@@ -192,7 +197,8 @@ class Frontend(LabCase):
                          and 'PropertiesChanged' in line])
 
     def test_busctl_reads_properties_and_the_tree(self):
-        self.assertEqual(self.busctl('get-property', NAME, ROOT_PATH, MANAGER, 'AutoSync'), 'b false')
+        reply = self.busctl('get-property', NAME, ROOT_PATH, MANAGER, 'AutoSync')
+        self.assertEqual(reply, 'b false')
         tree = self.busctl('tree', '--list', NAME).splitlines()
         for esp in self.bus.esps().values():
             self.assertIn(esp['path'], tree)

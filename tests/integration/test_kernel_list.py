@@ -37,10 +37,9 @@ class KernelList(LabCase):
                         {'version': self.OLD, 'bootable': True, 'reasons': ['newest', 'series']}]})
 
     def test_order_is_by_version_newest_first(self):
-        for version in ('6.8.12-10-pve', '6.8.12-9-pve', '6.11.0-1-pve', '6.8.4-2-pve', '6.8.12-4-test'):
+        for version in ('6.8.12-10-pve', '6.8.12-9-pve', '6.11.0-1-pve', '6.8.4-2-pve'):
             self.lab.add_kernel(version)
-        versions = [k['version'] for k in self.list()['kernels']]
-        self.assertEqual([v for v in versions if v.endswith('-pve')],
+        self.assertEqual([k['version'] for k in self.list()['kernels']],
                          ['6.11.0-1-pve', '6.8.12-10-pve', '6.8.12-9-pve', self.NEW, '6.8.4-2-pve',
                           self.OLD])
 
@@ -88,17 +87,19 @@ class KernelList(LabCase):
             self.lab.add_kernel(version, package=False)
             self.lab.add_package(f'proxmox-kernel-{version}-signed', status)
         reasons = self.reasons()
-        self.assertEqual([v for v in reasons if 'newest' in reasons[v]], ['6.11.0-6-pve', '6.11.0-5-pve'])
+        self.assertEqual([v for v in reasons if 'newest' in reasons[v]],
+                         ['6.11.0-6-pve', '6.11.0-5-pve'])
 
     def test_a_package_that_is_only_in_updates_counts(self):
         self.lab.add_kernel('6.8.12-9-pve', package=False)
         self.lab.write('var/lib/dpkg/updates/0001',
-                       'Package: proxmox-kernel-6.8.12-9-pve-signed\nStatus: install ok half-configured\n'
-                       'Version: 1\n')
+                       'Package: proxmox-kernel-6.8.12-9-pve-signed\n'
+                       'Status: install ok half-configured\nVersion: 1\n')
         self.assertEqual(self.reasons()['6.8.12-9-pve'], ['newest'])
 
     def test_series_come_from_the_meta_packages_where_there_are_some(self):
-        for name in ('proxmox-kernel-6.8', 'proxmox-kernel-6.5', 'pve-kernel-6.2', 'proxmox-kernel-6.8-dbg'):
+        for name in ('proxmox-kernel-6.8', 'proxmox-kernel-6.5', 'pve-kernel-6.2',
+                     'proxmox-kernel-6.11-dbg'):
             self.lab.add_package(name)
         self.assertEqual(self.list()['protected'], [self.NEW, '6.8', self.OLD, '6.5'])
 
@@ -115,7 +116,8 @@ class KernelList(LabCase):
         self.assertEqual(unescaped, sorted(e.replace('\\-', '-') for e in expected))
         matching = [p for p in unescaped if re.search(p, f'proxmox-kernel-{self.NEW}-signed')]
         self.assertEqual(len(matching), 1)
-        self.assertFalse([p for p in unescaped if re.search(p, 'proxmox-kernel-6x8x12-4-pve-signed')])
+        other = 'proxmox-kernel-6x8x12-4-pve-signed'
+        self.assertFalse([p for p in unescaped if re.search(p, other)])
 
     def test_apt_is_left_alone_while_the_package_database_cannot_be_read(self):
         self.bootctl('refresh')
@@ -151,7 +153,8 @@ class KernelList(LabCase):
         self.bootctl('kernel', 'add', self.NEW, '--yes')
         data = self.lab.path('etc/kernel/proxmox-boot-manual-kernels').read_bytes()
         self.assertEqual([line.rstrip(b'\r') for line in data.splitlines()],
-                         [b'# mine', b'what?is this', b'\xff\xfe', self.OLD.encode(), self.NEW.encode()])
+                         [b'# mine', b'what?is this', b'\xff\xfe', self.OLD.encode(),
+                          self.NEW.encode()])
 
 
 class PlainDebian(LabCase):

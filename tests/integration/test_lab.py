@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The judge of the other tests is judged: it must find each way in which an ESP can fail to boot."""
+"""The judge of the other tests is judged: it must find each way in which an ESP fails to boot."""
 
 import shutil
 
@@ -27,7 +27,8 @@ class Judge(LabCase):
         self.conf = self.esp / 'loader/loader.conf'
 
     def assert_found(self, text):
-        self.assertTrue([p for p in self.lab.complete(self.uuid) if text in p], self.lab.complete(self.uuid))
+        problems = self.lab.complete(self.uuid)
+        self.assertTrue([p for p in problems if text in p], problems)
 
     def test_a_good_esp_is_good(self):
         self.assertEqual(self.lab.complete(self.uuid), [])
@@ -43,7 +44,8 @@ class Judge(LabCase):
         old = self.initrd.read_bytes()
         self.initrd.write_bytes(old[:-1])
         self.assert_found('neither old nor new')
-        self.initrd.write_bytes(self.lab.path(f'boot/initrd.img-{self.NEW}').read_bytes()[:4096] + old[4096:])
+        new = self.lab.path(f'boot/initrd.img-{self.NEW}').read_bytes()
+        self.initrd.write_bytes(new[:4096] + old[4096:])
         self.assert_found('neither old nor new')
 
     def test_a_missing_initrd_and_a_missing_key_are_found(self):
