@@ -1,0 +1,48 @@
+# shellcheck shell=bash disable=SC2034
+# What tools/try and tools/test share: packages, builds, words on the terminal.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+build_packages=(gcc meson ninja-build pkg-config libsystemd-dev libssl-dev libjson-c-dev check
+                ca-certificates)
+lab_packages=(dbus procps python3 python3-gi gir1.2-glib-2.0 strace systemd util-linux)
+
+say() {
+        printf '\n== %s\n' "$*"
+}
+
+die() {
+        printf '%s: %s\n' "${0##*/}" "$*" >&2
+        exit 1
+}
+
+need_root() {
+        [ "$(id -u)" = 0 ] || die "run this as root: it installs packages (sudo $0)"
+}
+
+# Install what is missing; nothing is asked, and nothing is fetched if all is there.
+install_packages() {
+        local missing=() package
+
+        for package in "$@"; do
+                dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null |
+                        grep -qx installed || missing+=("$package")
+        done
+        [ ${#missing[@]} -gt 0 ] || return 0
+        say "installing ${missing[*]}"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+                "${missing[@]}" >/dev/null
+}
+
+# build DIR [MESON OPTION]...: configure once, compile what changed.
+build() {
+        local dir=$1
+
+        shift
+        [ -e "$dir/build.ninja" ] || meson setup -q "$dir" "$top" "$@" >/dev/null
+        meson compile -C "$dir" >"$dir/compile.log" 2>&1 || {
+                tail -n 40 "$dir/compile.log" >&2
+                die "the build in $dir failed; its log is $dir/compile.log"
+        }
+}
