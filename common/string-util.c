@@ -136,6 +136,11 @@ bool utf8_is_valid(const char *s, size_t size) {
         return true;
 }
 
+/* U+0080 to U+009F in UTF-8: terminals obey them too, U+009B as the start of an escape sequence. */
+static bool is_c1(const char *s) {
+        return (unsigned char) s[0] == 0xc2 && (unsigned char) s[1] < 0xa0;
+}
+
 char *string_for_humans(const char *s, size_t size, size_t max) {
         Buffer b = {};
         char *ret;
@@ -147,7 +152,7 @@ char *string_for_humans(const char *s, size_t size, size_t max) {
                         buffer_puts(&b, "...");
                         break;
                 }
-                if (n == 0 || (n == 1 && !text_is_clean(s + i, 1)))
+                if (n == 0 || (n == 1 && !text_is_clean(s + i, 1)) || (n == 2 && is_c1(s + i)))
                         buffer_puts(&b, "?");
                 else
                         buffer_append(&b, s + i, n);
