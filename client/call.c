@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Makes calls and turns what fails into one sentence and an exit status. The daemon's errors are
+ * sentences already and pass as they are; only what the daemon cannot say is worded here: that it
+ * is not there any more, or that somebody may not. */
+
+#include "call.h"
+
+#include "common/names.h"
+#include "common/string-util.h"
+#include "output.h"
+
+/* An administrator types a password, or a dry run looks at every disk. */
+#define CHANGE_TIMEOUT_USEC (5 * 60 * 1000000ULL)
+
+ExitStatus call_bad_reply(int r) {
+        return fail(STATUS_FAILED, "The reply of bootsyncd cannot be understood: %s.",
+                    strerror(-r));
+}
+
+static bool is_gone(const sd_bus_error *error, int r) {
+        return r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE ||
+               sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED) ||
+               sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY);
+}
+
+ExitStatus call_failed(Connection *c, const sd_bus_error *error, int r) {
+        const char *message = error && error->message ? error->message : strerror(-r);
+
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
+            sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+                return fail(STATUS_NOT_AUTHORISED, "Not authorised; try it as root. (%s)", message);
+        if (!is_gone(error, r))
+                return fail(STATUS_FAILED, "%s", message);
+        if (c->host)
+                return fail(STATUS_FAILED, "The connection to '%s' was lost.", c->host);
+        if (connection_is_private(c))
+                return fail(STATUS_FAILED, "The private bootsyncd ended too early.");
+        return fail(STATUS_FAILED, "bootsyncd went away; 'journalctl -u bootsyncd' may tell why.");
+}
+
+static int append_strv_option(sd_bus_message *m, const char *key, char *const *value) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "s", key);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(m, 'v', "as");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_strv(m, (char **) value);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_close_container(m);
+        if (r < 0)
+                return r;
+        return sd_bus_message_close_container(m);
+}
+
+static int append_all(sd_bus_message *m, char *const *strings, char *const *esps,
+                      const char *new_kernel) {
+        int r;
+
+        for (; strings && *strings; strings++) {
+                r = sd_bus_message_append(m, "s", *strings);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        if (!strv_isempty(esps)) {
+                r = append_strv_option(m, "esps", esps);
+                if (r < 0)
+                        return r;
+        }
+        if (new_kernel) {
+                r = sd_bus_message_append(m, "{sv}", "new-kernel", "s", new_kernel);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(m);
+}
+
+ExitStatus call_new(Connection *c, CallType type, const char *method, char *const *strings,
+                    char *const *esps, const char *new_kernel, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(c->bus, &m, c->destination, BUS_PATH, BUS_IFACE_MANAGER,
+                                           method);
+        if (r >= 0 && type == CALL_CHANGE)
+                r = sd_bus_message_set_allow_interactive_authorization(m, is_interactive());
+        if (r >= 0)
+                r = append_all(m, strings, esps, new_kernel);
+        if (r < 0)
+                return call_failed(c, NULL, r);
+        *ret = TAKE_PTR(m);
+        return STATUS_DONE;
+}
+
+ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_message **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_call(c->bus, call, type == CALL_CHANGE ? CHANGE_TIMEOUT_USEC : 0, &error, ret);
+        return r < 0 ? call_failed(c, &error, r) : STATUS_DONE;
+}
+
+ExitStatus call_method(Connection *c, CallType type, const char *method, char *const *esps,
+                       sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        ExitStatus status;
+
+        status = call_new(c, type, method, NULL, esps, NULL, &call);
+        return status == STATUS_DONE ? call_send(c, type, call, ret) : status;
+}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bash completion for bootctl-pve. Kernels and ESPs come from files: asking the daemon for each press
+# of a key could start one.
+
+# Lines of a list file below the root, without comments, blanks and carriage returns.
+__bootctl_pve_lines() {
+        sed -n 's/[[:space:]]*$//; /^[0-9A-Za-z]/p' "$1$2" 2>/dev/null
+}
+
+__bootctl_pve_kernels() {
+        local file
+        for file in "$1"/boot/vmlinuz-*; do
+                [[ -e $file ]] && printf '%s\n' "${file##*/vmlinuz-}"
+        done
+}
+
+# The directory of --root among the words so far. "=" is a word of its own, see COMP_WORDBREAKS.
+__bootctl_pve_root() {
+        local i word
+        for ((i = 1; i < COMP_CWORD; i++)); do
+                word=${COMP_WORDS[i]}
+                case $word in
+                --root=*) printf '%s' "${word#--root=}" ;;
+                --root)
+                        [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+                        printf '%s' "${COMP_WORDS[i + 1]}"
+                        ;;
+                esac
+        done
+}
+
+_bootctl_pve() {
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+        local list_dir=/etc/kernel root options i word
+        local globals='--json --root= --host= -H --yes --no-refresh --help --version'
+        local -a verb=()
+
+        COMPREPLY=()
+        root=$(__bootctl_pve_root)
+
+        # "--esp=X" arrives as three words.
+        if [[ $current == = ]]; then
+                current=
+        elif [[ $previous == = ]]; then
+                previous=${COMP_WORDS[COMP_CWORD - 2]}
+        fi
+        case $previous in
+        --root)
+                mapfile -t COMPREPLY < <(compgen -d -- "$current")
+                return
+                ;;
+        --host | -H)
+                mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
+                return
+                ;;
+        --esp)
+                mapfile -t COMPREPLY < <(compgen -W \
+                        "$(__bootctl_pve_lines "$root" $list_dir/proxmox-boot-uuids)" -- "$current")
+                return
+                ;;
+        --new-kernel)
+                mapfile -t COMPREPLY < <(compgen -W "$(__bootctl_pve_kernels "$root")" -- "$current")
+                return
+                ;;
+        esac
+
+        # The words of the verb: what is neither an option nor an option's value.
+        for ((i = 1; i < COMP_CWORD; i++)); do
+                word=${COMP_WORDS[i]}
+                case $word in
+                --root | --host | --esp | --new-kernel | -H)
+                        ((i++))
+                        [[ ${COMP_WORDS[i]} == = ]] && ((i++))
+                        ;;
+                -*) ;;
+                *) verb+=("$word") ;;
+                esac
+        done
+
+        if [[ $current == -* ]]; then
+                options=$globals
+                case ${verb[*]} in
+                status) options+=' --quiet' ;;
+                refresh) options+=' --dry-run --esp= --new-kernel=' ;;
+                verify) options+=' --esp=' ;;
+                'kernel pin'* | 'kernel unpin') options+=' --next-boot' ;;
+                esac
+                mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+                [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+                return
+        fi
+
+        case ${verb[*]} in
+        '') options='status refresh verify kernel esp monitor' ;;
+        kernel) options='add remove list pin unpin' ;;
+        esp) options='list' ;;
+        'kernel add' | 'kernel pin') options=$(__bootctl_pve_kernels "$root") ;;
+        'kernel remove')
+                options=$(__bootctl_pve_lines "$root" $list_dir/proxmox-boot-manual-kernels)
+                ;;
+        *) options= ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+}
+
+complete -F _bootctl_pve bootctl-pve

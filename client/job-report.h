@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* How a job went, for the user. */
+
+#include "job-wait.h"
+
+/* Tell how @result came out and how the ESPs named by @options (none: all) are now, as sentences or
+ * as the JSON object that refresh, verify and the changes share. @done goes before the list of
+ * ESPs in sync: "In sync". */
+ExitStatus job_report(Connection *c, const Options *options, const JobResult *result,
+                      const char *done);
+
+/* The same where there is no job to report: @message is the sentence. */
+void job_report_none(const Options *options, const char *result, const char *message);

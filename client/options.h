@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The command line as a value. */
+
+#include "common/macros.h"
+#include "exit-status.h"
+
+typedef enum OptionId {
+        OPTION_JSON,
+        OPTION_ROOT,
+        OPTION_HOST,
+        OPTION_YES,
+        OPTION_NO_REFRESH,
+        OPTION_HELP,
+        OPTION_VERSION,
+        OPTION_QUIET,
+        OPTION_DRY_RUN,
+        OPTION_ESP,
+        OPTION_NEW_KERNEL,
+        OPTION_NEXT_BOOT,
+        _OPTION_MAX,
+} OptionId;
+
+#define OPTION_BIT(id) (1u << (id))
+
+/* What every verb takes. */
+#define OPTIONS_GLOBAL                                                                      \
+        (OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_ROOT) | OPTION_BIT(OPTION_HOST) |      \
+         OPTION_BIT(OPTION_YES) | OPTION_BIT(OPTION_NO_REFRESH) | OPTION_BIT(OPTION_HELP) | \
+         OPTION_BIT(OPTION_VERSION))
+
+typedef struct Options {
+        unsigned given;         /* bits of OptionId */
+        const char *root;       /* NULL: the running system. Borrowed, as all from argv */
+        const char *host;       /* NULL: this one */
+        const char *new_kernel; /* NULL: none */
+        char **esps;            /* empty: all */
+        char **words;           /* the verb and its arguments */
+        size_t n_words;
+} Options;
+
+static inline bool option_given(const Options *o, OptionId id) {
+        return o->given & OPTION_BIT(id);
+}
+
+void options_done(Options *o);
+#define _cleanup_options_ _cleanup_(options_done)
+
+/* Options may stand anywhere; "--" ends them. Refuses unknown ones, contradictions, and text that
+ * cannot travel over D-Bus. */
+ExitStatus options_parse(int argc, char **argv, Options *ret);
+
+/* Refuse any option that is not in the bits of @allowed. */
+ExitStatus options_check(const Options *o, unsigned allowed, const char *verb);
+
+/* One help line on stdout for each option in the bits of @which. */
+void options_help(unsigned which);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `monitor`: one line per event, until Ctrl-C. Nothing is interpreted: what a new daemon adds to
+ * its properties is shown by an old client too. Each line is written as it comes, for those who
+ * pipe. */
+
+#include "verbs.h"
+
+#include <time.h>
+
+#include "call.h"
+#include "common/names.h"
+#include "common/string-util.h"
+#include "json.h"
+#include "output.h"
+
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static json_object *event_new(const char *name) {
+        json_object *event = json_new();
+
+        json_add_string(event, "event", name);
+        json_add_u64(event, "time_usec", now_usec());
+        return event;
+}
+
+static void print_sentence(const char *sentence) {
+        time_t now = time(NULL);
+        char clock[16] = "";
+        struct tm tm;
+
+        if (localtime_r(&now, &tm))
+                (void) strftime(clock, sizeof(clock), "%T", &tm);
+        say("%s %s", clock, sentence);
+}
+
+static int on_job_new(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *sentence = NULL;
+        const char *path, *type;
+        const Options *options = userdata;
+        uint64_t id;
+        int r;
+
+        r = sd_bus_message_read(m, "tos", &id, &path, &type);
+        if (r < 0)
+                return r;
+        if (option_given(options, OPTION_JSON)) {
+                _cleanup_json_ json_object *event = event_new("JobNew");
+
+                json_add_u64(event, "id", id);
+                json_add_string(event, "job", path);
+                json_add_string(event, "type", type);
+                json_print_line(event);
+                return 0;
+        }
+        sentence = must(strprintf("job %llu: %s started", (unsigned long long) id, type));
+        print_sentence(sentence);
+        return 0;
+}
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *path, *type, *result, *error_name, *message;
+        _cleanup_free_ char *sentence = NULL;
+        const Options *options = userdata;
+        uint64_t id;
+        int r;
+
+        r = sd_bus_message_read(m, "tossss", &id, &path, &type, &result, &error_name, &message);
+        if (r < 0)
+                return r;
+        if (option_given(options, OPTION_JSON)) {
+                _cleanup_json_ json_object *event = event_new("JobRemoved");
+
+                json_add_u64(event, "id", id);
+                json_add_string(event, "job", path);
+                json_add_string(event, "type", type);
+                json_add_string(event, "result", result);
+                json_add_string(event, "error", error_name);
+                json_add_string(event, "message", message);
+                json_print_line(event);
+                return 0;
+        }
+        sentence = must(strprintf("job %llu: %s ended: %s%s%s", (unsigned long long) id, type,
+                                  result, isempty(message) ? "" : ": ", message));
+        print_sentence(sentence);
+        return 0;
+}
+
+/* A variant; one of a type that JSON does not have here is null. */
+static int read_variant(sd_bus_message *m, json_object **ret) {
+        json_object *value = NULL;
+        const char *contents;
+        int r;
+
+        r = sd_bus_message_peek_type(m, NULL, &contents);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(m, 'v', contents);
+        if (r < 0)
+                return r;
+        r = json_from_message(m, &value);
+        if (r == -EOPNOTSUPP)
+                r = sd_bus_message_skip(m, contents);
+        if (r < 0)
+                return r;
+        *ret = value;
+        return sd_bus_message_exit_container(m);
+}
+
+/* The a{sv} at which @m stands. */
+static int read_changed(sd_bus_message *m, json_object *changed) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                json_object *value;
+                const char *name;
+
+                r = sd_bus_message_read(m, "s", &name);
+                if (r < 0)
+                        return r;
+                r = read_variant(m, &value);
+                if (r < 0)
+                        return r;
+                json_add(changed, name, value);
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+/* "esp AAAA-BBBB", "job 3", "manager" for an object's path. Never NULL. */
+static char *object_title(const char *path) {
+        _cleanup_free_ char *id = NULL;
+
+        if (sd_bus_path_decode(path, BUS_PATH_ESP, &id) > 0)
+                return must(strprintf("esp %s", id));
+        if (sd_bus_path_decode(path, BUS_PATH_JOB, &id) > 0)
+                return must(strprintf("job %s", id));
+        return must(strdup(streq(path, BUS_PATH) ? "manager" : path));
+}
+
+static void print_changed(const char *path, json_object *changed) {
+        _cleanup_free_ char *title = object_title(path), *sentence = NULL;
+        Buffer b = {};
+
+        buffer_printf(&b, "%s:", title);
+        json_object_object_foreach(changed, name, value) {
+                _cleanup_free_ char *text = json_to_text(value, JSON_C_TO_STRING_PLAIN);
+
+                buffer_printf(&b, " %s=%s", name, text);
+        }
+        if (buffer_take(&b, &sentence, NULL) < 0)
+                out_of_memory();
+        print_sentence(sentence);
+}
+
+static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_json_ json_object *changed = json_new();
+        _cleanup_strv_ char **invalidated = NULL;
+        const Options *options = userdata;
+        const char *interface;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &interface);
+        if (r < 0)
+                return r;
+        if (!streq(interface, BUS_IFACE_MANAGER) && !streq(interface, BUS_IFACE_ESP) &&
+            !streq(interface, BUS_IFACE_JOB))
+                return 0;
+        r = read_changed(m, changed);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read_strv(m, &invalidated);
+        if (r < 0)
+                return r;
+        if (option_given(options, OPTION_JSON)) {
+                _cleanup_json_ json_object *event = event_new("PropertiesChanged");
+
+                json_add_string(event, "path", sd_bus_message_get_path(m));
+                json_add_string(event, "interface", interface);
+                json_add(event, "changed", json_object_get(changed));
+                json_add_strings(event, "invalidated", invalidated);
+                json_print_line(event);
+        } else
+                print_changed(sd_bus_message_get_path(m), changed);
+        return 0;
+}
+
+static int subscribe(Connection *c, const Options *options) {
+        void *userdata = (void *) options;
+        int r;
+
+        r = sd_bus_match_signal(c->bus, NULL, c->destination, BUS_PATH, BUS_IFACE_MANAGER, "JobNew",
+                                on_job_new, userdata);
+        if (r < 0)
+                return r;
+        r = sd_bus_match_signal(c->bus, NULL, c->destination, BUS_PATH, BUS_IFACE_MANAGER,
+                                "JobRemoved", on_job_removed, userdata);
+        if (r < 0)
+                return r;
+        return sd_bus_add_match(c->bus, NULL,
+                                "type='signal',sender='" BUS_NAME "',"
+                                "interface='org.freedesktop.DBus.Properties',"
+                                "member='PropertiesChanged',path_namespace='" BUS_PATH "'",
+                                on_changed, userdata);
+}
+
+ExitStatus verb_monitor(const Options *options, char **arguments) {
+        _cleanup_connection_ Connection c = {};
+        ExitStatus status;
+        int r;
+
+        status = connection_open(options, &c);
+        if (status != STATUS_DONE)
+                return status;
+        if (connection_is_private(&c))
+                return fail(STATUS_FAILED, "There is no bootsyncd on the system bus to watch.");
+        (void) setvbuf(stdout, NULL, _IOLBF, 0);
+        r = subscribe(&c, options);
+        while (r >= 0) {
+                r = sd_bus_process(c.bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(c.bus, UINT64_MAX);
+        }
+        return call_failed(&c, NULL, r);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `status`: would this host boot, and from which ESPs? Everything shown is the daemon's, the
+ * verdict on redundancy too; only the exit status is made here, from the states of the ESPs. */
+
+#include "verbs.h"
+
+#include "common/string-util.h"
+#include "esp-view.h"
+#include "table.h"
+
+static ExitStatus verdict(const EspInfos *infos) {
+        size_t in_sync = 0, unusable = 0;
+
+        for (size_t i = 0; i < infos->n; i++) {
+                in_sync += esp_info_in_sync(&infos->esps[i]);
+                unusable += esp_info_unusable(&infos->esps[i]);
+        }
+        if (infos->n == 0)
+                return STATUS_USAGE;
+        if (in_sync == infos->n)
+                return STATUS_DONE;
+        return unusable == infos->n ? STATUS_FAILED : STATUS_PARTIAL;
+}
+
+static void print_json(const ManagerInfo *info, const EspInfos *infos) {
+        _cleanup_json_ json_object *object = json_new();
+
+        json_add_string(object, "version", info->version);
+        json_add_boolean(object, "auto_sync", info->auto_sync);
+        json_add_boolean(object, "in_sync", info->in_sync);
+        json_add_string(object, "redundancy", info->redundancy);
+        json_add_string(object, "redundancy_reason", info->redundancy_reason);
+        json_add_string(object, "running", info->running);
+        json_add_string(object, "default", info->default_kernel);
+        json_add_string(object, "pinned", info->pinned);
+        json_add_string(object, "next_boot", info->next_boot);
+        json_add_string(object, "cmdline", info->cmdline);
+        json_add_string(object, "cmdline_source", info->cmdline_source);
+        json_add_u64(object, "last_refresh_usec", info->last_refresh_usec);
+        json_add_string(object, "last_refresh_result", info->last_refresh_result);
+        json_add(object, "esps", esp_view_json(infos));
+        json_print(object);
+}
+
+/* "NAME:   VALUE (DETAIL)"; without a value nothing, without a detail no brackets. */
+static void print_field(const char *name, const char *value, Colour colour, const char *detail) {
+        _cleanup_free_ char *clean_value = shown(value), *clean_detail = shown(detail);
+
+        if (isempty(value))
+                return;
+        printf("%-16s %s%s%s", name, colour_on(colour), clean_value, colour_off(colour));
+        if (!isempty(detail))
+                printf(" (%s)", clean_detail);
+        (void) putchar('\n');
+}
+
+static Colour redundancy_colour(const char *redundancy) {
+        if (streq_ptr(redundancy, "redundant"))
+                return COLOUR_GOOD;
+        if (streq_ptr(redundancy, "unbootable"))
+                return COLOUR_BAD;
+        return COLOUR_WARNING;
+}
+
+static void print_manager(const ManagerInfo *info) {
+        _cleanup_free_ char *last = format_time(info->last_refresh_usec);
+
+        print_field("Redundancy:", info->redundancy, redundancy_colour(info->redundancy),
+                    info->redundancy_reason);
+        print_field("Running kernel:", info->running, COLOUR_NONE, NULL);
+        print_field("Default kernel:", info->default_kernel, COLOUR_NONE, NULL);
+        print_field("Pinned kernel:", info->pinned, COLOUR_NONE, NULL);
+        print_field("Next boot only:", info->next_boot, COLOUR_NONE, NULL);
+        print_field("Command line:", info->cmdline, COLOUR_NONE, info->cmdline_source);
+        print_field("Automatic sync:", info->auto_sync ? "on" : "off", COLOUR_NONE, NULL);
+        print_field("Last refresh:", last, COLOUR_NONE, info->last_refresh_result);
+}
+
+static void print_esps(const EspInfos *infos) {
+        _cleanup_table_ Table *table =
+                        table_new("ESP", "DEVICE", "LOADER", "STATE", "FREE", "KERNELS", NULL);
+
+        for (size_t i = 0; i < infos->n; i++) {
+                const EspInfo *esp = &infos->esps[i];
+                _cleanup_free_ char *kernels = must(strv_join(esp->kernels, ", "));
+                _cleanup_free_ char *space = esp_view_space(esp);
+
+                table_add_coloured(table, esp->uuid, COLOUR_BOLD);
+                table_add(table, esp->device);
+                table_add(table, esp->loader);
+                table_add_coloured(table, esp->state, esp_view_colour(esp));
+                table_add(table, space);
+                table_add(table, kernels);
+        }
+        (void) putchar('\n');
+        table_print(table);
+        for (size_t i = 0; i < infos->n; i++) {
+                _cleanup_free_ char *complaint = esp_info_complaint(&infos->esps[i]);
+
+                if (!isempty(infos->esps[i].last_error))
+                        say("%s", complaint);
+        }
+}
+
+ExitStatus verb_status(const Options *options, char **arguments) {
+        _cleanup_connection_ Connection c = {};
+        _cleanup_manager_info_ ManagerInfo info = {};
+        _cleanup_esp_infos_ EspInfos infos = {};
+        ExitStatus status;
+
+        status = connection_open(options, &c);
+        if (status != STATUS_DONE)
+                return status;
+        /* The ESPs first: for a private daemon it is the look at them that fills the Manager. */
+        status = esp_view_get(&c, &infos);
+        if (status != STATUS_DONE)
+                return status;
+        status = manager_info_get(&c, &info);
+        if (status != STATUS_DONE)
+                return status;
+
+        status = verdict(&infos);
+        if (option_given(options, OPTION_QUIET))
+                return status;
+        if (option_given(options, OPTION_JSON)) {
+                print_json(&info, &infos);
+                return status;
+        }
+        print_manager(&info);
+        if (infos.n == 0)
+                say("No ESP is configured.");
+        else
+                print_esps(&infos);
+        return status;
+}
