@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from typing import NamedTuple, Optional
 
 import lab
 from lab import CMDLINE, MIB, LabCase
@@ -193,6 +194,16 @@ class Points(LabCase):
         self.assert_synced()
 
 
+class Call(NamedTuple):
+    """A line of strace: NAME(FD<PATH>REST = RESULT<RESULT_PATH>."""
+    name: str
+    fd: Optional[str]
+    path: Optional[str]
+    rest: str
+    result: Optional[str]
+    result_path: Optional[str]
+
+
 class TwoAtOnce(LabCase):
     """Point 12: a lock, and an order that survives a power cut."""
 
@@ -209,21 +220,22 @@ class TwoAtOnce(LabCase):
             self.assert_synced()
 
     def trace(self):
-        """The system calls of each worker during a refresh: pid -> [(name, path, rest of line)]."""
+        """The system calls of each worker during a refresh: pid -> [Call]."""
         path = self.lab.path('trace')
         self.bootctl('refresh', prefix=[
-            'strace', '-f', '-y', '-s', '0', '-o', str(path), '-e',
-            'trace=openat,openat2,close,rename,renameat,renameat2,fsync,fdatasync,syncfs,unlinkat'])
+            'strace', '-f', '-y', '-s', '0', '-o', str(path), '-e', 'trace=openat,openat2,close,'
+            'rename,renameat,renameat2,fsync,fdatasync,syncfs,unlinkat'])
         workers = {}
-        call = re.compile(r'^(\d+)\s+(\w+)\((?:(?:AT_FDCWD|\d+)<([^>]*)>)?(.*)$')
+        pattern = re.compile(r'^(\d+) +(\w+)\((?:(AT_FDCWD|\d+)<([^>]*)>)?(.*?)'
+                             r'(?: = (-?\d+)(?:<([^>]*)>)?.*)?$')
         for line in path.read_text(errors='replace').splitlines():
-            match = call.match(line)
+            match = pattern.match(line)
             if match and str(self.lab.esp('')) in line:
-                workers.setdefault(match[1], []).append((match[2], match[3] or '', match[4]))
+                workers.setdefault(match[1], []).append(Call(*match.groups()[1:]))
         return {pid: calls for pid, calls in workers.items()
-                if any(name.startswith('rename') for name, _, _ in calls)}
+                if any(c.name.startswith('rename') for c in calls)}
 
-    def test_order_of_system_calls_of_a_replacement_is_that_which_survives_a_power_cut(self):
+    def test_system_calls_of_a_replacement_are_in_the_order_that_survives_a_power_cut(self):
         """rename, fsync(dir), fsync(file), syncfs, fsync(root), and only then close the file that
         was replaced, which is held open since before the rename."""
         self.bootctl('refresh')
@@ -234,60 +246,58 @@ class TwoAtOnce(LabCase):
             self.check_order(calls)
 
     def check_order(self, calls):
-        root = next(path for name, path, rest in calls if name == 'syncfs')
+        def after(start, name, path):
+            for i in range(start + 1, len(calls)):
+                if (calls[i].name, calls[i].path) == (name, path):
+                    return i
+            self.fail(f'no {name}({path}) after call {start}:\n' + '\n'.join(map(str, calls)))
+
+        root = next(c.path for c in calls if c.name == 'syncfs')
         final = f'{root}/EFI/proxmox/{self.NEW}/initrd.img-{self.NEW}'
-        names = [(name, path) for name, path, _ in calls]
-        rename = next(i for i, (name, _, rest) in enumerate(calls)
-                      if name.startswith('rename') and f'initrd.img-{self.NEW}.new' in rest)
-        hold = max(i for i, (name, path, rest) in enumerate(calls[:rename])
-                   if name.startswith('openat') and rest.rstrip().endswith(f'<{final}>'))
-        released = [i for i, (name, path) in enumerate(names)
-                    if name == 'close' and path in (final, final + ' (deleted)')]
+        rename = next(i for i, c in enumerate(calls)
+                      if c.name.startswith('rename') and f'initrd.img-{self.NEW}.new' in c.rest)
+        staged = after(-1, 'fsync', final + '.new')
+        self.assertLess(staged, rename, 'placed before its content was on the disk')
 
-        def first_after(start, name, paths):
-            found = [i for i in range(start, len(names))
-                     if names[i][0] == name and names[i][1] in paths]
-            self.assertTrue(found, f'no {name} of {paths} after call {start}:\n'
-                            + '\n'.join(map(str, calls[start:])))
-            return found[0]
+        directory = after(rename, 'fsync', os.path.dirname(final))
+        content = after(directory, 'fsync', final)
+        sync = after(content, 'syncfs', root)
+        barrier = after(sync, 'fsync', root)
 
-        # Staging: the new content reaches the disk before it is put in place.
-        staged = first_after(0, 'fsync', (final + '.new',))
-        self.assertLess(staged, rename)
-        directory = first_after(rename, 'fsync', (os.path.dirname(final),))
-        # strace resolves descriptors when they are used: after the rename it has the final name.
-        content = first_after(directory, 'fsync', (final,))
-        sync = first_after(content, 'syncfs', (root,))
-        barrier = first_after(sync, 'fsync', (root,))
-        after_hold = [i for i in released if i > hold]
-        self.assertTrue(after_hold)
-        self.assertGreater(min(i for i in after_hold if i > rename), barrier)
-        self.assertFalse([i for i in after_hold if i < barrier and 'deleted' in names[i][1]],
-                         'the replaced file was let go before the barrier')
-        # And the last word is a barrier, too.
-        last_sync = max(i for i, (name, _) in enumerate(names) if name == 'syncfs')
-        self.assertEqual([name for name, _ in names[last_sync + 1:]
-                          if name.startswith(('rename', 'unlink'))], [])
-        self.assertIn(('fsync', root), names[last_sync + 1:])
+        # The replaced file: the last descriptor opened on the name before the rename and still open.
+        opened = {}
+        for c in calls[:rename]:
+            if c.name == 'close':
+                opened.pop(c.fd, None)
+            elif c.name.startswith('open') and c.result_path == final:
+                opened[c.result] = c
+        self.assertTrue(opened, 'the replaced file is not held open')
+        released = next(i for i in range(rename, len(calls))
+                        if calls[i].name == 'close' and calls[i].fd in opened)
+        self.assertGreater(released, barrier, 'the replaced file was let go before the barrier')
+
+        last = max(i for i, c in enumerate(calls) if c.name.startswith(('rename', 'unlink')))
+        after(after(last, 'syncfs', root), 'fsync', root)
 
     def test_entries_are_placed_after_a_barrier_behind_the_kernel_files(self):
         workers = self.trace()
+        self.assertEqual(len(workers), len(self.ESPS))
         for calls in workers.values():
-            names = [name for name, _, _ in calls]
-            kernel = max(i for i, (name, _, rest) in enumerate(calls)
-                         if name.startswith('rename') and 'initrd.img-' in rest)
-            entry = min(i for i, (name, _, rest) in enumerate(calls)
-                        if name.startswith('rename') and 'proxmox-' in rest and '.conf' in rest)
+            renames = [i for i, c in enumerate(calls) if c.name.startswith('rename')]
+            kernel = max(i for i in renames if 'initrd.img-' in calls[i].rest)
+            entry = min(i for i in renames if '.conf' in calls[i].rest)
             self.assertLess(kernel, entry)
-            self.assertIn('syncfs', names[kernel:entry])
+            self.assertIn('syncfs', [c.name for c in calls[kernel:entry]])
 
     def test_a_kernel_that_leaves_loses_its_entry_first(self):
         self.bootctl('refresh')
         self.lab.remove_kernel(self.OLD)
         self.lab.add_kernel('6.8.12-5-pve')
-        for calls in self.trace().values():
-            removed = [rest for name, _, rest in calls
-                       if name == 'unlinkat' and self.OLD in rest and '= 0' in rest]
+        workers = self.trace()
+        self.assertEqual(len(workers), len(self.ESPS))
+        for calls in workers.values():
+            removed = [c.rest for c in calls
+                       if c.name == 'unlinkat' and self.OLD in c.rest and c.result == '0']
             self.assertIn('.conf', removed[0], removed)
 
 
@@ -342,7 +352,6 @@ class Stuck(LabCase):
     def prepare(self):
         super().prepare()
         self.lab.settings(auto_sync=False)
-        # Only the first ESP needs a second entry to be placed, so only its worker meets the hook.
         self.lab.start_daemon('--test-deadline-percent=1', '--test-no-kill',
                               '--test-hook=entry:1:stop')
         self.bus = self.lab.bus
