@@ -4,11 +4,11 @@
  * sentences already and pass as they are; only what the daemon cannot say is worded here: that it
  * is not there any more, or that somebody may not. */
 
-#include "call.h"
+#include "client/call.h"
 
+#include "client/output.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "output.h"
 
 /* An administrator types a password, or a dry run looks at every disk. */
 #define CHANGE_TIMEOUT_USEC (5 * 60 * 1000000ULL)

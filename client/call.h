@@ -3,7 +3,7 @@
 
 /* Calls to the daemon, and what a failed one means for the user. */
 
-#include "connection.h"
+#include "client/connection.h"
 
 typedef enum CallType {
         CALL_READ,   /* answered from memory */

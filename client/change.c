@@ -4,12 +4,12 @@
  * yet. --no-refresh is refused before anything is changed where it could not be kept: a daemon with
  * AutoSync on will refresh. */
 
-#include "change.h"
+#include "client/change.h"
 
-#include "job-report.h"
-#include "objects.h"
-#include "output.h"
-#include "refresh.h"
+#include "client/job-report.h"
+#include "client/objects.h"
+#include "client/output.h"
+#include "client/refresh.h"
 
 static bool wants_refresh(const Options *options) {
         if (option_given(options, OPTION_YES))

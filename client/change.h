@@ -3,7 +3,7 @@
 
 /* A change of the kernel lists or pins, and the refresh that belongs to it. */
 
-#include "options.h"
+#include "client/options.h"
 
 /* Call the Manager's @method with @arguments. A daemon that syncs by itself returns the job of that
  * sync, which is shown; otherwise the user is asked whether to refresh now (--yes: no question,

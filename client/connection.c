@@ -4,16 +4,16 @@
  * see connection_open(). Both speak the same API, so nothing above this file asks which it is,
  * except where a private daemon has to be told to look at the ESPs first. */
 
-#include "connection.h"
+#include "client/connection.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "client/call.h"
+#include "client/output.h"
+#include "client/private-daemon.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "output.h"
-#include "private-daemon.h"
 
 /* For a process in a chroot "/" is not what it is for PID 1. Who may not look (another user, a
  * container with a hidden /proc) is not in a chroot of its own making. */

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "options.h"
+#include "client/options.h"
 
 typedef struct Connection {
         sd_bus *bus;

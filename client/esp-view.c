@@ -4,10 +4,10 @@
  * disk; only a private daemon, which has no memory yet, is asked to look first. How that look went
  * is in each ESP's state, so the result of its job is not told. */
 
-#include "esp-view.h"
+#include "client/esp-view.h"
 
+#include "client/job-wait.h"
 #include "common/string-util.h"
-#include "job-wait.h"
 
 ExitStatus esp_view_get(Connection *c, EspInfos *ret) {
         if (connection_is_private(c)) {

@@ -3,9 +3,9 @@
 
 /* The ESPs as `status` and `esp list` show them. */
 
-#include "json.h"
-#include "objects.h"
-#include "output.h"
+#include "client/json.h"
+#include "client/objects.h"
+#include "client/output.h"
 
 /* All configured ESPs. A private daemon has just been started and is made to look at them first. */
 ExitStatus esp_view_get(Connection *c, EspInfos *ret);

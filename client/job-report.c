@@ -4,12 +4,12 @@
  * read again only to name those that need the administrator's attention. What went wrong is told on
  * stderr even with --json, where stdout has the same as data. */
 
-#include "job-report.h"
+#include "client/job-report.h"
 
+#include "client/json.h"
+#include "client/objects.h"
+#include "client/output.h"
 #include "common/string-util.h"
-#include "json.h"
-#include "objects.h"
-#include "output.h"
 
 static void print_json(const char *result, const char *error, const char *message,
                        const EspInfos *infos) {

@@ -3,7 +3,7 @@
 
 /* How a job went, for the user. */
 
-#include "job-wait.h"
+#include "client/job-wait.h"
 
 /* Tell how @result came out and how the ESPs named by @options (none: all) are now, as sentences or
  * as the JSON object that refresh, verify and the changes share. @done goes before the list of

@@ -5,17 +5,17 @@
  * looked at only when the job's path is known. It never cancels: half-synced ESPs would be the
  * price of an impatient Ctrl-C. */
 
-#include "job-wait.h"
+#include "client/job-wait.h"
 
 #include <signal.h>
 #include <systemd/sd-event.h>
 
-#include "call.h"
+#include "client/call.h"
+#include "client/output.h"
+#include "client/progress.h"
+#include "client/properties.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "output.h"
-#include "progress.h"
-#include "properties.h"
 
 typedef struct JobView {
         char *message;

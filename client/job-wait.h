@@ -3,7 +3,7 @@
 
 /* Calls that start a job, and the wait for it. */
 
-#include "connection.h"
+#include "client/connection.h"
 
 typedef struct JobResult {
         bool ran;      /* false: the daemon saw no need for a job */

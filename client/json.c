@@ -3,10 +3,10 @@
 /* Thin helpers around json-c, so that a verb reads as a list of keys. They add what json-c leaves
  * out: an end when memory runs out, and no raw control character on a terminal. */
 
-#include "json.h"
+#include "client/json.h"
 
+#include "client/output.h"
 #include "common/string-util.h"
-#include "output.h"
 
 json_object *json_new(void) {
         return must(json_object_new_object());

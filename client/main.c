@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-#include "options.h"
-#include "output.h"
-#include "verbs.h"
+#include "client/options.h"
+#include "client/output.h"
+#include "client/verbs.h"
 
 static ExitStatus run(int argc, char **argv) {
         _cleanup_options_ Options options = {};

@@ -3,15 +3,15 @@
 /* Reads the daemon's objects in one call each: GetAll for the Manager, GetManagedObjects for the
  * ESPs. It holds no opinion on what it reads; words such as "in-sync" are the daemon's. */
 
-#include "objects.h"
+#include "client/objects.h"
 
 #include <strings.h>
 
-#include "call.h"
+#include "client/call.h"
+#include "client/output.h"
+#include "client/properties.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "output.h"
-#include "properties.h"
 
 #define MANAGER(name, type, field) \
         { name, PROPERTY_##type, offsetof(ManagerInfo, field) }

@@ -4,7 +4,7 @@
 /* What the daemon says about the host and its ESPs, as values. Strings may be NULL, which means
  * empty. */
 
-#include "connection.h"
+#include "client/connection.h"
 
 typedef struct ManagerInfo {
         char *version, *running, *default_kernel, *pinned, *next_boot;

@@ -4,13 +4,13 @@
  * takes which is the verbs' business. getopt's own messages are off: they print arguments as they
  * come, control characters and all. */
 
-#include "options.h"
+#include "client/options.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
+#include "client/output.h"
 #include "common/string-util.h"
-#include "output.h"
 
 #define LONG_BASE 256 /* getopt values from here on are LONG_BASE + OptionId */
 

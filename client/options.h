@@ -3,8 +3,8 @@
 
 /* The command line as a value. */
 
+#include "client/exit-status.h"
 #include "common/macros.h"
-#include "exit-status.h"
 
 typedef enum OptionId {
         OPTION_JSON,

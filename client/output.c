@@ -4,7 +4,7 @@
  * sentence is formatted first and then cleaned, so that no caller can forget an argument. It also
  * owns the end without memory: a client that lives for one call has nothing to put back. */
 
-#include "output.h"
+#include "client/output.h"
 
 #include <inttypes.h>
 #include <time.h>

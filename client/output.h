@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "client/exit-status.h"
 #include "common/macros.h"
-#include "exit-status.h"
 
 typedef enum Colour {
         COLOUR_NONE,

@@ -5,7 +5,7 @@
  * with the client's JSON. The daemon leaves by itself when its peer is gone and no job runs; it is
  * never killed, an ESP may be half written. */
 
-#include "private-daemon.h"
+#include "client/private-daemon.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "client/output.h"
 #include "common/fd.h"
 #include "common/string-util.h"
-#include "output.h"
 
 #define PEER_FD    3 /* where the daemon is told to find its end */
 #define LEAVE_MSEC 10000

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "exit-status.h"
+#include "client/exit-status.h"
 
 /* Start $BOOTSYNC_DAEMON or the installed daemon on @root (NULL: the running system) and connect to
  * it as a peer: without a bus, messages carry neither sender nor destination. It runs in a session

@@ -3,13 +3,13 @@
 /* One line that is drawn over and over. It never wraps, or a redraw would leave its first half
  * behind, and it shows nothing at all where it could end up in a log. */
 
-#include "progress.h"
+#include "client/progress.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "client/output.h"
 #include "common/string-util.h"
-#include "output.h"
 
 #define BAR_WIDTH 24
 

@@ -3,10 +3,10 @@
 /* The table-driven reader of property dictionaries. It knows no object: what a property means and
  * what to do when it is missing is for those who own the tables. */
 
-#include "properties.h"
+#include "client/properties.h"
 
+#include "client/output.h"
 #include "common/string-util.h"
-#include "output.h"
 
 static int read_string(sd_bus_message *m, char **field) {
         const char *value;

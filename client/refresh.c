@@ -2,11 +2,11 @@
 
 /* One call, one wait, one report. Whether a refresh is wanted is decided by the verbs. */
 
-#include "refresh.h"
+#include "client/refresh.h"
 
 #include <unistd.h>
 
-#include "job-report.h"
+#include "client/job-report.h"
 
 /* Written by container managers and by systemd as PID 1 of a container. */
 #define CONTAINER_MARK "/run/systemd/container"

@@ -3,7 +3,7 @@
 
 /* The refresh itself, which `refresh` and every change share. */
 
-#include "connection.h"
+#include "client/connection.h"
 
 /* True, and said so, if this is a container: its kernel is the host's, and so are the ESPs. A root
  * or a host that is named is another matter. */

@@ -3,7 +3,7 @@
 /* Lays out cells in columns as wide as their widest cell. It neither wraps nor cuts: the output
  * must be whole when it is piped, and a terminal wraps by itself. */
 
-#include "table.h"
+#include "client/table.h"
 
 #include "common/string-util.h"
 

@@ -3,7 +3,7 @@
 
 /* Columns on stdout. */
 
-#include "output.h"
+#include "client/output.h"
 
 typedef struct Table Table;
 

@@ -3,11 +3,11 @@
 /* `esp list`: the configured ESPs with the details of their partitions. It only lists; whether all
  * is well is the question of `status`. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
+#include "client/esp-view.h"
+#include "client/table.h"
 #include "common/string-util.h"
-#include "esp-view.h"
-#include "table.h"
 
 static char *format_loader(const EspInfo *esp) {
         if (isempty(esp->loader_version))

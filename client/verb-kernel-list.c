@@ -2,13 +2,13 @@
 
 /* `kernel list`: every kernel the daemon knows, what it lacks to boot, and why it is kept. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
-#include "call.h"
+#include "client/call.h"
+#include "client/json.h"
+#include "client/objects.h"
+#include "client/table.h"
 #include "common/string-util.h"
-#include "json.h"
-#include "objects.h"
-#include "table.h"
 
 typedef struct KernelInfo {
         const char *version, *state;

@@ -2,8 +2,9 @@
 
 /* `kernel add` and `kernel remove`: the list of kernels kept by hand. */
 
-#include "change.h"
-#include "verbs.h"
+#include "client/verbs.h"
+
+#include "client/change.h"
 
 ExitStatus verb_kernel_add(const Options *options, char **arguments) {
         return change_run(options, "AddKernel", arguments);

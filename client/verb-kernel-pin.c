@@ -3,8 +3,9 @@
 /* `kernel pin` and `kernel unpin`. Without --next-boot a pin is permanent, and unpin removes both
  * kinds. */
 
-#include "change.h"
-#include "verbs.h"
+#include "client/verbs.h"
+
+#include "client/change.h"
 
 ExitStatus verb_kernel_pin(const Options *options, char **arguments) {
         const char *scope = option_given(options, OPTION_NEXT_BOOT) ? "next-boot" : "permanent";

@@ -4,15 +4,15 @@
  * its properties is shown by an old client too. Each line is written as it comes, for those who
  * pipe. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
 #include <time.h>
 
-#include "call.h"
+#include "client/call.h"
+#include "client/json.h"
+#include "client/output.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "json.h"
-#include "output.h"
 
 static uint64_t now_usec(void) {
         struct timespec ts;

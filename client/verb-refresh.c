@@ -3,14 +3,14 @@
 /* `refresh`, and with --dry-run the plan that it would carry out. The plan is the daemon's; the
  * client only adds up its bytes. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
-#include "call.h"
+#include "client/call.h"
+#include "client/json.h"
+#include "client/objects.h"
+#include "client/refresh.h"
+#include "client/table.h"
 #include "common/string-util.h"
-#include "json.h"
-#include "objects.h"
-#include "refresh.h"
-#include "table.h"
 
 typedef struct Step {
         const char *esp, *action, *path;

@@ -3,11 +3,11 @@
 /* `status`: would this host boot, and from which ESPs? Everything shown is the daemon's, the
  * verdict on redundancy too; only the exit status is made here, from the states of the ESPs. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
+#include "client/esp-view.h"
+#include "client/table.h"
 #include "common/string-util.h"
-#include "esp-view.h"
-#include "table.h"
 
 static ExitStatus verdict(const EspInfos *infos) {
         size_t in_sync = 0, unusable = 0;

@@ -3,9 +3,9 @@
 /* `verify`: every file on the ESPs is read again and compared. It trusts no earlier comparison, so
  * it is slow, and it is for those who doubt a disk. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
-#include "job-report.h"
+#include "client/job-report.h"
 
 ExitStatus verb_verify(const Options *options, char **arguments) {
         _cleanup_connection_ Connection c = {};

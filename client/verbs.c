@@ -4,12 +4,12 @@
  * says. Everything about the shape of a command line is checked here, so that a verb starts with
  * valid input; nothing here knows what a verb does. */
 
-#include "verbs.h"
+#include "client/verbs.h"
 
 #include <stdio.h>
 
+#include "client/output.h"
 #include "common/string-util.h"
-#include "output.h"
 
 typedef struct Verb {
         const char *group; /* NULL: the verb is one word */

@@ -4,7 +4,7 @@
 /* The verbs of the command line. Each is given its arguments, of which the number has been checked,
  * and returns what the program ends with. */
 
-#include "options.h"
+#include "client/options.h"
 
 typedef ExitStatus (*verb_t)(const Options *options, char **arguments);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# bash completion for bootctl-pve. Kernels and ESPs come from files: asking the daemon for each press
-# of a key could start one.
+# bash completion for bootctl-pve. Kernels and ESPs come from files: asking the daemon for each
+# press of a key could start one.
 
 # Lines of a list file below the root, without comments, blanks and carriage returns.
 __bootctl_pve_lines() {
@@ -59,7 +59,8 @@ _bootctl_pve() {
                 return
                 ;;
         --new-kernel)
-                mapfile -t COMPREPLY < <(compgen -W "$(__bootctl_pve_kernels "$root")" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W \
+                        "$(__bootctl_pve_kernels "$root")" -- "$current")
                 return
                 ;;
         esac
