@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""bootctl-pve by itself: its command line, which daemon it speaks to, and what it makes of answers
+that a healthy daemon rarely gives. The daemon is fake_daemon.py."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import tap
+
+HERE = Path(__file__).resolve().parent
+CLIENT = os.environ.get('BOOTCTL_PVE', '')
+VERBS = ['status', 'refresh', 'verify', 'kernel add', 'kernel remove', 'kernel list', 'kernel pin',
+         'kernel unpin', 'esp list', 'monitor']
+
+ACCESS_DENIED = 'org.freedesktop.DBus.Error.AccessDenied'
+NEEDS_PASSWORD = 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired'
+IN_SYNC = [['AAAA-BBBB', 'in-sync', ''], ['CCCC-DDDD', 'in-sync', '']]
+HALF = [['AAAA-BBBB', 'in-sync', ''], ['CCCC-DDDD', 'failed', 'The ESP is full; remove a kernel.']]
+
+BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={directory}/bus</listen>
+<servicedir>{directory}</servicedir><auth>EXTERNAL</auth>
+<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/>
+<allow receive_sender="*"/></policy>
+</busconfig>
+'''
+
+
+class ClientCase(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix='bootctl-pve-')
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+        self.root = self.directory / 'root'
+        self.root.mkdir()
+        self.log = self.directory / 'log'
+        daemon = self.directory / 'bootsyncd'
+        daemon.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE}/fake_daemon.py "$@"\n')
+        daemon.chmod(0o755)
+        self.env = dict(os.environ, LC_ALL='C.UTF-8', BOOTSYNC_DAEMON=str(daemon),
+                        FAKE_LOG=str(self.log),
+                        DBUS_SYSTEM_BUS_ADDRESS=f'unix:path={self.directory}/absent')
+
+    def run_client(self, *arguments, fake=None, prefix=()):
+        self.log.unlink(missing_ok=True)
+        return subprocess.run([*prefix, CLIENT, *arguments], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, errors='surrogateescape', timeout=60,
+                              env=dict(self.env, FAKE=json.dumps(fake or {})))
+
+    def run_private(self, *arguments, fake=None):
+        return self.run_client(f'--root={self.root}', *arguments, fake=fake)
+
+    def recorded(self):
+        if not self.log.exists():
+            return []
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def called(self):
+        return [entry for entry in self.recorded() if entry[0] != 'started']
+
+    def assert_private_daemon(self, expected=True):
+        self.assertEqual([e[0] for e in self.recorded()][:1], ['started'] if expected else [])
+
+    def assert_refused(self, done, status):
+        """One sentence on stderr, nothing on stdout."""
+        self.assertEqual((done.returncode, done.stdout), (status, ''), done.stderr)
+        self.assertRegex(done.stderr, r'\A(stray output of the daemon\n)?bootctl-pve: [^\n]+\n\Z')
+
+
+class CommandLine(ClientCase):
+    def test_help_names_every_verb(self):
+        done = self.run_client('--help')
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        for verb in VERBS:
+            self.assertRegex(done.stdout, rf'(?m)^  {verb}\b')
+
+    def test_every_verb_has_its_own_help(self):
+        for verb in VERBS:
+            with self.subTest(verb=verb):
+                done = self.run_client(*verb.split(), '--help')
+                self.assertEqual((done.returncode, done.stderr), (0, ''))
+                self.assertTrue(done.stdout.startswith(f'bootctl-pve {verb} '), done.stdout)
+                self.assertEqual('--next-boot' in done.stdout,
+                                 verb in ('kernel pin', 'kernel unpin'))
+
+    def test_help_of_a_group_names_only_its_verbs(self):
+        done = self.run_client('kernel', '--help')
+        self.assertIn('  kernel pin VERSION', done.stdout)
+        self.assertNotIn('  status', done.stdout)
+
+    def test_version_is_one_line(self):
+        done = self.run_client('--version')
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r'\Abootctl-pve [0-9][0-9.]*\n\Z')
+
+    def test_bad_usage_exits_with_2_before_any_daemon_is_asked(self):
+        for arguments in [
+                [], ['nonsense'], ['kernel'], ['kernel', 'nonsense'], ['esp'], ['list'],
+                ['nonsense', '--help'], ['kernel', 'nonsense', '--help'],
+                ['status', 'extra'], ['kernel', 'pin'], ['kernel', 'pin', 'a', 'b'],
+                ['kernel', 'add'], ['kernel', 'unpin', 'a'], ['monitor', 'x'],
+                ['status', '--esp=AAAA-BBBB'], ['verify', '--dry-run'], ['refresh', '--quiet'],
+                ['kernel', 'add', 'a', '--next-boot'], ['kernel', 'pin', 'a', '--new-kernel=b'],
+                ['--nonsense', 'status'], ['-x', 'status'], ['status', '--json=yes'],
+                ['status', '--root'], ['status', '--root='], ['status', '-H'], ['refresh', '--esp'],
+                ['refresh', '--new-kernel=a', '--new-kernel=b'],
+                ['refresh', '--dry-run', '--new-kernel=a'],
+                ['kernel', 'pin', 'a', '--yes', '--no-refresh'],
+                ['status', '--host=h', f'--root={self.root}'],
+                ['kernel', 'pin', b'\xff'], ['refresh', b'--esp=\xff']]:
+            with self.subTest(arguments=arguments):
+                done = self.run_client(*arguments)
+                self.assert_refused(done, 2)
+                self.assert_private_daemon(False)
+
+    def test_control_characters_of_arguments_do_not_reach_the_terminal(self):
+        for evil in ['\x1b[31m', '\x9b31m', 'a\nb', '--\x1b]0;x\x07', '-\x1b', '\x7f']:
+            with self.subTest(evil=evil):
+                done = self.run_client(evil)
+                self.assert_refused(done, 2)
+                self.assertNotRegex(done.stderr[:-1], r'[\x00-\x1f\x7f-\x9f]')
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run([CLIENT, '--help'], env=self.env, stdout=full,
+                                  stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('No space left', done.stderr)
+
+
+class PrivateDaemon(ClientCase):
+    def test_a_root_that_does_not_exist_is_named(self):
+        done = self.run_client('--root=/nonexistent/root', 'status')
+        self.assert_refused(done, 1)
+        self.assertIn("'/nonexistent/root'", done.stderr)
+        self.assert_private_daemon(False)
+
+    def test_a_root_that_is_a_file_is_refused(self):
+        done = self.run_client(f'--root={__file__}', 'status')
+        self.assert_refused(done, 1)
+        self.assert_private_daemon(False)
+
+    def test_a_relative_root_reaches_the_daemon_as_an_absolute_path(self):
+        root = os.path.relpath(self.root)
+        done = self.run_client(f'--root={root}', 'kernel', 'list')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.recorded()[0][1],
+                         ['--peer-fd=3', f'--root={os.path.realpath(self.root)}'])
+
+    def test_the_daemon_has_a_session_of_its_own(self):
+        self.run_private('kernel', 'list')
+        self.assertIs(self.recorded()[0][2], True)
+
+    def test_stray_output_of_the_daemon_stays_out_of_the_json(self):
+        done = self.run_private('kernel', 'list', '--json')
+        self.assertEqual(json.loads(done.stdout)['running'], '6.8.12-4-pve')
+        self.assertIn('stray output', done.stderr)
+
+    def test_a_daemon_that_cannot_be_started_is_named(self):
+        self.env['BOOTSYNC_DAEMON'] = '/nonexistent/bootsyncd'
+        done = self.run_private('status')
+        self.assert_refused(done, 1)
+        self.assertIn("'/nonexistent/bootsyncd'", done.stderr)
+
+    def test_a_daemon_that_ends_at_once_is_an_error(self):
+        self.env['BOOTSYNC_DAEMON'] = '/bin/false'
+        self.assert_refused(self.run_private('status'), 1)
+
+    def test_the_daemon_has_left_when_the_client_returns(self):
+        self.run_private('kernel', 'list')
+        for entry in Path('/proc').glob('[0-9]*/environ'):
+            try:
+                self.assertNotIn(str(self.log).encode(), entry.read_bytes(), entry)
+            except OSError:
+                pass  # it ended meanwhile, or is somebody else's
+
+
+class WhichDaemon(ClientCase):
+    def bus_address(self, path):
+        self.env['DBUS_SYSTEM_BUS_ADDRESS'] = f'unix:path={path}'
+
+    def start_bus(self):
+        (self.directory / 'bus.conf').write_text(BUS_CONFIG.format(directory=self.directory))
+        bus = subprocess.Popen(
+            ['dbus-daemon', f'--config-file={self.directory}/bus.conf', '--nofork',
+             '--print-address'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(bus.stdout.close)
+        self.addCleanup(bus.wait)
+        self.addCleanup(bus.terminate)
+        bus.stdout.readline()
+        self.bus_address(self.directory / 'bus')
+
+    def listen(self):
+        """A socket that takes every caller, and hangs up on those that it accepts."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(str(self.directory / 'socket'))
+        self.bus_address(self.directory / 'socket')
+        return server
+
+    def in_namespaces(self, script):
+        user = [] if os.geteuid() == 0 else ['--user', '--map-root-user']
+        return ['unshare', *user, '--mount', '--pid', '--fork', '--mount-proc',
+                'sh', '-euc', script, str(self.directory)]
+
+    def test_an_absent_bus_means_a_private_daemon(self):
+        self.assertEqual(self.run_client('kernel', 'list').returncode, 0)
+        self.assert_private_daemon()
+        self.assertEqual(self.recorded()[0][1], ['--peer-fd=3'])
+
+    def test_a_refused_connection_means_a_private_daemon(self):
+        self.listen()  # bound, but nobody listens
+        self.assertEqual(self.run_client('kernel', 'list').returncode, 0)
+        self.assert_private_daemon()
+
+    def test_a_bus_that_hangs_up_is_an_error(self):
+        server = self.listen()
+        server.listen()
+        client = subprocess.Popen([CLIENT, 'kernel', 'list'], env=self.env, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        server.accept()[0].close()
+        out, err = client.communicate(timeout=60)
+        self.assertEqual((client.returncode, out), (1, ''))
+        self.assertRegex(err, r'\Abootctl-pve: .+\n\Z')
+        self.assert_private_daemon(False)
+
+    def test_a_bus_without_the_service_means_a_private_daemon(self):
+        self.start_bus()
+        self.assertEqual(self.run_client('kernel', 'list').returncode, 0)
+        self.assert_private_daemon()
+
+    def test_a_service_that_fails_to_start_is_an_error(self):
+        (self.directory / 'org.bootsync1.service').write_text(
+            '[D-BUS Service]\nName=org.bootsync1\nExec=/bin/false\nUser=root\n')
+        self.start_bus()
+        done = self.run_client('kernel', 'list')
+        self.assert_refused(done, 1)
+        self.assertIn('org.bootsync1', done.stderr)
+        self.assert_private_daemon(False)
+
+    def test_another_host_never_means_a_private_daemon(self):
+        ssh = self.directory / 'ssh'
+        ssh.write_text('#!/bin/sh\nexit 255\n')
+        ssh.chmod(0o755)
+        self.env['PATH'] = f'{self.directory}:{self.env["PATH"]}'
+        self.assert_refused(self.run_client('-H', 'elsewhere', 'status'), 1)
+        self.assert_private_daemon(False)
+
+    def test_root_in_a_chroot_does_not_speak_to_the_bus(self):
+        server = self.listen()
+        server.listen()
+        chroot = ('mkdir "$0/chroot"; mount -t tmpfs none "$0/chroot"; '
+                  'for i in /*; do '
+                  'if [ -L "$i" ]; then cp -P "$i" "$0/chroot$i"; '
+                  'elif [ -d "$i" ]; then mkdir "$0/chroot$i"; mount --rbind "$i" "$0/chroot$i"; '
+                  'fi; done; chroot "$0/chroot" "$@" && exit')  # PID 1 stays outside
+        done = self.run_client('kernel', 'list', prefix=self.in_namespaces(chroot))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assert_private_daemon()
+
+    def test_a_refresh_in_a_container_does_nothing(self):
+        mark = ('mount -t tmpfs none /run; mkdir /run/systemd; '
+                'echo lxc >/run/systemd/container; exec "$@"')
+        prefix = self.in_namespaces(mark)
+        for arguments in ['refresh'], ['refresh', '--dry-run']:
+            done = self.run_client(*arguments, prefix=prefix)
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            self.assertIn('container', done.stdout)
+        done = self.run_client('refresh', '--json', prefix=prefix)
+        self.assertEqual(json.loads(done.stdout)['result'], 'done')
+        self.assert_private_daemon(False)
+        done = self.run_client(f'--root={self.root}', 'refresh', prefix=prefix)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assert_private_daemon()
+
+
+class Answers(ClientCase):
+    def test_status_tells_by_its_exit_status_how_the_esps_are(self):
+        for states, expected in [([], 2), (['in-sync'], 0), (['in-sync', 'in-sync'], 0),
+                                 (['in-sync', 'missing'], 3), (['outdated'], 3), (['unknown'], 3),
+                                 (['missing', 'outdated'], 3), (['missing'], 1),
+                                 (['missing', 'failed'], 1)]:
+            with self.subTest(states=states):
+                esps = [[f'AAAA-000{i}', state, ''] for i, state in enumerate(states)]
+                self.assertEqual(self.run_private('status', fake={'esps': esps}).returncode,
+                                 expected)
+                done = self.run_private('status', '--quiet', fake={'esps': esps})
+                self.assertEqual((done.returncode, done.stdout), (expected, ''))
+                done = self.run_private('esp', 'list', '--json', fake={'esps': esps})
+                self.assertEqual((done.returncode, [e['state'] for e in json.loads(done.stdout)]),
+                                 (0, states))
+
+    def test_a_private_daemon_is_made_to_look_before_its_esps_are_shown(self):
+        for verb in ['status'], ['esp', 'list']:
+            self.run_private(*verb)
+            self.assertEqual([call[0] for call in self.called()], ['ProbePartitions'])
+
+    def test_the_exit_status_of_a_refresh_is_the_result_of_its_job(self):
+        for result, expected in [('done', 0), ('partial', 3), ('failed', 1), ('canceled', 1)]:
+            for early in False, True:
+                with self.subTest(result=result, early=early):
+                    fake = {'esps': HALF, 'result': [result, '', 'It ended.'], 'early': early}
+                    done = self.run_private('refresh', '--json', fake=fake)
+                    self.assertEqual(done.returncode, expected, done.stderr)
+                    value = json.loads(done.stdout)
+                    self.assertEqual((value['result'], value['message']), (result, 'It ended.'))
+                    self.assertEqual(value['esps'][1], {'uuid': 'CCCC-DDDD', 'state': 'failed',
+                                                        'last_error': HALF[1][2]})
+
+    def test_a_partial_refresh_names_the_esps_not_in_sync_and_why(self):
+        done = self.run_private('refresh', fake={'esps': HALF, 'result': ['partial', '', 'Some.']})
+        self.assertIn("bootctl-pve: ESP 'CCCC-DDDD': The ESP is full; remove a kernel.\n",
+                      done.stderr)
+        self.assertNotIn('AAAA-BBBB', done.stderr)
+
+    def test_refresh_sends_what_was_asked_for_and_shows_only_that(self):
+        done = self.run_private('refresh', '--esp', 'AAAA-BBBB', '--new-kernel=6.9.1-1-pve',
+                                '--json', fake={'esps': HALF})
+        self.assertEqual(self.called(), [
+            ['Refresh', [{'esps': ['AAAA-BBBB'], 'new-kernel': '6.9.1-1-pve'}], False]])
+        self.assertEqual([esp['uuid'] for esp in json.loads(done.stdout)['esps']], ['AAAA-BBBB'])
+
+    def test_a_refresh_without_an_esp_says_so_and_is_done(self):
+        for fake in {}, {'path': '/'}:
+            done = self.run_private('refresh', fake=fake)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn('No ESP is configured', done.stdout)
+
+    def test_a_daemon_that_dies_in_mid_job_is_an_error(self):
+        self.assertEqual(self.run_private('refresh', fake={'result': None}).returncode, 1)
+
+    def test_who_may_not_exits_with_4(self):
+        for name in ACCESS_DENIED, NEEDS_PASSWORD:
+            done = self.run_private('kernel', 'pin', 'a', fake={'error': [name, 'No.']})
+            self.assert_refused(done, 4)
+
+    def test_a_refusal_is_shown_in_the_words_of_the_daemon_made_safe(self):
+        error = ['org.bootsync1.Error.NotBootable', "Kernel 'x' has no \x1b[1minitrd."]
+        done = self.run_private('kernel', 'pin', 'x', '--json', fake={'error': error})
+        self.assert_refused(done, 1)
+        self.assertIn("bootctl-pve: Kernel 'x' has no ?[1minitrd.\n", done.stderr)
+
+    def test_kernel_list_has_its_keys(self):
+        value = json.loads(self.run_private('kernel', 'list', '--json').stdout)
+        self.assertEqual(set(value), {'running', 'default', 'manual', 'automatic', 'selected',
+                                      'protected', 'pinned', 'next_boot', 'kernels'})
+        self.assertEqual(value['kernels'], [
+            {'version': '6.8.12-4-pve', 'bootable': True, 'reasons': ['running', 'newest']},
+            {'version': '6.5.13-5-pve', 'bootable': False, 'reasons': []}])
+
+
+class Changes(ClientCase):
+    CALLS = [
+        (['add', 'v'], ['AddKernel', ['v', {}]]),
+        (['remove', 'v'], ['RemoveKernel', ['v', {}]]),
+        (['pin', 'v'], ['PinKernel', ['v', 'permanent', {}]]),
+        (['pin', 'v', '--next-boot'], ['PinKernel', ['v', 'next-boot', {}]]),
+        (['unpin'], ['UnpinKernel', ['all', {}]]),
+        (['unpin', '--next-boot'], ['UnpinKernel', ['next-boot', {}]]),
+    ]
+
+    def test_each_verb_makes_its_call_and_no_other(self):
+        for arguments, call in self.CALLS:
+            with self.subTest(arguments=arguments):
+                done = self.run_private('kernel', *arguments, fake={'path': '/', 'esps': IN_SYNC})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn('bootctl-pve refresh', done.stdout)
+                self.assertEqual([c[:2] for c in self.called()], [call])
+
+    def test_without_a_terminal_only_yes_refreshes(self):
+        for option, calls in [('--no-refresh', 1), ('--yes', 2)]:
+            self.run_private('kernel', 'unpin', option, fake={'path': '/', 'esps': IN_SYNC})
+            self.assertEqual(len(self.called()), calls, option)
+
+    def test_a_change_that_is_only_stored_says_so_in_json(self):
+        done = self.run_private('kernel', 'unpin', '--json', fake={'path': '/'})
+        self.assertEqual(json.loads(done.stdout)['result'], 'stored')
+
+    def test_no_refresh_is_refused_before_the_change_while_auto_sync_is_on(self):
+        done = self.run_private('kernel', 'unpin', '--no-refresh', fake={'auto_sync': True})
+        self.assert_refused(done, 2)
+        self.assertEqual(self.called(), [])
+
+    def test_the_job_of_an_automatic_sync_decides_the_exit_status(self):
+        fake = {'auto_sync': True, 'esps': HALF, 'result': ['partial', '', 'Some.']}
+        self.assertEqual(self.run_private('kernel', 'unpin', fake=fake).returncode, 3)
+        self.assertEqual(len(self.called()), 1)
+
+
+class Terminal(ClientCase):
+    def run_on_terminal(self, *arguments, fake, typed=b'', after=b''):
+        """What the terminal shows, and the wait status. @typed is sent once @after is seen."""
+        env = dict(self.env, FAKE=json.dumps(fake), TERM='xterm')
+        env.pop('NO_COLOR', None)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(CLIENT, [CLIENT, f'--root={self.root}', *arguments], env)
+        shown = b''
+        deadline = time.monotonic() + 60
+        while select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
+            try:
+                data = os.read(terminal, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            shown += data
+            if typed and after in shown:
+                os.write(terminal, typed)
+                typed = b''
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+        return shown.decode(), status
+
+    def test_the_question_is_asked_and_only_a_yes_refreshes(self):
+        for typed, calls in [(b'y\n', 2), (b'\n', 1), (b'n\n', 1), (b'\x04', 1)]:
+            with self.subTest(typed=typed):
+                self.log.unlink(missing_ok=True)
+                shown, status = self.run_on_terminal(
+                    'kernel', 'unpin', typed=typed, after=b'[y/N]',
+                    fake={'path': '/', 'esps': IN_SYNC})
+                self.assertEqual(status, 0)
+                self.assertIn('Refresh the ESPs now? [y/N]', shown)
+                self.assertEqual(len(self.called()), calls)
+
+    def test_a_password_may_be_asked_for_only_on_a_terminal(self):
+        self.run_on_terminal('refresh', fake={})
+        self.assertEqual([call[2] for call in self.called()], [True])
+
+    def test_progress_is_drawn_with_a_safe_message(self):
+        shown, _ = self.run_on_terminal('refresh', fake={'esps': IN_SYNC})
+        self.assertIn('50 % Copying ?[1m', shown)
+
+    def test_colours_end_where_they_are_not_wanted(self):
+        shown, _ = self.run_on_terminal('status', fake={'esps': IN_SYNC})
+        self.assertIn('\x1b[32min-sync\x1b[0m', shown)
+        self.env['TERM'] = 'xterm'
+        self.assertNotIn('\x1b', self.run_private('status', fake={'esps': IN_SYNC}).stdout)
+
+    def test_an_interrupt_leaves_the_job_alone_and_says_so(self):
+        shown, status = self.run_on_terminal('refresh', typed=b'\x03', after=b'50 %',
+                                             fake={'esps': IN_SYNC, 'seconds': 30})
+        self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, status)
+        self.assertIn('The job goes on', shown)
+
+
+class Completion(ClientCase):
+    def complete(self, *words):
+        script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bootctl_pve; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        source = HERE.parent.parent / 'client' / 'completion' / 'bootctl-pve.bash'
+        done = subprocess.run(['bash', '-uc', script, source, 'bootctl-pve', *words],
+                              capture_output=True, text=True, check=True)
+        self.assertEqual(done.stderr, '')
+        return done.stdout.split()
+
+    def test_bash_completes_the_verbs_of_the_help(self):
+        first = {verb.split()[0] for verb in VERBS}
+        self.assertEqual(set(self.complete('')), first)
+        for group in 'kernel', 'esp':
+            self.assertEqual({f'{group} {word}' for word in self.complete(group, '')},
+                             {verb for verb in VERBS if verb.startswith(group + ' ')})
+
+    def test_bash_completes_the_options_of_the_help(self):
+        for verb in VERBS:
+            with self.subTest(verb=verb):
+                offered = {word.rstrip('=') for word in self.complete(*verb.split(), '--')}
+                text = self.run_client(*verb.split(), '--help').stdout
+                self.assertEqual(offered, set(re.findall(r'--[a-z-]+', text)))
+
+    def test_bash_completes_kernels_and_esps_from_files_below_the_root(self):
+        (self.root / 'boot').mkdir()
+        (self.root / 'boot/vmlinuz-6.8.12-4-pve').touch()
+        (self.root / 'etc/kernel').mkdir(parents=True)
+        (self.root / 'etc/kernel/proxmox-boot-uuids').write_text('# ESPs\r\nAAAA-BBBB\r\n\n')
+        (self.root / 'etc/kernel/proxmox-boot-manual-kernels').write_text('6.5.13-5-pve\n')
+        root = ['--root', '=', str(self.root)]
+        self.assertEqual(self.complete(*root, 'kernel', 'pin', ''), ['6.8.12-4-pve'])
+        self.assertEqual(self.complete(*root, 'kernel', 'remove', ''), ['6.5.13-5-pve'])
+        self.assertEqual(self.complete(*root, 'verify', '--esp', '=', ''), ['AAAA-BBBB'])
+
+    def test_bash_is_quiet_where_there_is_nothing(self):
+        self.assertEqual(self.complete('--root', '=', '/nonexistent', 'verify', '--esp', '='), [])
+        self.assertEqual(self.complete('--root', '=', '/nonexistent', 'kernel', 'add', ''), [])
+
+
+if __name__ == '__main__':
+    if not os.access(CLIENT, os.X_OK):
+        sys.exit('$BOOTCTL_PVE must name the client; "meson test" sets it')
+    tap.main()
