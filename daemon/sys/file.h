@@ -8,20 +8,29 @@
 
 #define FILE_SIZE_MAX (64u * 1024 * 1024)
 
-/* Read a regular file, NUL-terminated in addition to its @ret_size bytes. @max in bytes: a larger
- * file is -EFBIG. Not a regular file: -EISDIR for a directory, else -EINVAL (a FIFO does not block: it is opened O_NONBLOCK). proc files, whose
+/* Read a regular file, NUL-terminated in addition to its @ret_size bytes. @max in bytes, at most
+ * FILE_SIZE_MAX: a larger file is -EFBIG. Not a regular file: -EISDIR for a directory, else -EINVAL
+ * (it is not opened at all, so a FIFO does not block and a device does nothing). proc files, whose
  * st_size is 0, work. */
 int file_read(const Root *root, const char *path, size_t max, char **ret, size_t *ret_size);
 
-/* The same from an open descriptor. */
+/* The same from an open descriptor, from the beginning wherever its offset stands. */
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 
-/* Replace @path so that a crash leaves the old or the new content: temporary file in the same directory
- * (".NAME.bootsync-XXXXXX"), write, fsync, rename, fsync of the directory. Mode and owner of an existing regular file are
- * kept, else @mode. Missing parent directories are made. If the file has this content already,
- * nothing is written. Returns 1 if it was replaced, 0 if it was equal, -errno otherwise (the old
- * file is as it was). */
+/* Replace @path so that a crash leaves the old or the new content: temporary file in the same
+ * directory (".NAME.bootsync-XXXXXX"), write, fsync, rename, fsync of the directory. Mode and owner
+ * of an existing regular file are kept, else @mode, whatever the umask. Missing parent directories
+ * are made. A symlink that leads to a regular file stays, and what it leads to is replaced. @size is
+ * at most FILE_SIZE_MAX. If the file has this content already, nothing is written. Returns 1 if it
+ * was replaced, 0 if it was equal, -errno otherwise (the old file is as it was, unless only the
+ * fsync of the directory failed). */
 int file_replace(const Root *root, const char *path, const char *data, size_t size, mode_t mode);
 
-/* Unlink @path and fsync its directory. 1 if it was there, 0 if not. */
+/* Unlink @path, the link itself if it is one, and fsync its directory. 1 if it was there, 0 if
+ * not. */
 int file_remove(const Root *root, const char *path);
+
+/* The names in the directory @path that @wanted says yes to, in no order. Returns 0 or -errno,
+ * -ENOENT if there is no such directory. */
+typedef bool (*name_filter_t)(const char *name);
+int directory_list(const Root *root, const char *path, name_filter_t wanted, char ***ret);
