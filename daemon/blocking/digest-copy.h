@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Read a file to its end in large blocks, hashing it in the same pass; copying and comparing are
+ * what the sink does with the blocks. */
+
+#include "core/esp-image.h"
+
+#define COPY_BLOCK_SIZE (1024 * 1024)
+#define COPY_STRIDE     (8 * 1024 * 1024) /* between two syncs and reports */
+
+/* Takes one block: COPY_BLOCK_SIZE bytes, the last one of a file less. A negative errno ends the
+ * reading with it. */
+typedef int (*digest_sink_t)(const void *data, size_t size, void *userdata);
+
+/* Read the regular file @fd from offset 0 and hand each block to @sink (may be NULL). The file
+ * offset of @fd is neither used nor moved. -errno of reading or of @sink. */
+int digest_read(int fd, digest_sink_t sink, void *userdata, uint64_t *ret_size,
+                char ret_sha256[static DIGEST_HEX_SIZE]);
+
+/* SHA-256 of @size bytes of memory. 0 or -ENOMEM. */
+int digest_memory(const void *data, size_t size, char ret_sha256[static DIGEST_HEX_SIZE]);
+
+/* From now on digest_read() of @fd asks the disk and not the page cache: by O_DIRECT, or where the
+ * file system refuses that by dropping what is cached. What was written must have been synced. */
+void digest_bypass_cache(int fd);
+
+typedef enum CopyMove {
+        COPY_WRITTEN, /* and synced */
+        COPY_READ,    /* read back or compared */
+} CopyMove;
+
+/* Who follows a long copy. */
+typedef struct CopyWatch {
+        /* Asked before each block: true ends the copy with -ECANCELED. */
+        bool (*stop)(void *userdata);
+        /* @bytes more were moved: at each COPY_STRIDE, and the rest at the end. */
+        void (*moved)(CopyMove move, uint64_t bytes, void *userdata);
+        void *userdata;
+} CopyWatch;
+
+/* Adds up blocks for a watch, which is not to be woken for each of them. */
+typedef struct CopyMeter {
+        const CopyWatch *watch;
+        CopyMove move;
+        uint64_t pending;
+} CopyMeter;
+
+/* -ECANCELED if the watch wants to stop, else 0. */
+int copy_meter_ask(const CopyMeter *m);
+/* Count @bytes; true if copy_meter_tell() is due. */
+bool copy_meter_add(CopyMeter *m, uint64_t bytes);
+/* Tell what was counted and not told yet, if anything. */
+void copy_meter_tell(CopyMeter *m);
