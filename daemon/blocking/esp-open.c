@@ -1,1 +1,146 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The way into an ESP. Everything else on this floor works on the directory that is opened and
+ * locked here and does not know what kind of ESP it is: so far a plain directory, which needs no
+ * mount and no privileges. Nothing that lies on an ESP is trusted to stay within it. */
+
+#include "blocking/esp-open.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/names.h"
+#include "common/string-util.h"
+#include "sys/boot-dir.h"
+
+void esp_volume_done(EspVolume *v) {
+        safe_close(v->fd);
+        free(v->uuid);
+        *v = ESP_VOLUME_INIT;
+}
+
+static int fail_open(const char *uuid, Error *error, int error_number) {
+        switch (abs(error_number)) {
+        case ENOENT:
+                return error_set(error, ERROR_ESP_MISSING,
+                                 "ESP '%s' is not there; attach its disk, or remove it from the "
+                                 "list "
+                                 "of ESPs",
+                                 uuid);
+        case ENOTDIR:
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "ESP '%s' is a partition, and this version syncs only ESPs that "
+                                 "are "
+                                 "directories; sync it with the tool that did so before",
+                                 uuid);
+        case EWOULDBLOCK:
+                return error_set(error, ERROR_BUSY,
+                                 "ESP '%s' is being worked on by another process; try again when "
+                                 "that has ended",
+                                 uuid);
+        default: /* errno is not our enum */
+                return error_set_errno(error, error_number,
+                                       "Cannot open ESP '%s' (check its disk, then refresh again)",
+                                       uuid);
+        }
+}
+
+int esp_volume_open(const Root *root, const char *uuid, EspVolume *ret, Error *error) {
+        _cleanup_(esp_volume_done) EspVolume v = ESP_VOLUME_INIT;
+        _cleanup_free_ char *path = NULL;
+
+        assert(root);
+        assert(uuid);
+        assert(ret);
+
+        path = strprintf(PATH_BY_UUID "/%s", uuid);
+        v.uuid = strdup(uuid);
+        if (!path || !v.uuid)
+                return -ENOMEM;
+
+        v.fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
+        if (v.fd < 0)
+                return fail_open(uuid, error, v.fd);
+        if (flock(v.fd, LOCK_EX | LOCK_NB) < 0)
+                return fail_open(uuid, error, errno);
+
+        *ret = v;
+        v = ESP_VOLUME_INIT;
+        return 0;
+}
+
+int esp_openat(const EspVolume *v, const char *path, int flags, mode_t mode) {
+        struct open_how how = {
+                .flags = (uint64_t) (flags | O_CLOEXEC | O_NOFOLLOW),
+                .mode = mode,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        int fd;
+
+        /* With O_PATH nothing is opened that could block, and openat2() takes no such flag. */
+        if (!(flags & O_PATH))
+                how.flags |= O_NONBLOCK;
+        fd = (int) syscall(SYS_openat2, v->fd, path, &how, sizeof(how));
+        return fd < 0 ? -errno : fd;
+}
+
+int esp_open_parent(const EspVolume *v, const char *path, const char **ret_name) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *parent = NULL;
+        int fd;
+
+        parent = slash ? strndup(path, (size_t) (slash - path)) : strdup(".");
+        if (!parent)
+                return -ENOMEM;
+        fd = esp_openat(v, parent, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+                return fd;
+        *ret_name = slash ? slash + 1 : path;
+        return fd;
+}
+
+int esp_stat(const EspVolume *v, const char *path, struct stat *ret) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = esp_openat(v, path, O_PATH, 0);
+        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+                return 0;
+        if (fd < 0)
+                return fd;
+        return fstat(fd, ret) < 0 ? -errno : 1;
+}
+
+void esp_file_set_stat(EspFile *file, const struct stat *st) {
+        FileStamp stamp;
+
+        file_stamp_from_stat(st, &stamp);
+        file->type = S_ISREG(st->st_mode)   ? FILE_REGULAR
+                     : S_ISDIR(st->st_mode) ? FILE_DIRECTORY
+                                            : FILE_OTHER;
+        file->size = stamp.size;
+        file->mtime = stamp.mtime;
+}
+
+static const char *advice(int error_number) {
+        switch (abs(error_number)) {
+        case ENOSPC:
+        case EDQUOT:
+                return "remove a kernel that is not needed, or use a larger ESP";
+        case EROFS:
+                return "its file system may be damaged; check it with fsck.vfat";
+        case EIO:
+                return "its disk may be failing; check it";
+        default: /* errno is not our enum */
+                return "look at the ESP, then refresh again";
+        }
+}
+
+int esp_fail(const EspVolume *v, Error *error, int error_number, const char *verb,
+             const char *path) {
+        return error_set_errno(error, error_number, "Cannot %s '%s' on ESP '%s' (%s)", verb, path,
+                               v->uuid, advice(error_number));
+}

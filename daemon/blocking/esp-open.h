@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One ESP as an open directory, and the opening of what is below it without ever leaving it. */
+
+#include <sys/stat.h>
+
+#include "common/error.h"
+#include "core/esp-image.h"
+#include "sys/root.h"
+
+typedef struct EspVolume {
+        int fd; /* its root directory; locked by flock(2) for as long as it is open */
+        char *uuid;
+} EspVolume;
+
+#define ESP_VOLUME_INIT ((EspVolume){ .fd = -EBADF })
+
+/* Open dev/disk/by-uuid/@uuid below @root. A directory there is the ESP itself. Errors: EspMissing
+ * if there is nothing; Busy if another process has it locked; NotSupported for a block device. */
+int esp_volume_open(const Root *root, const char *uuid, EspVolume *ret, Error *error);
+void esp_volume_done(EspVolume *v);
+
+/* Open @path (relative; "." is the root directory) with openat2(RESOLVE_BENEATH |
+ * RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS). O_CLOEXEC, O_NOFOLLOW and O_NONBLOCK are added, so
+ * that nothing that lies on a disk can lead astray or block. A symlink anywhere in @path is -ELOOP,
+ * but for a last one with O_PATH. Returns the descriptor or -errno. */
+int esp_openat(const EspVolume *v, const char *path, int flags, mode_t mode);
+
+/* Open the directory that @path is in; *@ret_name points to the last component within @path. */
+int esp_open_parent(const EspVolume *v, const char *path, const char **ret_name);
+
+/* lstat: a symlink at the end is described, not followed. 1, 0 if there is nothing (also where a
+ * parent is missing or no directory), -errno. */
+int esp_stat(const EspVolume *v, const char *path, struct stat *ret);
+
+/* Type, size and mtime of @st into @file. */
+void esp_file_set_stat(EspFile *file, const struct stat *st);
+
+/* Fill @error with "Cannot VERB 'PATH' on ESP 'UUID' (what to do): why". Returns @error_number as a
+ * negative errno. */
+int esp_fail(const EspVolume *v, Error *error, int error_number, const char *verb,
+             const char *path);
