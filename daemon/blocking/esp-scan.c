@@ -1,1 +1,170 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The look at an ESP: stat for everything, content only for the few small texts that decide what
+ * boots. It never opens a kernel or an initrd, so that finding an ESP in sync costs next to
+ * nothing; comparing content is esp-check's. What is not ours is neither read nor reported. */
+
+#include "blocking/esp-scan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+
+#include "common/fd.h"
+#include "common/string-util.h"
+#include "core/boot-entry.h"
+#include "core/plan-wire.h"
+#include "core/report.h"
+#include "sys/file.h"
+
+#define ESP_LOADER_DIR "loader"
+#define ESP_GRUB_DIR   "grub"
+
+typedef struct Scan {
+        const EspVolume *volume;
+        const EspImage *known;
+        EspImage image;
+        Error *error;
+} Scan;
+
+static void scan_done(Scan *s) {
+        esp_image_done(&s->image);
+}
+
+static void close_dirp(DIR **dir) {
+        if (*dir)
+                (void) closedir(*dir);
+}
+
+static bool wants_text(const EspFile *file) {
+        if (file->type != FILE_REGULAR || file->size > REPORT_TEXT_MAX)
+                return false;
+        return streq(file->path, ESP_LOADER_CONF) ||
+               (startswith(file->path, ESP_ENTRY_DIR "/") && endswith(file->path, ENTRY_SUFFIX));
+}
+
+static int scan_text(Scan *s, EspFile *file) {
+        const EspFile *known = esp_image_find(s->known, file->path);
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t size;
+        int r;
+
+        if (known && known->size == file->size && known->mtime == file->mtime) {
+                file->verdict = VERDICT_TRUSTED;
+                return 0;
+        }
+
+        fd = esp_openat(s->volume, file->path, O_RDONLY, 0);
+        r = fd < 0 ? fd : file_read_fd(fd, REPORT_TEXT_MAX, &text, &size);
+        if (r == -EFBIG)
+                return 0; /* it grew; the next look sees that */
+        if (r < 0)
+                return esp_fail(s->volume, s->error, r, "read", file->path);
+        if (!memchr(text, '\0', size))
+                file->text = TAKE_PTR(text);
+        return 0;
+}
+
+/* 1 if @path is a directory. */
+static int scan_path(Scan *s, const char *path) {
+        struct stat st;
+        EspFile *file;
+        int r;
+
+        r = esp_stat(s->volume, path, &st);
+        if (r < 0)
+                return esp_fail(s->volume, s->error, r, "look at", path);
+        if (r == 0)
+                return 0;
+        file = esp_image_get(&s->image, path);
+        if (!file)
+                return -ENOMEM;
+        esp_file_set_stat(file, &st);
+        if (wants_text(file)) {
+                r = scan_text(s, file);
+                if (r < 0)
+                        return r;
+        }
+        return file->type == FILE_DIRECTORY;
+}
+
+static int open_dir(const Scan *s, const char *path, DIR **ret) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = esp_openat(s->volume, path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+                return fd;
+        *ret = fdopendir(fd);
+        if (!*ret)
+                return -errno;
+        TAKE_FD(fd);
+        return 0;
+}
+
+/* @path and, if it is a directory, what is in it, @depth levels down. */
+static int scan_tree(Scan *s, const char *path, unsigned depth) {
+        _cleanup_(close_dirp) DIR *dir = NULL;
+        struct dirent *entry;
+        int r;
+
+        r = scan_path(s, path);
+        if (r <= 0 || depth == 0)
+                return r;
+        r = open_dir(s, path, &dir);
+        if (r < 0)
+                return esp_fail(s->volume, s->error, r, "list", path);
+
+        while (errno = 0, (entry = readdir(dir))) {
+                _cleanup_free_ char *child = strprintf("%s/%s", path, entry->d_name);
+
+                if (!child)
+                        return -ENOMEM;
+                if (!plan_path_is_valid(child)) /* "." and ".." are among these */
+                        continue;
+                r = scan_tree(s, child, depth - 1);
+                if (r < 0)
+                        return r;
+        }
+        return errno != 0 ? esp_fail(s->volume, s->error, errno, "list", path) : 0;
+}
+
+static int scan_space(Scan *s) {
+        struct statvfs vfs;
+
+        if (fstatvfs(s->volume->fd, &vfs) < 0)
+                return esp_fail(s->volume, s->error, errno, "look at", "/");
+        s->image.cluster_bytes = MAX(vfs.f_frsize, 1ul);
+        s->image.size_bytes = vfs.f_blocks * s->image.cluster_bytes;
+        s->image.free_bytes = vfs.f_bavail * s->image.cluster_bytes;
+        return 0;
+}
+
+int esp_scan(const EspVolume *v, const EspImage *known, EspImage *ret, Error *error) {
+        static const struct {
+                const char *path;
+                unsigned depth;
+        } trees[] = {
+                { ESP_KERNEL_DIR, 2 }, { ESP_LOADER_DIR, 0 }, { ESP_LOADER_CONF, 0 },
+                { ESP_ENTRY_DIR, 1 },  { ESP_GRUB_DIR, 0 },
+        };
+        _cleanup_(scan_done) Scan s = { .volume = v, .known = known, .error = error };
+        int r;
+
+        assert(v);
+        assert(known);
+        assert(ret);
+
+        r = scan_space(&s);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(trees); i++) {
+                r = scan_tree(&s, trees[i].path, trees[i].depth);
+                if (r < 0)
+                        return r;
+        }
+        s.image.loader = esp_image_tell_loader(&s.image);
+
+        *ret = TAKE_STRUCT(s.image);
+        return 0;
+}

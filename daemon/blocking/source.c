@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Files in boot/ are replaced by package hooks at any time, also while they are copied. A stamp
+ * that is the same before and after the copy says that what was read is one version of the file,
+ * the one that the plan was made for; anything else is left to the next refresh. */
+
+#include "blocking/source.h"
+
+#include <fcntl.h>
+
+#include "common/fd.h"
+#include "sys/boot-dir.h"
+#include "sys/kernel-conf.h"
+
+void source_done(Source *s) {
+        safe_close(s->fd);
+        free(s->name);
+        *s = SOURCE_INIT;
+}
+
+static int changed(const Source *s, Error *error) {
+        (void) error_set(error, ERROR_FAILED,
+                         "'%s' changed while it was being read; it will be tried again", s->name);
+        return -ESTALE;
+}
+
+int source_fail(const Source *s, Error *error, int error_number) {
+        return error_set_errno(
+                        error, error_number,
+                        "Cannot read '%s' (check the disk that it is on, then refresh again)",
+                        s->name);
+}
+
+int source_check(const Source *s, Error *error) {
+        struct stat st;
+        FileStamp now;
+
+        if (fstat(s->fd, &st) < 0)
+                return source_fail(s, error, errno);
+        if (!S_ISREG(st.st_mode))
+                return changed(s, error);
+        file_stamp_from_stat(&st, &now);
+        return file_stamp_equal(&now, &s->stamp) ? 0 : changed(s, error);
+}
+
+int source_open(const Root *root, const char *path, const FileStamp *stamp, Source *ret,
+                Error *error) {
+        _cleanup_(source_done) Source s = SOURCE_INIT;
+        int r;
+
+        assert(root);
+        assert(path);
+        assert(ret);
+
+        s.stamp = *stamp;
+        s.name = path_for_humans(root, path);
+        if (!s.name)
+                return -ENOMEM;
+        /* Not a regular file is found by the check; a FIFO must not block until then. */
+        s.fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+        if (s.fd == -ENOENT)
+                return changed(&s, error);
+        if (s.fd < 0)
+                return source_fail(&s, error, s.fd);
+        r = source_check(&s, error);
+        if (r < 0)
+                return r;
+
+        *ret = s;
+        s = SOURCE_INIT;
+        return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A file below the root that is to be copied, and must be the one that was planned, before and
+ * after. */
+
+#include "common/error.h"
+#include "core/kernel-select.h"
+#include "sys/root.h"
+
+typedef struct Source {
+        int fd;
+        char *name; /* for messages */
+        FileStamp stamp;
+} Source;
+
+#define SOURCE_INIT ((Source){ .fd = -EBADF })
+
+void source_done(Source *s);
+
+/* Open @path below @root. -ESTALE if it is gone or its stamp is not @stamp. */
+int source_open(const Root *root, const char *path, const FileStamp *stamp, Source *ret,
+                Error *error);
+
+/* -ESTALE if the open file's stamp is no longer the one that it was opened with. */
+int source_check(const Source *s, Error *error);
+
+/* Fill @error for a failed read; returns @error_number as a negative errno. */
+int source_fail(const Source *s, Error *error, int error_number);
