@@ -1,1 +1,189 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Replacing and removing on FAT, which has no journal. A rename drops the replaced file, whose
+ * chain is freed in the FAT at once, while the directory that still points at it may reach the disk
+ * later, or never: so the old file is held open until a barrier has put the directory on the disk,
+ * and nothing new is written before the freed clusters are on the disk as free. syncfs(2) writes
+ * all that is dirty on vfat but sends no flush to the disk, fsync(2) of a directory writes only
+ * some of it and then flushes: neither is a barrier without the other. */
+
+#include "blocking/esp-commit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "common/fd.h"
+#include "common/string-util.h"
+#include "core/boot-entry.h"
+
+void esp_commit_done(EspCommit *c) {
+        for (size_t i = 0; i < c->n_holds; i++)
+                safe_close(c->holds[i]);
+        free(c->holds);
+        *c = (EspCommit){};
+}
+
+/* Open the regular file at @path and keep it. *@ret_fd is borrowed. */
+static int hold(EspCommit *c, const char *path, int *ret_fd) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (!ARRAY_RESERVE(c->holds, c->n_allocated, c->n_holds + 1))
+                return -ENOMEM;
+        fd = esp_openat(c->volume, path, O_RDONLY, 0);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+
+        *ret_fd = fd;
+        c->holds[c->n_holds++] = TAKE_FD(fd);
+        return 0;
+}
+
+int esp_commit_hold(EspCommit *c, const char *path, Error *error) {
+        int fd, r;
+
+        r = hold(c, path, &fd);
+        return r < 0 && r != -ENOENT ? esp_fail(c->volume, error, r, "replace", path) : 0;
+}
+
+int esp_commit_place(EspCommit *c, const char *path, EspFile *ret_file, Error *error) {
+        _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, path);
+        _cleanup_(esp_file_done) EspFile file = { .path = strdup(path) };
+        _cleanup_close_ int dir = -EBADF;
+        const char *name, *staged_name;
+        struct stat st;
+        int fd, r;
+
+        if (!staged || !file.path)
+                return -ENOMEM;
+        dir = esp_open_parent(c->volume, staged, &staged_name);
+        if (dir < 0)
+                return esp_fail(c->volume, error, dir, "replace", path);
+        name = file.path + (staged_name - staged);
+        r = hold(c, staged, &fd);
+        if (r < 0)
+                return esp_fail(c->volume, error, r, "place", staged);
+
+        c->open = true;
+        if (renameat(dir, staged_name, dir, name) < 0 || fsync(dir) < 0 || fsync(fd) < 0 ||
+            fstat(fd, &st) < 0)
+                return esp_fail(c->volume, error, errno, "replace", path);
+
+        esp_file_set_stat(&file, &st);
+        *ret_file = TAKE_STRUCT(file);
+        return 0;
+}
+
+int esp_commit_remove_entry(EspCommit *c, const char *path, Error *error) {
+        _cleanup_close_ int dir = -EBADF;
+        const char *name;
+        int fd, r;
+
+        r = hold(c, path, &fd);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return esp_fail(c->volume, error, r, "remove", path);
+        dir = esp_open_parent(c->volume, path, &name);
+        if (dir < 0)
+                return esp_fail(c->volume, error, dir, "remove", path);
+
+        c->open = true;
+        if (unlinkat(dir, name, 0) < 0 || fsync(dir) < 0)
+                return esp_fail(c->volume, error, errno, "remove", path);
+
+        /* Nothing leads to its clusters any more; kernel files must not be let go as early, because
+         * their entry does. */
+        c->holds[--c->n_holds] = safe_close(fd);
+        return 0;
+}
+
+/* Unlink @name in the directory @dir, which is at @path. What is no regular file is not ours. */
+static int remove_kernel_file(EspCommit *c, int dir, const char *path, const char *name,
+                              Error *error) {
+        _cleanup_free_ char *file_path = strprintf("%s/%s", path, name);
+        int fd, r;
+
+        if (!file_path)
+                return -ENOMEM;
+        r = hold(c, file_path, &fd);
+        if (r == -ENOENT || r == -ELOOP || r == -EISDIR || r == -EINVAL)
+                return 0;
+        if (r < 0 || unlinkat(dir, name, 0) < 0)
+                return esp_fail(c->volume, error, r < 0 ? r : errno, "remove", file_path);
+        return 0;
+}
+
+static int remove_kernel_files(EspCommit *c, int dir, const char *path, const char *version,
+                               Error *error) {
+        int r;
+
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *name = strprintf("%s-%s", kernel_file_stem(f), version);
+                _cleanup_free_ char *staged = name ? strprintf("%s" STAGED_SUFFIX, name) : NULL;
+
+                if (!staged)
+                        return -ENOMEM;
+                r = remove_kernel_file(c, dir, path, name, error);
+                if (r < 0)
+                        return r;
+                r = remove_kernel_file(c, dir, path, staged, error);
+                if (r < 0)
+                        return r;
+        }
+        return fsync(dir) < 0 ? esp_fail(c->volume, error, errno, "remove", path) : 0;
+}
+
+int esp_commit_remove_kernel(EspCommit *c, const char *path, Error *error) {
+        _cleanup_close_ int parent = -EBADF;
+        const char *version;
+        int dir, r;
+
+        if (!ARRAY_RESERVE(c->holds, c->n_allocated, c->n_holds + 1))
+                return -ENOMEM;
+        dir = esp_openat(c->volume, path, O_RDONLY | O_DIRECTORY, 0);
+        if (dir == -ENOENT)
+                return 0;
+        if (dir < 0)
+                return esp_fail(c->volume, error, dir, "remove", path);
+        c->holds[c->n_holds++] = dir;
+        parent = esp_open_parent(c->volume, path, &version);
+        if (parent < 0)
+                return esp_fail(c->volume, error, parent, "remove", path);
+
+        c->open = true;
+        r = remove_kernel_files(c, dir, path, version, error);
+        if (r < 0)
+                return r;
+        if (unlinkat(parent, version, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+                return esp_fail(c->volume, error, errno, "remove", path);
+        return fsync(parent) < 0 ? esp_fail(c->volume, error, errno, "remove", path) : 0;
+}
+
+static int flush(const EspCommit *c, Error *error) {
+        if (syncfs(c->volume->fd) < 0 || fsync(c->volume->fd) < 0)
+                return esp_fail(c->volume, error, errno, "sync", "/");
+        return 0;
+}
+
+int esp_commit_barrier(EspCommit *c, Error *error) {
+        bool held = c->n_holds > 0;
+        int r;
+
+        r = flush(c, error);
+        if (r < 0)
+                return r;
+        while (c->n_holds > 0)
+                safe_close(c->holds[--c->n_holds]);
+        if (held) {
+                r = flush(c, error);
+                if (r < 0)
+                        return r;
+        }
+        c->open = false;
+        return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What changes which kernel boots, in the order that survives a power cut on FAT. */
+
+#include "blocking/esp-open.h"
+
+typedef struct EspCommit {
+        const EspVolume *volume;
+        int *holds; /* open descriptors that keep replaced and removed files allocated */
+        size_t n_holds, n_allocated;
+        bool open; /* something was placed or removed since the last barrier */
+} EspCommit;
+
+/* Lets the holds go as they are: only after a barrier, or when the process ends anyway. */
+void esp_commit_done(EspCommit *c);
+
+/* Hold the file at @path, so that its clusters stay its own whatever happens to its name. 0 also if
+ * there is none; an error if there is something that is no regular file. */
+int esp_commit_hold(EspCommit *c, const char *path, Error *error);
+
+/* PLAN_PLACE, after esp_commit_hold(): rename @path.new over @path, sync the directory and the
+ * file, hold it too. @ret_file gets its path, type, size and mtime. */
+int esp_commit_place(EspCommit *c, const char *path, EspFile *ret_file, Error *error);
+
+/* PLAN_REMOVE_ENTRY: unlink the file while it is held, sync the directory, let go. 0 also if it is
+ * gone already. */
+int esp_commit_remove_entry(EspCommit *c, const char *path, Error *error);
+
+/* PLAN_REMOVE_KERNEL: unlink vmlinuz-VER and initrd.img-VER, and what was staged for them, in the
+ * directory @path, whose name is VER; then remove the directory, unless it holds something that is
+ * not ours. Files and directory are held until the barrier. 0 also if it is gone already. */
+int esp_commit_remove_kernel(EspCommit *c, const char *path, Error *error);
+
+/* PLAN_BARRIER: all that was done so far is on the disk, then the holds go, and that is on the disk
+ * too. If it fails the holds stay. */
+int esp_commit_barrier(EspCommit *c, Error *error);
