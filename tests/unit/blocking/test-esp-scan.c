@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a scan reports, and what it leaves alone. */
+
+#include "../check-main.h"
+#include "blocking/esp-scan.h"
+#include "core/report.h"
+#include "throwaway-esp.h"
+
+#define ENTRY "loader/entries/proxmox-6.8.12-4-pve.conf"
+
+static void scan(const Throwaway *t, const EspImage *known, EspImage *ret) {
+        const EspImage none = {};
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(esp_scan(&t->volume, known ?: &none, ret, &error), 0);
+}
+
+START_TEST(what_concerns_us_is_reported_and_nothing_else) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("EFI/proxmox/6.8.12-4-pve/vmlinuz-6.8.12-4-pve"), "kernel");
+        throwaway_put_text(&t, ESP("EFI/proxmox/6.8.12-4-pve/deeper/file"), "x");
+        throwaway_put_text(&t, ESP("EFI/proxmox/grubx64.efi"), "x");
+        throwaway_put_text(&t, ESP("EFI/Microsoft/bootmgfw.efi"), "x");
+        throwaway_put_text(&t, ESP("loader/loader.conf"), "timeout 3\n");
+        throwaway_put_text(&t, ESP("loader/random-seed"), "x");
+        throwaway_put_text(&t, ESP(ENTRY), "title x\n");
+        throwaway_put_text(&t, ESP("grub/grub.cfg"), "x");
+        scan(&t, NULL, &image);
+
+        ck_assert_uint_eq(image.n_files, 10);
+        ck_assert_uint_eq(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve/vmlinuz-6.8.12-4-pve")
+                                          ->size,
+                          6);
+        ck_assert_int_eq(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve/deeper")->type,
+                         FILE_DIRECTORY);
+        ck_assert_ptr_nonnull(esp_image_find(&image, "EFI/proxmox/grubx64.efi"));
+        ck_assert_int_eq(esp_image_find(&image, "EFI/proxmox")->type, FILE_DIRECTORY);
+        ck_assert_int_eq(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve")->type, FILE_DIRECTORY);
+        ck_assert_int_eq(esp_image_find(&image, "loader")->type, FILE_DIRECTORY);
+        ck_assert_int_eq(esp_image_find(&image, "loader/entries")->type, FILE_DIRECTORY);
+        ck_assert_int_eq(esp_image_find(&image, "grub")->type, FILE_DIRECTORY);
+        ck_assert_ptr_nonnull(esp_image_find(&image, "loader/loader.conf"));
+        ck_assert_ptr_nonnull(esp_image_find(&image, ENTRY));
+}
+END_TEST
+
+START_TEST(empty_esp_has_space_and_no_loader) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        ck_assert_int_eq(rmdir(throwaway_path(&t, ESP("EFI/proxmox"))), 0);
+        ck_assert_int_eq(rmdir(throwaway_path(&t, ESP("loader/entries"))), 0);
+        ck_assert_int_eq(rmdir(throwaway_path(&t, ESP("loader"))), 0);
+        scan(&t, NULL, &image);
+        ck_assert_uint_eq(image.n_files, 0);
+        ck_assert_int_eq(image.loader, ESP_LOADER_NONE);
+        ck_assert_uint_ge(image.cluster_bytes, 1);
+        ck_assert_uint_ge(image.size_bytes, image.free_bytes);
+        ck_assert_uint_gt(image.free_bytes, 0);
+        ck_assert(!image.dirty);
+}
+END_TEST
+
+START_TEST(loader_is_told_from_what_was_seen) {
+        _cleanup_(esp_image_done) EspImage systemd_boot = {}, grub = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("loader/loader.conf"), "");
+        scan(&t, NULL, &systemd_boot);
+        ck_assert_int_eq(systemd_boot.loader, ESP_LOADER_SYSTEMD_BOOT);
+        throwaway_put_text(&t, ESP("EFI/proxmox/grubx64.efi"), "x");
+        scan(&t, NULL, &grub);
+        ck_assert_int_eq(grub.loader, ESP_LOADER_GRUB);
+}
+END_TEST
+
+START_TEST(texts_that_decide_what_boots_are_read_and_no_others) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("loader/loader.conf"), "");
+        throwaway_put_text(&t, ESP(ENTRY), "title x\r\n");
+        throwaway_put_text(&t, ESP("loader/entries/notes.txt"), "x");
+        throwaway_put_text(&t, ESP("EFI/proxmox/6.8.12-4-pve/a.conf"), "x");
+        scan(&t, NULL, &image);
+        ck_assert_str_eq(esp_image_find(&image, "loader/loader.conf")->text, "");
+        ck_assert_str_eq(esp_image_find(&image, ENTRY)->text, "title x\r\n");
+        ck_assert_int_eq(esp_image_find(&image, ENTRY)->verdict, VERDICT_UNCHECKED);
+        ck_assert_ptr_null(esp_image_find(&image, "loader/entries/notes.txt")->text);
+        ck_assert_ptr_null(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve/a.conf")->text);
+}
+END_TEST
+
+START_TEST(what_is_too_large_or_holds_nul_is_no_text) {
+        _cleanup_free_ char *data = pattern(REPORT_TEXT_MAX + 1);
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put(&t, ESP("loader/entries/max.conf"), data, REPORT_TEXT_MAX);
+        throwaway_put(&t, ESP("loader/entries/over.conf"), data, REPORT_TEXT_MAX + 1);
+        throwaway_put(&t, ESP("loader/entries/nul.conf"), "a\0b", 3);
+        scan(&t, NULL, &image);
+        ck_assert_uint_eq(strlen(esp_image_find(&image, "loader/entries/max.conf")->text),
+                          REPORT_TEXT_MAX);
+        ck_assert_ptr_null(esp_image_find(&image, "loader/entries/over.conf")->text);
+        ck_assert_ptr_null(esp_image_find(&image, "loader/entries/nul.conf")->text);
+        ck_assert_uint_eq(esp_image_find(&image, "loader/entries/nul.conf")->size, 3);
+}
+END_TEST
+
+START_TEST(known_text_is_trusted_and_not_read) {
+        _cleanup_(esp_image_done) EspImage first = {}, known = {}, second = {};
+        _cleanup_throwaway_ Throwaway t;
+        EspFile *file;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP(ENTRY), "title x\n");
+        throwaway_put_text(&t, ESP("loader/loader.conf"), "timeout 3\n");
+        scan(&t, NULL, &first);
+        file = esp_image_get(&known, ENTRY);
+        file->size = esp_image_find(&first, ENTRY)->size;
+        file->mtime = esp_image_find(&first, ENTRY)->mtime;
+        file = esp_image_get(&known, "loader/loader.conf");
+        file->size = esp_image_find(&first, "loader/loader.conf")->size;
+        file->mtime = esp_image_find(&first, "loader/loader.conf")->mtime - 1;
+
+        scan(&t, &known, &second);
+        ck_assert_int_eq(esp_image_find(&second, ENTRY)->verdict, VERDICT_TRUSTED);
+        ck_assert_ptr_null(esp_image_find(&second, ENTRY)->text);
+        ck_assert_int_eq(esp_image_find(&second, "loader/loader.conf")->verdict, VERDICT_UNCHECKED);
+        ck_assert_str_eq(esp_image_find(&second, "loader/loader.conf")->text, "timeout 3\n");
+}
+END_TEST
+
+START_TEST(symlinks_are_reported_as_other_and_never_followed) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, "boot/secret.conf", "title secret\n");
+        ck_assert_int_eq(symlink("/boot", throwaway_path(&t, ESP("EFI/proxmox/dir"))), 0);
+        ck_assert_int_eq(symlink("../../../../../boot/secret.conf",
+                                 throwaway_path(&t, ESP("loader/entries/link.conf"))),
+                         0);
+        scan(&t, NULL, &image);
+        ck_assert_int_eq(esp_image_find(&image, "EFI/proxmox/dir")->type, FILE_OTHER);
+        ck_assert_int_eq(esp_image_find(&image, "loader/entries/link.conf")->type, FILE_OTHER);
+        ck_assert_ptr_null(esp_image_find(&image, "loader/entries/link.conf")->text);
+        ck_assert_ptr_null(esp_image_find(&image, "EFI/proxmox/dir/secret.conf"));
+}
+END_TEST
+
+START_TEST(linked_directories_of_ours_are_not_entered) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("elsewhere/entries/x.conf"), "x");
+        throwaway_put_text(&t, ESP("elsewhere/loader.conf"), "x");
+        ck_assert_int_eq(rmdir(throwaway_path(&t, ESP("loader/entries"))), 0);
+        ck_assert_int_eq(rmdir(throwaway_path(&t, ESP("loader"))), 0);
+        ck_assert_int_eq(symlink("elsewhere", throwaway_path(&t, ESP("loader"))), 0);
+        scan(&t, NULL, &image);
+        ck_assert_int_eq(esp_image_find(&image, "loader")->type, FILE_OTHER);
+        ck_assert_ptr_null(esp_image_find(&image, "loader/loader.conf"));
+        ck_assert_ptr_null(esp_image_find(&image, "loader/entries"));
+}
+END_TEST
+
+START_TEST(fifo_that_looks_like_an_entry_does_not_block) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        ck_assert_int_eq(mkfifo(throwaway_path(&t, ESP("loader/entries/x.conf")), 0600), 0);
+        scan(&t, NULL, &image);
+        ck_assert_int_eq(esp_image_find(&image, "loader/entries/x.conf")->type, FILE_OTHER);
+}
+END_TEST
+
+START_TEST(names_with_control_characters_are_left_out) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("loader/entries/a\nb.conf"), "x");
+        throwaway_put_text(&t, ESP("loader/entries/\xff .conf"), "x");
+        scan(&t, NULL, &image);
+        ck_assert_uint_eq(image.n_files, 4);
+        ck_assert_ptr_nonnull(esp_image_find(&image, "loader/entries/\xff .conf"));
+}
+END_TEST
+
+CHECK_MAIN("esp-scan", what_concerns_us_is_reported_and_nothing_else,
+           empty_esp_has_space_and_no_loader, loader_is_told_from_what_was_seen,
+           texts_that_decide_what_boots_are_read_and_no_others,
+           what_is_too_large_or_holds_nul_is_no_text, known_text_is_trusted_and_not_read,
+           symlinks_are_reported_as_other_and_never_followed,
+           linked_directories_of_ours_are_not_entered, fifo_that_looks_like_an_entry_does_not_block,
+           names_with_control_characters_are_left_out)
