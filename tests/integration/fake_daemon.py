@@ -9,14 +9,16 @@ object) says, so that a test can have answers that a healthy daemon rarely gives
     result      [result, error name, message] of the job; null: the daemon dies in mid-job
     early       the job ends before the call is answered
     seconds     how long the job takes otherwise
+    linger      how many seconds the daemon stays after its peer is gone
 
 What it was asked is appended to the file $FAKE_LOG, a JSON list a line: first "started", its own
 arguments, and whether it has a session of its own; then method, arguments, and whether it may ask
-for a password. It prints a line on stdout, where a daemon should print none."""
+for a password; "ended". It prints a line on stdout, where a daemon should print none."""
 
 import json
 import os
 import sys
+import time
 
 from gi.repository import Gio, GLib
 
@@ -132,3 +134,5 @@ if __name__ == '__main__':
     record('started', sys.argv[1:], os.getsid(0) == os.getpid())
     print('stray output of the daemon', flush=True)
     Daemon(3).loop.run()
+    time.sleep(FAKE.get('linger', 0))
+    record('ended')
