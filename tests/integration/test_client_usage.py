@@ -179,7 +179,10 @@ class PrivateDaemon(ClientCase):
         self.assert_refused(self.run_private('status'), 1)
 
     def test_the_daemon_has_left_when_the_client_returns(self):
-        self.run_private('kernel', 'list', fake={'linger': 0.5})
+        # No pipe here: its end would come only with the daemon's.
+        subprocess.run([CLIENT, f'--root={self.root}', 'kernel', 'list'], check=True, timeout=60,
+                       env=dict(self.env, FAKE='{"linger": 0.5}'), stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.assertEqual(self.recorded()[-1], ['ended'])
 
 
