@@ -56,7 +56,10 @@ static void complain(const JobResult *result, ExitStatus status, const EspInfos 
         for (size_t i = 0; i < infos->n; i++) {
                 _cleanup_free_ char *complaint = NULL;
 
-                if (esp_info_in_sync(&infos->esps[i]))
+                /* What stopped the whole job is not told twice. */
+                if (esp_info_in_sync(&infos->esps[i]) ||
+                    (!isempty(result->message) &&
+                     streq_ptr(infos->esps[i].last_error, result->message)))
                         continue;
                 complaint = esp_info_complaint(&infos->esps[i]);
                 (void) fail(status, "%s", complaint);
