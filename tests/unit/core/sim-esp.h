@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* An ESP in memory that carries out plans step by step, as a worker does on a disk, and judges it
+ * after every step: would it still boot, is there room, is everything touched really ours. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/error.h"
+#include "common/string-util.h"
+#include "core/boot-entry.h"
+#include "core/plan-wire.h"
+#include "core/plan.h"
+#include "core/space.h"
+#include "tests/unit/check-main.h"
+
+/* What is not flushed yet. */
+typedef enum SimPending {
+        SIM_MKDIR = 1 << 0,
+        SIM_STAGED = 1 << 1,
+        SIM_KERNEL = 1 << 2,
+        SIM_ENTRY = 1 << 3,
+        SIM_CONF = 1 << 4,
+        SIM_REMOVED = 1 << 5,
+} SimPending;
+
+/* The mtime of a file in the image is the id of its content. What is not ours has this bit. */
+#define SIM_FOREIGN (UINT64_C(1) << 63)
+
+typedef struct SimEsp {
+        EspImage image;
+        uint64_t held;    /* bytes of replaced and removed files, free after the next barrier */
+        unsigned pending; /* of SimPending */
+        bool token;
+        char **staged;   /* paths that this plan has staged and not placed yet */
+        char **complete; /* entries that led to a complete kernel before the step */
+        bool booted;     /* it booted a complete kernel before the step */
+        size_t n_foreign;
+        /* for sim_fail() */
+        unsigned number;
+        const Plan *plan;
+        size_t step;
+} SimEsp;
+
+static inline void sim_done(SimEsp *s) {
+        esp_image_done(&s->image);
+        strv_free(s->staged);
+        strv_free(s->complete);
+        *s = (SimEsp){};
+}
+
+static inline void sim_dump(const SimEsp *s) {
+        _cleanup_free_ char *text = NULL;
+
+        printf("# case %u, step %zu, loader '%s', cluster %" PRIu64 ", free %" PRIu64
+               ", held %" PRIu64 "\n",
+               s->number, s->step, esp_loader_to_string(s->image.loader), s->image.cluster_bytes,
+               s->image.free_bytes, s->held);
+        for (size_t i = 0; i < s->image.n_files; i++) {
+                const EspFile *f = &s->image.files[i];
+
+                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s\n", f->path,
+                       file_type_to_string(f->type), f->size, f->mtime,
+                       file_verdict_to_string(f->verdict));
+                if (f->text)
+                        printf("----\n%s----\n", f->text);
+        }
+        if (s->plan && plan_format(s->plan, &text, NULL) >= 0)
+                printf("%s# problem: %s\n", text, strempty(s->plan->problem));
+        fflush(stdout);
+}
+
+#define sim_assert(s, condition)                        \
+        do {                                            \
+                if (!(condition)) {                     \
+                        sim_dump(s);                    \
+                        ck_abort_msg("%s", #condition); \
+                }                                       \
+        } while (false)
+
+static inline uint64_t sim_allocated(const SimEsp *s, uint64_t size) {
+        return space_allocated(size, s->image.cluster_bytes);
+}
+
+/* Put a file there without a plan. */
+static inline EspFile *sim_put(SimEsp *s, const char *path, FileType type, uint64_t size,
+                               uint64_t content, const char *text) {
+        EspFile *file = esp_image_get(&s->image, path);
+
+        ck_assert_ptr_nonnull(file);
+        free(file->text);
+        *file = (EspFile){ .path = file->path,
+                           .type = type,
+                           .size = size,
+                           .mtime = content,
+                           .text = text ? strdup(text) : NULL };
+        return file;
+}
+
+static inline void sim_drop(SimEsp *s, const char *path) {
+        EspImage *image = &s->image;
+
+        for (size_t i = 0; i < image->n_files; i++)
+                if (streq(image->files[i].path, path)) {
+                        esp_file_done(&image->files[i]);
+                        image->n_files--;
+                        memmove(image->files + i, image->files + i + 1,
+                                (image->n_files - i) * sizeof(EspFile));
+                        return;
+                }
+}
+
+static inline bool sim_is(const SimEsp *s, const char *path, FileType type) {
+        const EspFile *file = esp_image_find(&s->image, path);
+
+        return file && file->type == type;
+}
+
+/* As the kernel does it, a name without its directory cannot be made. */
+static inline void sim_create(SimEsp *s, const char *path, FileType type, uint64_t size,
+                              uint64_t content, const char *text) {
+        _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
+        uint64_t bytes = type == FILE_DIRECTORY ? s->image.cluster_bytes : sim_allocated(s, size);
+
+        sim_assert(s, sim_is(s, parent, FILE_DIRECTORY));
+        sim_assert(s, !esp_image_find(&s->image, path));
+        sim_assert(s, bytes <= s->image.free_bytes);
+        s->image.free_bytes -= bytes;
+        sim_put(s, path, type, size, content, text);
+}
+
+/* The file stays allocated until the barrier. */
+static inline void sim_hold(SimEsp *s, const char *path) {
+        const EspFile *file = esp_image_find(&s->image, path);
+
+        sim_assert(s, file && !(file->mtime & SIM_FOREIGN));
+        s->held += file->type == FILE_DIRECTORY ? s->image.cluster_bytes
+                                                : sim_allocated(s, file->size);
+        sim_drop(s, path);
+}
+
+static inline bool sim_has_children(const SimEsp *s, const char *dir) {
+        for (size_t i = 0; i < s->image.n_files; i++) {
+                const char *rest = startswith(s->image.files[i].path, dir);
+
+                if (rest && rest[0] == '/')
+                        return true;
+        }
+        return false;
+}
+
+/* True if @path is that of a kernel file of @version. */
+static inline bool sim_is_kernel_file(const char *path) {
+        const char *rest = startswith(path, ESP_KERNEL_DIR "/");
+
+        return rest && strchr(rest, '/');
+}
+
+static inline void sim_mkdir(SimEsp *s, const PlanStep *step) {
+        sim_assert(s, (s->pending & ~(unsigned) SIM_MKDIR) == 0);
+        s->pending |= SIM_MKDIR;
+        if (!sim_is(s, step->path, FILE_DIRECTORY))
+                sim_create(s, step->path, FILE_DIRECTORY, 0, 0, NULL);
+}
+
+static inline void sim_clear(SimEsp *s, const PlanStep *step) {
+        sim_assert(s, s->token);
+        sim_assert(s, esp_path_is_leftover(step->path));
+        sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
+        sim_assert(s, !strv_contains(s->staged, step->path));
+        sim_hold(s, step->path);
+        s->pending |= SIM_REMOVED;
+}
+
+static inline void sim_stage(SimEsp *s, const PlanStep *step) {
+        _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, step->path);
+        bool text = step->action == PLAN_STAGE_TEXT;
+
+        /* Freed clusters must not be used again before the disk knows that they are free. */
+        sim_assert(s, (s->pending & ~(unsigned) SIM_STAGED) == 0);
+        sim_assert(s, text == !sim_is_kernel_file(step->path));
+        sim_assert(s, text || step->bytes == step->stamp.size);
+        sim_create(s, staged, FILE_REGULAR, text ? strlen(step->text) : step->stamp.size,
+                   text ? 0 : step->stamp.inode, step->text);
+        ck_assert_int_eq(strv_extend(&s->staged, step->path), 0);
+        s->pending |= SIM_STAGED;
+}
+
+static inline void sim_place(SimEsp *s, const PlanStep *step) {
+        _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, step->path);
+        _cleanup_free_ char *text = NULL;
+        unsigned kind = SIM_ENTRY, allowed;
+        const EspFile *old, *new;
+
+        if (streq(step->path, ESP_LOADER_CONF))
+                kind = SIM_CONF;
+        else if (sim_is_kernel_file(step->path))
+                kind = SIM_KERNEL;
+        /* Each kind is flushed before the next leads to it. loader.conf alone is small enough that
+         * its own sync must do between staging and placing. */
+        allowed = kind == SIM_CONF ? SIM_STAGED : kind;
+        sim_assert(s, (s->pending & ~allowed) == 0);
+        sim_assert(s, s->token);
+        sim_assert(s, strv_contains(s->staged, step->path));
+
+        old = esp_image_find(&s->image, step->path);
+        sim_assert(s, !old || old->type == FILE_REGULAR);
+        if (old)
+                sim_hold(s, step->path);
+        new = esp_image_find(&s->image, staged);
+        text = new->text ? strdup(new->text) : NULL;
+        sim_put(s, step->path, FILE_REGULAR, new->size, new->mtime, text);
+        sim_drop(s, staged);
+        strv_remove(s->staged, step->path);
+        s->pending |= kind;
+}
+
+static inline void sim_remove_entry(SimEsp *s, const PlanStep *step) {
+        _cleanup_free_ char *version = NULL;
+
+        sim_assert(s, s->token);
+        sim_assert(s, (s->pending & ~(unsigned) SIM_ENTRY) == 0);
+        sim_assert(s, esp_entry_version(step->path, &version, NULL) >= 0);
+        sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
+        sim_hold(s, step->path);
+        s->pending |= SIM_ENTRY;
+}
+
+static inline void sim_remove_kernel(SimEsp *s, const PlanStep *step) {
+        const char *version = strrchr(step->path, '/') + 1;
+
+        sim_assert(s, s->token);
+        sim_assert(s, (s->pending & ~(unsigned) SIM_REMOVED) == 0);
+        sim_assert(s, sim_is(s, step->path, FILE_DIRECTORY));
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *path = esp_kernel_path(version, f);
+
+                if (sim_is(s, path, FILE_REGULAR))
+                        sim_hold(s, path);
+        }
+        if (!sim_has_children(s, step->path))
+                sim_hold(s, step->path);
+        s->pending |= SIM_REMOVED;
+}
+
+static inline void sim_barrier(SimEsp *s) {
+        s->image.free_bytes += s->held;
+        s->held = 0;
+        s->pending = 0;
+}
+
+static inline void sim_keep(SimEsp *s, const PlanStep *step) {
+        const EspFile *file = esp_image_find(&s->image, step->path);
+
+        sim_assert(s, file && file->type == FILE_REGULAR && file->size == step->esp_size &&
+                                      file->mtime == step->esp_mtime);
+}
+
+static inline void sim_step(SimEsp *s, const PlanStep *step) {
+        switch (step->action) {
+        case PLAN_KEEP:
+                sim_keep(s, step);
+                break;
+        case PLAN_MKDIR:
+                sim_mkdir(s, step);
+                break;
+        case PLAN_CLEAR:
+                sim_clear(s, step);
+                break;
+        case PLAN_STAGE:
+        case PLAN_STAGE_TEXT:
+                sim_stage(s, step);
+                break;
+        case PLAN_TOKEN:
+                sim_assert(s, !s->token);
+                s->token = true;
+                break;
+        case PLAN_PLACE:
+                sim_place(s, step);
+                break;
+        case PLAN_REMOVE_ENTRY:
+                sim_remove_entry(s, step);
+                break;
+        case PLAN_REMOVE_KERNEL:
+                sim_remove_kernel(s, step);
+                break;
+        case PLAN_BARRIER:
+                sim_barrier(s);
+                break;
+        case PLAN_KNOWN:
+        case PLAN_SCAN:
+        case PLAN_CHECK:
+        case _PLAN_ACTION_MAX:
+        case _PLAN_ACTION_INVALID:
+                sim_assert(s, !"a step that has no place in a sync");
+        }
+}
+
+static inline bool sim_is_bootable_file(const SimEsp *s, const char *value) {
+        const EspFile *file = value ? esp_image_find(&s->image, value + strspn(value, "/")) : NULL;
+
+        return file && file->type == FILE_REGULAR && file->size > 0;
+}
+
+/* True if @path is an entry of ours that leads to a complete kernel. */
+static inline bool sim_entry_is_complete(const SimEsp *s, const char *path) {
+        const EspFile *file = esp_image_find(&s->image, path);
+        _cleanup_(boot_entry_done) BootEntry entry = {};
+        _cleanup_free_ char *version = NULL;
+
+        if (!file || file->type != FILE_REGULAR || !file->text ||
+            esp_entry_version(path, &version, NULL) < 0)
+                return false;
+        ck_assert_int_eq(boot_entry_parse(file->text, strlen(file->text), &entry), 0);
+        return sim_is_bootable_file(s, entry.image) && sim_is_bootable_file(s, entry.initrd);
+}
+
+static inline bool sim_boots(const SimEsp *s) {
+        _cleanup_free_ char *version = NULL;
+
+        ck_assert_int_eq(esp_image_default(&s->image, &version), 0);
+        return version;
+}
+
+static inline size_t sim_count_foreign(const SimEsp *s) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->image.n_files; i++)
+                n += (s->image.files[i].mtime & SIM_FOREIGN) != 0;
+        return n;
+}
+
+/* What must hold between any two steps, compared with what held before. */
+static inline void sim_judge(SimEsp *s) {
+        bool boots = sim_boots(s);
+
+        sim_assert(s, boots || !s->booted);
+        s->booted = boots;
+
+        STRV_FOREACH(path, s->complete)
+                sim_assert(s, sim_entry_is_complete(s, *path) || !esp_image_find(&s->image, *path));
+        s->complete = strv_free(s->complete);
+        for (size_t i = 0; i < s->image.n_files; i++)
+                if (sim_entry_is_complete(s, s->image.files[i].path))
+                        ck_assert_int_eq(strv_extend(&s->complete, s->image.files[i].path), 0);
+
+        sim_assert(s, sim_count_foreign(s) == s->n_foreign);
+}
+
+/* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
+static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
+        s->plan = plan;
+        s->token = false;
+        s->booted = sim_boots(s);
+        s->n_foreign = sim_count_foreign(s);
+        s->complete = strv_free(s->complete);
+        sim_judge(s);
+
+        for (s->step = 0; s->step < n; s->step++) {
+                sim_step(s, &plan->steps[s->step]);
+                sim_judge(s);
+        }
+        if (n == plan->n_steps) {
+                sim_assert(s, s->pending == 0);
+                sim_assert(s, strv_isempty(s->staged));
+        }
+        sim_barrier(s);
+        s->staged = strv_free(s->staged);
+}

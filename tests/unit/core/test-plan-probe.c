@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The look before the plan: what may be believed by its stat alone. */
+
+#include "common/string-util.h"
+#include "core/boot-entry.h"
+#include "core/plan.h"
+#include "tests/unit/check-main.h"
+
+#define VERSION "6.8.12-4-pve"
+#define IMAGE   "EFI/proxmox/" VERSION "/vmlinuz-" VERSION
+#define INITRD  "EFI/proxmox/" VERSION "/initrd.img-" VERSION
+#define SHA256  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static Kernel kernels[] = {
+        { .version = (char *) "6.14.8-2-pve",
+          .reasons = 1u << KERNEL_INSTALLING,
+          .state = KERNEL_STATE_INITRD_MISSING },
+        { .version = (char *) VERSION,
+          .reasons = 1u << KERNEL_NEWEST,
+          .image = { .inode = 1, .size = 100, .mtime = 2, .ctime = 3 },
+          .initrd = { .inode = 4, .size = 200, .mtime = 5, .ctime = 6 } },
+        { .version = (char *) "6.5.13-5-pve", .reasons = 0 },
+};
+static const KernelSet set = { .kernels = kernels, .n_kernels = ELEMENTSOF(kernels) };
+
+static Plan *probe(const Manifest *manifest, const EspImage *known, bool verify) {
+        Plan *plan = NULL;
+
+        ck_assert_int_eq(plan_build_probe("AAAA-0001", &set, manifest, known, verify, &plan), 0);
+        ck_assert(!plan_writes(plan));
+        return plan;
+}
+
+static void remember(Manifest *manifest, const char *path, const FileStamp *source) {
+        ck_assert_int_eq(manifest_put(manifest, path, source, 300, 400, SHA256), 0);
+}
+
+START_TEST(look_is_a_scan_and_a_check_of_each_kept_bootable_file) {
+        _cleanup_(plan_freep) Plan *plan = probe(NULL, NULL, false);
+
+        ck_assert_str_eq(plan->esp_uuid, "AAAA-0001");
+        ck_assert_uint_eq(plan->n_steps, 3);
+        ck_assert_int_eq(plan->steps[0].action, PLAN_SCAN);
+        ck_assert_int_eq(plan->steps[1].action, PLAN_CHECK);
+        ck_assert_str_eq(plan->steps[1].path, IMAGE);
+        ck_assert_str_eq(plan->steps[1].source, "boot/vmlinuz-" VERSION);
+        ck_assert(file_stamp_equal(&plan->steps[1].stamp, &kernels[1].image));
+        ck_assert_str_eq(plan->steps[2].path, INITRD);
+        ck_assert_str_eq(plan->steps[2].source, "boot/initrd.img-" VERSION);
+        ck_assert(file_stamp_equal(&plan->steps[2].stamp, &kernels[1].initrd));
+        ck_assert_uint_eq(plan->steps[2].bytes, 200);
+        ck_assert(!plan->steps[1].trust);
+        ck_assert(!plan->steps[2].trust);
+}
+END_TEST
+
+START_TEST(file_is_believed_while_its_source_is_the_one_that_was_copied) {
+        _cleanup_(manifest_done) Manifest manifest = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        remember(&manifest, IMAGE, &kernels[1].image);
+        plan = probe(&manifest, NULL, false);
+        ck_assert(plan->steps[1].trust);
+        ck_assert_uint_eq(plan->steps[1].esp_size, 300);
+        ck_assert_uint_eq(plan->steps[1].esp_mtime, 400);
+        ck_assert_str_eq(plan->steps[1].sha256, SHA256);
+        ck_assert(!plan->steps[2].trust);
+}
+END_TEST
+
+START_TEST(any_change_of_the_source_ends_the_belief) {
+        for (unsigned i = 0; i < 4; i++) {
+                _cleanup_(manifest_done) Manifest manifest = {};
+                _cleanup_(plan_freep) Plan *plan = NULL;
+                FileStamp other = kernels[1].image;
+
+                other.inode += i == 0;
+                other.size += i == 1;
+                other.mtime += i == 2;
+                other.ctime += i == 3;
+                remember(&manifest, IMAGE, &other);
+                plan = probe(&manifest, NULL, false);
+                ck_assert_msg(!plan->steps[1].trust, "%u", i);
+        }
+}
+END_TEST
+
+START_TEST(source_of_another_file_is_not_believed) {
+        _cleanup_(manifest_done) Manifest manifest = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        remember(&manifest, INITRD, &kernels[1].image);
+        plan = probe(&manifest, NULL, false);
+        ck_assert(!plan->steps[1].trust);
+        ck_assert(!plan->steps[2].trust);
+}
+END_TEST
+
+START_TEST(known_texts_come_before_the_scan_that_may_skip_them) {
+        _cleanup_(esp_image_done) EspImage known = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        EspFile *file = esp_image_get(&known, ESP_LOADER_CONF);
+
+        file->text = strdup("timeout 3\n");
+        file->size = 10;
+        file->mtime = 20;
+        esp_image_get(&known, IMAGE)->size = 30;
+        plan = probe(NULL, &known, false);
+        ck_assert_uint_eq(plan->n_steps, 4);
+        ck_assert_int_eq(plan->steps[0].action, PLAN_KNOWN);
+        ck_assert_str_eq(plan->steps[0].path, ESP_LOADER_CONF);
+        ck_assert_uint_eq(plan->steps[0].esp_size, 10);
+        ck_assert_uint_eq(plan->steps[0].esp_mtime, 20);
+        ck_assert_int_eq(plan->steps[1].action, PLAN_SCAN);
+}
+END_TEST
+
+START_TEST(texts_of_a_file_system_that_was_not_unmounted_are_read_again) {
+        _cleanup_(esp_image_done) EspImage known = { .dirty = true };
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        esp_image_get(&known, ESP_LOADER_CONF)->text = strdup("timeout 3\n");
+        plan = probe(NULL, &known, false);
+        ck_assert_int_eq(plan->steps[0].action, PLAN_SCAN);
+}
+END_TEST
+
+START_TEST(verifying_trusts_nothing) {
+        _cleanup_(manifest_done) Manifest manifest = {};
+        _cleanup_(esp_image_done) EspImage known = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        remember(&manifest, IMAGE, &kernels[1].image);
+        esp_image_get(&known, ESP_LOADER_CONF)->text = strdup("timeout 3\n");
+        plan = probe(&manifest, &known, true);
+        ck_assert_uint_eq(plan->n_steps, 3);
+        ck_assert_int_eq(plan->steps[0].action, PLAN_SCAN);
+        ck_assert(!plan->steps[1].trust);
+        ck_assert_uint_eq(plan_work_bytes(plan), 2 * (100 + 200));
+}
+END_TEST
+
+START_TEST(host_without_kernels_is_only_scanned) {
+        const KernelSet none = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        ck_assert_int_eq(plan_build_probe("AAAA-0001", &none, NULL, NULL, false, &plan), 0);
+        ck_assert_uint_eq(plan->n_steps, 1);
+        ck_assert_int_eq(plan->steps[0].action, PLAN_SCAN);
+}
+END_TEST
+
+CHECK_MAIN("plan-probe", look_is_a_scan_and_a_check_of_each_kept_bootable_file,
+           file_is_believed_while_its_source_is_the_one_that_was_copied,
+           any_change_of_the_source_ends_the_belief, source_of_another_file_is_not_believed,
+           known_texts_come_before_the_scan_that_may_skip_them,
+           texts_of_a_file_system_that_was_not_unmounted_are_read_again, verifying_trusts_nothing,
+           host_without_kernels_is_only_scanned)
