@@ -66,7 +66,7 @@ int lock_set_holder(int fd, pid_t pid) {
         char text[sizeof("-2147483648\n")];
         int n = snprintf(text, sizeof(text), "%d\n", (int) pid);
 
-        if (pwrite(fd, text, (size_t) n, 0) != n)
-                return errno > 0 ? -errno : -EIO;
-        return ftruncate(fd, n) < 0 ? -errno : 0;
+        if (pwrite(fd, text, (size_t) n, 0) < 0 || ftruncate(fd, n) < 0)
+                return -errno;
+        return 0;
 }

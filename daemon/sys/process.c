@@ -32,24 +32,23 @@ typedef struct Spawn {
         size_t n_fds;
 } Spawn;
 
-static int make_environment(char ***ret) {
+/* Ours, without what would lead libefivar away from the firmware. NULL when out of memory. */
+static char **make_environment(void) {
         static const char *const dropped[] = { "EFIVARFS_PATH=", "LIBEFIVAR_OPS=" };
-        _cleanup_strv_ char **copy = NULL;
+        char **environment = calloc(strv_length(environ) + 1, sizeof(char *));
+        size_t n = 0;
 
+        if (!environment)
+                return NULL;
         STRV_FOREACH(variable, environ) {
                 bool drop = false;
-                int r;
 
                 for (size_t i = 0; i < ELEMENTSOF(dropped); i++)
-                        drop |= startswith(*variable, dropped[i]) != NULL;
-                if (drop)
-                        continue;
-                r = strv_extend(&copy, *variable);
-                if (r < 0)
-                        return r;
+                        drop = drop || startswith(*variable, dropped[i]);
+                if (!drop)
+                        environment[n++] = *variable;
         }
-        *ret = TAKE_PTR(copy);
-        return 0;
+        return environment;
 }
 
 /* In the child: 0 is /dev/null, 3 + i is fds[i], and exec_fd comes after the last of them.
@@ -119,7 +118,7 @@ static pid_t fork_and_run(const Spawn *s) {
 
 int process_spawn(int exec_fd, char *const *argv, const int *fds, size_t n_fds, pid_t *ret_pid,
                   int *ret_pidfd) {
-        _cleanup_strv_ char **environment = NULL;
+        _cleanup_free_ char **environment = make_environment();
         _cleanup_close_ int null_fd = -EBADF;
         pid_t pid;
         int pidfd, r;
@@ -127,9 +126,8 @@ int process_spawn(int exec_fd, char *const *argv, const int *fds, size_t n_fds, 
         assert(argv);
         assert(n_fds <= PROCESS_FDS_MAX);
 
-        r = make_environment(&environment);
-        if (r < 0)
-                return r;
+        if (!environment)
+                return -ENOMEM;
         null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null_fd < 0)
                 return -errno;
