@@ -5,7 +5,6 @@
 
 #include "common/string-util.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <strings.h>
 
@@ -139,6 +138,23 @@ bool utf8_is_valid(const char *s, size_t size) {
 /* U+0080 to U+009F in UTF-8: terminals obey them too, U+009B as the start of an escape sequence. */
 static bool is_c1(const char *s) {
         return (unsigned char) s[0] == 0xc2 && (unsigned char) s[1] < 0xa0;
+}
+
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t';
+}
+
+void text_trim(const char **s, size_t *size) {
+        while (*size > 0 && is_blank((*s)[0])) {
+                (*s)++;
+                (*size)--;
+        }
+        while (*size > 0 && is_blank((*s)[*size - 1]))
+                (*size)--;
+}
+
+bool text_is(const char *s, size_t size, const char *word) {
+        return size == strlen(word) && memcmp(s, word, size) == 0;
 }
 
 char *string_for_humans(const char *s, size_t size, size_t max) {

@@ -47,8 +47,14 @@ bool text_is_clean(const char *s, size_t size);
 /* Valid UTF-8 without NUL, so that it may travel as a D-Bus string. */
 bool utf8_is_valid(const char *s, size_t size) _pure_;
 
-/* A copy of @s fit to be shown and sent: control characters and invalid UTF-8 become '?', and what
- * is longer than @max bytes is cut and ends in "...". NULL when out of memory. */
+/* Cut blanks and tabs off both ends of the *@size bytes at *@s. */
+void text_trim(const char **s, size_t *size);
+/* True if the @size bytes at @s are just @word. */
+bool text_is(const char *s, size_t size, const char *word) _pure_;
+
+/* A copy of @s fit to be shown and sent: control characters other than the tab (those of U+0080 to
+ * U+009F, which terminals obey, too) and invalid UTF-8 become '?'. What would be longer than @max
+ * bytes is cut before a character, and "..." follows. NULL when out of memory. */
 char *string_for_humans(const char *s, size_t size, size_t max);
 
 /* A growing string; FILE-less, never fails half-way: an out-of-memory is sticky and reported by
@@ -94,5 +100,5 @@ int strv_copy(char *const *l, char ***ret);
 /* "a, b, c"; "" for an empty one. NULL when out of memory. */
 char *strv_join(char *const *l, const char *separator);
 typedef int (*string_compare_t)(const char *a, const char *b);
-/* Sort by @compare and drop repetitions. @l may be NULL. */
+/* Sort by @compare, which is 0 for equal strings only, and drop repetitions. @l may be NULL. */
 void strv_sort_uniq(char **l, string_compare_t compare);
