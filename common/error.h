@@ -56,9 +56,10 @@ static inline bool error_is_set(const Error *e) {
  * negative errno that belongs to @code, so that callers can `return error_set(…)`. */
 int error_set(Error *e, ErrorCode code, const char *format, ...) _printf_(3, 4);
 
-/* The same for a failed call: "FORMAT: strerror". The code is derived from the errno (ENOSPC →
- * NoSpace, EROFS → ReadOnly, ETIMEDOUT → Timeout, ECANCELED → Canceled, EBUSY → Busy, else
- * Failed). Returns @error_number as a negative errno. */
+/* The same for a failed call: "FORMAT: strerror". The code is derived from the errno (ENOSPC and
+ * EDQUOT → NoSpace, EROFS → ReadOnly, ETIMEDOUT → Timeout, ECANCELED → Canceled, EBUSY → Busy,
+ * EOPNOTSUPP → NotSupported, else Failed). @error_number may have either sign; returned is the
+ * negative errno. */
 int error_set_errno(Error *e, int error_number, const char *format, ...) _printf_(3, 4);
 
 /* @from's content goes to @to, which is cleared first. */
