@@ -9,9 +9,12 @@
 
 /* A version is 1 to KERNEL_VERSION_LENGTH_MAX bytes of [A-Za-z0-9._+~-], begins with a digit and
  * does not end in a suffix that dpkg, initramfs-tools or an editor gives to temporary or old files
- * (".dpkg-new", ".dpkg-tmp", ".dpkg-old", ".dpkg-dist", ".new", ".tmp", ".bak", ".old", "~"). So it is always
- * safe as one path component. @s may be NULL. */
+ * (".dpkg-new", ".dpkg-tmp", ".dpkg-old", ".dpkg-dist", ".dpkg-bak", ".new", ".tmp", ".bak",
+ * ".old", "~"). So it is always safe as one path component. @s may be NULL. */
 bool kernel_version_is_valid(const char *s) _pure_;
+
+/* A copy of the version that the @size bytes at @text are. -EINVAL if they are none. */
+int kernel_version_parse(const char *text, size_t size, char **ret);
 
 /* Order by the UAPI.10 version format, as systemd-boot orders its entries (strverscmp_improved), so
  * that our idea of "newest" is the loader's. Negative, 0 or positive. Zero only for equal strings:
