@@ -11,6 +11,7 @@ typedef struct PackageDb {
         char **kernels;     /* versions installed, "6.8.12-4-pve", newest first, unique */
         char **series;      /* series of the installed meta-packages, "6.8", newest first, unique */
         bool kernel_helper; /* proxmox-kernel-helper is installed beside us */
+        bool has_stanza;    /* while parsing: a package was seen, of whatever name */
         PackageState *packages; /* while parsing: the last known state of each relevant package */
         size_t n_packages, n_packages_allocated;
 } PackageDb;
@@ -19,16 +20,18 @@ void package_db_done(PackageDb *db);
 
 /* Take in one file's text; a later file's stanza for a package replaces an earlier one, as
  * dpkg's own updates/ directory works. Installed means: wanted "install" or "hold", state neither
- * "not-installed" nor "config-files", not -dbg or -dbgsym (SPEC of the kernel packages:
+ * "not-installed" nor "config-files", not -dbg or -dbgsym (the kernel packages are
  * (proxmox|pve)-kernel-VERSION-pve[-signed]; series meta-packages (proxmox|pve)-kernel-X.Y; each
  * version must pass kernel_version_is_valid()).
  *
  * Returns 0, -ENOMEM, or -EBADMSG with a sentence fragment in @ret_reason ("line 7 is not a field")
  * when the text is not what dpkg writes: a line that is no field, continuation or separator, a NUL
- * byte, a stanza without Package. A database that cannot be understood must not lead to removals, so
- * nothing is guessed. CRLF line ends are accepted. An empty text is fine (updates may be). */
+ * byte, a last line without its end (the file is truncated), a stanza without Package or with two,
+ * a kernel without a Status that dpkg knows. A database that cannot be understood must not lead to
+ * removals, so nothing is guessed. CRLF line ends are accepted. An empty text is fine (updates may
+ * be). After an error @db is only good for package_db_done(). */
 int package_db_parse(PackageDb *db, const char *text, size_t size, char **ret_reason);
 
-/* Fill kernels, series and kernel_helper from the packages seen. 0, -ENOMEM, or -ENODATA if no stanza at all was
- * seen: an empty status file is not a readable database. */
+/* Fill kernels, series and kernel_helper from the packages seen. 0, -ENOMEM, or -ENODATA if no
+ * stanza at all was seen: an empty status file is not a readable database. */
 int package_db_finish(PackageDb *db);
