@@ -53,9 +53,9 @@ typedef enum KernelReason {
 DECLARE_STRING_TABLE(kernel_reason, KernelReason);
 
 typedef enum KernelState {
-        KERNEL_STATE_COMPLETE,      /* image and initrd are in boot/ */
+        KERNEL_STATE_COMPLETE,       /* image and initrd are in boot/ */
         KERNEL_STATE_INITRD_MISSING, /* only the image is */
-        KERNEL_STATE_IMAGE_MISSING, /* only the initrd is, or neither */
+        KERNEL_STATE_IMAGE_MISSING,  /* only the initrd is, or neither */
         _KERNEL_STATE_MAX,
         _KERNEL_STATE_INVALID = -EINVAL,
 } KernelState;
@@ -67,7 +67,8 @@ typedef struct Kernel {
         char *version;
         unsigned reasons; /* bits 1 << KernelReason; 0: not kept */
         KernelState state;
-        FileStamp image, initrd; /* only meaningful as far as state says */
+        FileStamp image, initrd; /* all zero as far as state says that the file is missing; both are
+                                  * for KERNEL_STATE_IMAGE_MISSING */
 } Kernel;
 
 static inline bool kernel_is_bootable(const Kernel *k) {
@@ -84,8 +85,8 @@ typedef struct KernelSelectInput {
         const char *running;       /* may be NULL */
         char *const *installing;   /* versions a package hook handed over */
         char *const *manual;
-        const char *pin;           /* NULL: none */
-        const char *next_boot;     /* NULL: none */
+        const char *pin;       /* NULL: none */
+        const char *next_boot; /* NULL: none */
 } KernelSelectInput;
 
 /* All kernels known: in boot/, installed by dpkg, or named by a list or a pin. Newest first. */
@@ -101,8 +102,8 @@ void kernel_set_done(KernelSet *set);
 /* Apply the rules: running (if its image is in boot/) + installing + manual + the two newest
  * installed + the newest of the older of the two newest series + pin + next-boot pin. With one
  * series only, that one counts as the older. Where dpkg knows no kernel package (plain Debian, or
- * an unreadable database) the complete kernels in boot/ take the place of the installed ones; where it knows
- * no series meta-package, the series seen in the versions do. 0 or -ENOMEM. */
+ * an unreadable database) the complete kernels in boot/ take the place of the installed ones; where
+ * it knows no series meta-package, the series seen in the versions do. 0 or -ENOMEM. */
 int kernel_select(const KernelSelectInput *in, KernelSet *ret);
 
 const Kernel *kernel_set_find(const KernelSet *set, const char *version);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Hosts in a few words, for the tests of the keep set. */
+
+#include <check.h>
+
+#include "common/string-util.h"
+#include "core/kernel-select.h"
+#include "core/kernel-version.h"
+
+/* Lists are written as words; in boot/ "VER" is complete, "VER=image" and "VER=initrd" is not. */
+typedef struct Host {
+        const char *boot, *kernels, *series, *running, *installing, *manual, *pin, *next_boot;
+        bool unreadable; /* the package database */
+} Host;
+
+static inline char **words(const char *s) {
+        char **l = NULL;
+
+        for (size_t n; *strempty(s); s += n) {
+                s += strspn(s, " ");
+                n = strcspn(s, " ");
+                if (n > 0)
+                        ck_assert_int_eq(strv_consume(&l, strndup(s, n)), 0);
+        }
+        return l;
+}
+
+/* A stamp that no two files share. */
+static inline FileStamp stamp(void) {
+        static uint64_t n;
+
+        n++;
+        return (FileStamp){ .inode = n, .size = n, .mtime = n, .ctime = n };
+}
+
+static inline void boot_add(BootDir *dir, const char *word) {
+        const char *missing = strchr(word, '=');
+        _cleanup_free_ char *version = strndup(word, strcspn(word, "="));
+        BootKernel *k = boot_dir_get(dir, version);
+
+        ck_assert_ptr_nonnull(k);
+        k->has_image = !missing || streq(missing, "=image");
+        k->has_initrd = !missing || streq(missing, "=initrd");
+        k->image = stamp();
+        k->initrd = stamp();
+}
+
+static inline BootDir boot_dir(const char *list) {
+        _cleanup_strv_ char **l = words(list);
+        BootDir dir = {};
+
+        STRV_FOREACH(i, l)
+                boot_add(&dir, *i);
+        return dir;
+}
+
+static inline KernelSet select_on(const Host *h) {
+        _cleanup_strv_ char **installing = words(h->installing), **manual = words(h->manual);
+        _cleanup_(boot_dir_done) BootDir boot = boot_dir(h->boot);
+        _cleanup_(package_db_done) PackageDb packages = { .kernels = words(h->kernels),
+                                                          .series = words(h->series) };
+        KernelSet set;
+
+        strv_sort_uniq(packages.kernels, kernel_version_compare_newest_first);
+        strv_sort_uniq(packages.series, kernel_version_compare_newest_first);
+        ck_assert_int_eq(kernel_select(&(KernelSelectInput){ .boot = &boot,
+                                                             .packages = h->unreadable ? NULL
+                                                                                       : &packages,
+                                                             .running = h->running,
+                                                             .installing = installing,
+                                                             .manual = manual,
+                                                             .pin = h->pin,
+                                                             .next_boot = h->next_boot },
+                                       &set),
+                         0);
+        return set;
+}
