@@ -7,7 +7,7 @@
 
 /* A line that is no item, kept byte for byte: a comment, or something we do not understand. */
 typedef struct ListLine {
-        char *text;
+        char *text; /* without its "\n", but with the "\r" before it if there is one */
         size_t size;
 } ListLine;
 
@@ -29,11 +29,11 @@ bool fat_uuid_is_valid(const char *s) _pure_;
 
 /* Never fails on content: each line that is neither blank, a comment ('#') nor an item gives a
  * sentence "line 3: 'foo?bar' is not a FAT UUID, ignoring" in @warnings (text made fit for humans,
- * at most 64 bytes of it) and is kept in other. After 20 such sentences one says how many more there are. CRLF, missing
- * last newline, NUL bytes and lines of any length are fine; leading and trailing blanks are cut from items. 0 or -ENOMEM. */
-int list_file_parse(const char *text, size_t size, ListKind kind, ListFile *ret,
-                    char ***warnings);
+ * at most 64 bytes of it) and is kept in other. After 20 such sentences one says how many more
+ * there are. CRLF, missing last newline, NUL bytes and lines of any length are fine; leading and
+ * trailing blanks are cut from items. 0 or -ENOMEM. */
+int list_file_parse(const char *text, size_t size, ListKind kind, ListFile *ret, char ***warnings);
 
 /* The file's new text: other lines first, in order, then the items sorted and unique (kernels by
- * version, UUIDs by strcmp). */
+ * version, UUIDs by strcmp). Every line ends in "\n". */
 int list_file_format(const ListFile *l, ListKind kind, char **ret, size_t *ret_size);
