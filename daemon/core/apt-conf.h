@@ -7,5 +7,6 @@
 
 /* APT::NeverAutoRemove with, for each K of @protected_kernels (versions and series), the anchored
  * patterns ^pve-kernel-K$, ^proxmox-kernel-K$ and ^proxmox-kernel-K-signed$, every character that a
- * POSIX extended regular expression treats specially escaped. */
+ * POSIX extended regular expression treats specially escaped. -EINVAL if one of them cannot be a
+ * version, so that none can end its pattern or the file's syntax early; -ENOMEM. */
 int apt_conf_render(char *const *protected_kernels, char **ret);

@@ -21,7 +21,9 @@ typedef struct Settings {
 
 #define SETTINGS_INIT ((Settings){ .settle_sec = SETTLE_SEC_DEFAULT })
 
-/* Read one file's text into @s, over what earlier files said. Ini: [Sync] AutoSync=, SettleSec=; '#' and
- * ';' begin comment lines. Unknown sections and keys and bad values give a sentence ("line 4: unknown key
- * 'Foo' in section [Sync], ignoring") in @warnings and change nothing. 0 or -ENOMEM. */
+/* Read one file's text into @s, over what earlier files said. Ini: [Sync] AutoSync=, SettleSec=;
+ * '#' and ';' begin comment lines. Unknown sections and keys and bad values give a sentence ("line
+ * 4: 'Foo' is not a key of section [Sync], ignoring") in @warnings and change nothing; there are as
+ * many of them as core/line-warnings.h allows, and the keys in an unknown section give none of
+ * their own. 0 or -ENOMEM. */
 int settings_parse(Settings *s, const char *text, size_t size, char ***warnings);
