@@ -79,9 +79,10 @@ static void emit_clears(Builder *b) {
                 emit(b, PLAN_BARRIER, NULL);
 }
 
-static void emit_mkdir(Builder *b, const PlanTarget *t) {
+static bool emit_mkdir(Builder *b, const PlanTarget *t) {
         if (t->dir_missing)
                 emit(b, PLAN_MKDIR, t->dir);
+        return t->dir_missing;
 }
 
 static void emit_stage_files(Builder *b, const PlanTarget *t) {
@@ -108,15 +109,6 @@ static bool emit_place_files(Builder *b, const PlanTarget *t) {
                         any = true;
                 }
         return any;
-}
-
-static void emit_loader_conf(Builder *b) {
-        if (!b->loader_conf)
-                return;
-        emit_text(b, ESP_LOADER_CONF, b->loader_conf);
-        emit(b, PLAN_PLACE, ESP_LOADER_CONF);
-        emit(b, PLAN_BARRIER, NULL);
-        b->loader_conf = mfree(b->loader_conf);
 }
 
 /* The entries first: when they are gone from the disk, nothing leads to the files any more. */
@@ -156,16 +148,78 @@ static void emit_remove(Builder *b, char *const *versions, char *const *further_
                 emit(b, PLAN_BARRIER, NULL);
 }
 
+/* What a target needs free before it can be staged. */
+static uint64_t target_need(const PlanTarget *t) {
+        bool files = t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD];
+
+        return t->need + (files ? SPACE_RESERVE_BYTES : 0);
+}
+
+/* Evict the oldest stale kernel, but for the one that boots now. False if there is none. */
+static bool evict_one(Builder *b) {
+        STRV_FOREACH(v, b->survey.stale) {
+                _cleanup_free_ char *version = NULL;
+                char *one[] = { *v, NULL };
+
+                if (streq_ptr(*v, b->survey.current))
+                        continue;
+                emit_remove(b, one, NULL);
+                b->free += plan_survey_version_bytes(&b->survey, *v);
+                for (version = *v; *v; v++)
+                        *v = v[1];
+                return true;
+        }
+        return false;
+}
+
+/* Evict stale kernels until @need bytes are free; evicts nothing if that cannot be reached. */
+static bool make_room(Builder *b, uint64_t need) {
+        uint64_t reachable = b->free;
+
+        STRV_FOREACH(v, b->survey.stale)
+                if (!streq_ptr(*v, b->survey.current))
+                        reachable += plan_survey_version_bytes(&b->survey, *v);
+        if (reachable < need)
+                return false;
+        while (b->free < need)
+                if (!evict_one(b))
+                        return false;
+        return true;
+}
+
+static uint64_t loader_conf_need(const Builder *b) {
+        return b->loader_conf ? space_allocated(strlen(b->loader_conf), b->in->image->cluster_bytes)
+                              : 0;
+}
+
+static void emit_loader_conf(Builder *b) {
+        const EspFile *old = esp_image_find(b->in->image, ESP_LOADER_CONF);
+        uint64_t need = loader_conf_need(b);
+
+        if (!b->loader_conf)
+                return;
+        if (!make_room(b, need)) {
+                (void) error_set(&b->problem, ERROR_NO_SPACE,
+                                 "There is no room for a new '%s' on ESP '%s'; remove a kernel "
+                                 "that is not needed or use a larger ESP",
+                                 ESP_LOADER_CONF, b->in->esp_uuid);
+                return;
+        }
+        emit_text(b, ESP_LOADER_CONF, b->loader_conf);
+        emit(b, PLAN_PLACE, ESP_LOADER_CONF);
+        emit(b, PLAN_BARRIER, NULL);
+        b->free -= need;
+        b->free += old ? space_allocated(old->size, b->in->image->cluster_bytes) : 0;
+        b->loader_conf = mfree(b->loader_conf);
+}
+
 /* Everything fits beside the old: stage all, then commit all. */
 static void emit_side_by_side(Builder *b) {
         bool mkdirs = false, placed = false;
 
         for (size_t i = 0; i < b->survey.n_targets; i++)
-                if (b->survey.targets[i].status == TARGET_PENDING &&
-                    b->survey.targets[i].dir_missing) {
-                        emit_mkdir(b, &b->survey.targets[i]);
-                        mkdirs = true;
-                }
+                if (b->survey.targets[i].status == TARGET_PENDING)
+                        mkdirs |= emit_mkdir(b, &b->survey.targets[i]);
         if (mkdirs)
                 emit(b, PLAN_BARRIER, NULL);
 
@@ -202,37 +256,6 @@ static void emit_side_by_side(Builder *b) {
         emit_loader_conf(b);
 }
 
-/* What a target needs free before it can be staged. */
-static uint64_t target_need(const PlanTarget *t) {
-        bool files = t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD];
-
-        return t->need + (files ? SPACE_RESERVE_BYTES : 0);
-}
-
-/* Evict stale kernels until @need bytes are free; evicts nothing if that cannot be reached. */
-static bool make_room(Builder *b, uint64_t need) {
-        uint64_t reachable = b->free;
-
-        STRV_FOREACH(v, b->survey.stale)
-                if (!streq_ptr(*v, b->survey.current))
-                        reachable += plan_survey_version_bytes(&b->survey, *v);
-        if (reachable < need)
-                return false;
-
-        for (size_t i = 0; b->free < need && b->survey.stale[i];) {
-                char *one[] = { b->survey.stale[i], NULL };
-
-                if (streq_ptr(one[0], b->survey.current)) {
-                        i++;
-                        continue;
-                }
-                emit_remove(b, one, NULL);
-                b->free += plan_survey_version_bytes(&b->survey, one[0]);
-                strv_remove(b->survey.stale, one[0]);
-        }
-        return b->free >= need;
-}
-
 static void block_for_space(Builder *b, PlanTarget *t) {
         t->status = TARGET_BLOCKED;
         (void) error_set(&b->problem, ERROR_NO_SPACE,
@@ -255,7 +278,8 @@ static void emit_one(Builder *b, PlanTarget *t) {
                 return;
         }
 
-        emit_mkdir(b, t);
+        if (emit_mkdir(b, t))
+                emit(b, PLAN_BARRIER, NULL);
         emit_stage_files(b, t);
         if (t->entry_text)
                 emit_text(b, t->entry_path, t->entry_text);
@@ -286,7 +310,8 @@ static void emit_one_by_one(Builder *b) {
                 emit_one(b, first);
                 if (first->status == TARGET_PLACED) {
                         emit_loader_conf(b);
-                        b->survey.current = mfree(b->survey.current);
+                        if (!b->loader_conf)
+                                b->survey.current = mfree(b->survey.current);
                 }
         }
         for (size_t i = 0; i < b->survey.n_targets; i++)
@@ -336,7 +361,7 @@ static int decide_loader_conf(Builder *b) {
 }
 
 static bool fits_side_by_side(const Builder *b) {
-        uint64_t need = b->loader_conf ? b->in->image->cluster_bytes : 0;
+        uint64_t need = loader_conf_need(b);
         bool files = false;
 
         for (size_t i = 0; i < b->survey.n_targets; i++) {
@@ -383,7 +408,7 @@ static int emit_removals(Builder *b) {
 
         if (!b->in->kernels->database_readable || !leaves_a_kernel(b))
                 return 0;
-        if (b->survey.current && (!first || first->status == TARGET_BLOCKED))
+        if (b->survey.current && (b->loader_conf || !first || first->status == TARGET_BLOCKED))
                 strv_remove(b->survey.stale, b->survey.current);
         r = collect_dangling(b);
         if (r < 0)

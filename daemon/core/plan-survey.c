@@ -160,15 +160,13 @@ static int collect_rest(PlanSurvey *s) {
 }
 
 uint64_t plan_survey_version_bytes(const PlanSurvey *s, const char *version) {
-        _cleanup_free_ char *dir = esp_kernel_dir(version);
         uint64_t bytes = 0;
 
-        for (size_t i = 0; dir && i < s->in->image->n_files; i++) {
-                const EspFile *file = &s->in->image->files[i];
-                const char *rest = startswith(file->path, dir);
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *path = esp_kernel_path(version, f);
+                const EspFile *file = path ? esp_image_find(s->in->image, path) : NULL;
 
-                /* Leftovers were counted when they were cleared. */
-                if (rest && rest[0] == '/' && file->type == FILE_REGULAR && !is_our_leftover(file))
+                if (file && file->type == FILE_REGULAR)
                         bytes += space_allocated(file->size, s->in->image->cluster_bytes);
         }
         return bytes;

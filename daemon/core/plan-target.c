@@ -129,8 +129,9 @@ static int look_at_entry(PlanTarget *t, const PlanInput *in, const char *default
                 return r;
         if (file && streq_ptr(file->text, text))
                 return 0;
+        t->need += space_allocated(strlen(text), in->image->cluster_bytes);
+        t->frees += file ? space_allocated(file->size, in->image->cluster_bytes) : 0;
         t->entry_text = TAKE_PTR(text);
-        t->need += in->image->cluster_bytes;
         return 0;
 }
 
