@@ -145,8 +145,12 @@ int esp_scan(const EspVolume *v, const EspImage *known, EspImage *ret, Error *er
                 const char *path;
                 unsigned depth;
         } trees[] = {
-                { ESP_KERNEL_DIR, 2 }, { ESP_LOADER_DIR, 0 }, { ESP_LOADER_CONF, 0 },
-                { ESP_ENTRY_DIR, 1 },  { ESP_GRUB_DIR, 0 },
+                { ESP_KERNEL_DIR, 2 },
+                { ESP_LOADER_DIR, 0 },
+                { ESP_LOADER_CONF, 0 },
+                { ESP_LOADER_CONF STAGED_SUFFIX, 0 }, /* left by a run that was killed */
+                { ESP_ENTRY_DIR, 1 },
+                { ESP_GRUB_DIR, 0 },
         };
         _cleanup_(scan_done) Scan s = { .volume = v, .known = known, .error = error };
         int r;

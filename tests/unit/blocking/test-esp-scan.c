@@ -48,6 +48,29 @@ START_TEST(what_concerns_us_is_reported_and_nothing_else) {
 }
 END_TEST
 
+START_TEST(leftovers_of_a_run_that_was_killed_are_reported) {
+        static const char *const leftovers[] = {
+                "loader/loader.conf.new",
+                ENTRY ".new",
+                "EFI/proxmox/6.8.12-4-pve/initrd.img-6.8.12-4-pve.new",
+        };
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        for (size_t i = 0; i < ELEMENTSOF(leftovers); i++) {
+                _cleanup_free_ char *path = strprintf(ESP("%s"), leftovers[i]);
+
+                throwaway_put_text(&t, path, "half");
+        }
+        scan(&t, NULL, &image);
+        for (size_t i = 0; i < ELEMENTSOF(leftovers); i++) {
+                ck_assert_ptr_nonnull(esp_image_find(&image, leftovers[i]));
+                ck_assert_ptr_null(esp_image_find(&image, leftovers[i])->text);
+        }
+}
+END_TEST
+
 START_TEST(empty_esp_has_space_and_no_loader) {
         _cleanup_(esp_image_done) EspImage image = {};
         _cleanup_throwaway_ Throwaway t;
@@ -200,8 +223,8 @@ START_TEST(names_with_control_characters_are_left_out) {
 END_TEST
 
 CHECK_MAIN("esp-scan", what_concerns_us_is_reported_and_nothing_else,
-           empty_esp_has_space_and_no_loader, loader_is_told_from_what_was_seen,
-           texts_that_decide_what_boots_are_read_and_no_others,
+           leftovers_of_a_run_that_was_killed_are_reported, empty_esp_has_space_and_no_loader,
+           loader_is_told_from_what_was_seen, texts_that_decide_what_boots_are_read_and_no_others,
            what_is_too_large_or_holds_nul_is_no_text, known_text_is_trusted_and_not_read,
            symlinks_are_reported_as_other_and_never_followed,
            linked_directories_of_ours_are_not_entered, fifo_that_looks_like_an_entry_does_not_block,
