@@ -3,9 +3,8 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-build_packages=(gcc meson ninja-build pkg-config libsystemd-dev libssl-dev libjson-c-dev check
-                ca-certificates)
-lab_packages=(dbus procps python3 python3-gi gir1.2-glib-2.0 strace systemd util-linux)
+build_packages=(gcc meson ninja-build pkg-config libsystemd-dev libssl-dev libjson-c-dev)
+test_packages=(check dbus procps python3 python3-gi gir1.2-glib-2.0 strace systemd util-linux)
 
 say() {
         printf '\n== %s\n' "$*"
@@ -40,9 +39,12 @@ build() {
         local dir=$1
 
         shift
-        [ -e "$dir/build.ninja" ] || meson setup -q "$dir" "$top" "$@" >/dev/null
-        meson compile -C "$dir" >"$dir/compile.log" 2>&1 || {
-                tail -n 40 "$dir/compile.log" >&2
-                die "the build in $dir failed; its log is $dir/compile.log"
+        mkdir -p "$dir"
+        {
+                { [ -e "$dir/build.ninja" ] || meson setup "$dir" "$top" "$@"; } &&
+                        meson compile -C "$dir"
+        } >"$dir/build.log" 2>&1 || {
+                tail -n 40 "$dir/build.log" >&2
+                die "the build in $dir failed; its log is $dir/build.log"
         }
 }

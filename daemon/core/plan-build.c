@@ -24,6 +24,7 @@ typedef struct Builder {
         PlanSurvey survey;
         char *loader_conf; /* the text to be written; NULL: as it should be */
         uint64_t free;
+        bool has_entry_dir;
         Error problem;
         int error; /* sticky -ENOMEM; steps then go nowhere */
         PlanStep nowhere;
@@ -79,10 +80,17 @@ static void emit_clears(Builder *b) {
                 emit(b, PLAN_BARRIER, NULL);
 }
 
+/* The directories that @t needs; true if any has to be made. */
 static bool emit_mkdir(Builder *b, const PlanTarget *t) {
+        bool entries = t->entry_text && !b->has_entry_dir;
+
+        if (entries) {
+                emit(b, PLAN_MKDIR, ESP_ENTRY_DIR);
+                b->has_entry_dir = true;
+        }
         if (t->dir_missing)
                 emit(b, PLAN_MKDIR, t->dir);
-        return t->dir_missing;
+        return t->dir_missing || entries;
 }
 
 static void emit_stage_files(Builder *b, const PlanTarget *t) {
@@ -457,6 +465,7 @@ static int build(Builder *b) {
         r = plan_survey_make(b->in, &b->survey, &b->problem);
         if (r < 0)
                 return r;
+        b->has_entry_dir = esp_image_find(b->in->image, ESP_ENTRY_DIR);
         b->free = b->in->image->free_bytes + b->survey.leftover_bytes;
         r = decide_loader_conf(b);
         if (r < 0)

@@ -148,11 +148,16 @@ void job_end(Job *job, JobResult result, Error *error) {
 }
 
 int job_add_plan(Job *job, Plan *plan) {
+        size_t i;
+
         if (!ARRAY_RESERVE(job->plans, job->n_plans_allocated, job->n_plans + 1)) {
                 plan_free(plan);
                 return -ENOMEM;
         }
-        job->plans[job->n_plans++] = plan;
+        /* Whichever ESP answered first: people read them in the order of the list. */
+        for (i = job->n_plans++; i > 0 && strcmp(job->plans[i - 1]->esp_uuid, plan->esp_uuid) > 0; i--)
+                job->plans[i] = job->plans[i - 1];
+        job->plans[i] = plan;
         return 0;
 }
 

@@ -105,7 +105,9 @@ static int facts_load(const Root *root, Facts *ret) {
                                  "/" PATH_DPKG
                                  ": the package database cannot be read (%s), so no kernel "
                                  "is removed from any ESP; repair it",
-                                 reason ?: strerror(-r));
+                                 reason         ? reason
+                                 : r == -ENODATA ? "it names no package"
+                                                 : strerror(-r));
                 if (r < 0)
                         return r;
         }
