@@ -6,29 +6,25 @@
 
 #include "sys/boot-dir.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-
-#include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
 #include "core/kernel-version.h"
+#include "sys/file.h"
+
+#define NSEC_PER_SEC UINT64_C(1000000000)
+
+static uint64_t timespec_nsec(const struct timespec *ts) {
+        return (uint64_t) ts->tv_sec * NSEC_PER_SEC + (uint64_t) ts->tv_nsec;
+}
 
 void file_stamp_from_stat(const struct stat *st, FileStamp *ret) {
         *ret = (FileStamp){
                 .inode = st->st_ino,
                 .size = (uint64_t) st->st_size,
-                .mtime = (uint64_t) st->st_mtim.tv_sec * 1000000000u +
-                         (uint64_t) st->st_mtim.tv_nsec,
-                .ctime = (uint64_t) st->st_ctim.tv_sec * 1000000000u +
-                         (uint64_t) st->st_ctim.tv_nsec,
+                .mtime = timespec_nsec(&st->st_mtim),
+                .ctime = timespec_nsec(&st->st_ctim),
         };
-}
-
-static void close_dir(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
 }
 
 /* "vmlinuz-6.8.12-4-pve": the kind of file and the version; -EINVAL for any other name. */
@@ -45,24 +41,33 @@ static int parse_name(const char *name, KernelFile *ret_file, const char **ret_v
         return -EINVAL;
 }
 
-static int add_file(const Root *root, const char *name, BootDir *dir) {
-        _cleanup_free_ char *path = NULL;
+static bool is_kernel_file(const char *name) {
+        const char *version;
+        KernelFile file;
+
+        return parse_name(name, &file, &version) >= 0;
+}
+
+/* What cannot be looked at counts as absent: then the ESPs keep what they hold of it. */
+static int add_file(BootDir *boot, const Root *root, const char *name) {
+        _cleanup_free_ char *path = strprintf(PATH_BOOT "/%s", name);
         BootKernel *kernel;
         const char *version;
         struct stat st;
-        KernelFile f;
+        KernelFile file;
+        int r;
 
-        if (parse_name(name, &f, &version) < 0)
-                return 0;
-        path = strprintf(PATH_BOOT "/%s", name);
         if (!path)
                 return -ENOMEM;
+        r = parse_name(name, &file, &version);
+        if (r < 0)
+                return r;
         if (root_stat(root, path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
                 return 0;
-        kernel = boot_dir_get(dir, version);
+        kernel = boot_dir_get(boot, version);
         if (!kernel)
                 return -ENOMEM;
-        if (f == KERNEL_FILE_IMAGE) {
+        if (file == KERNEL_FILE_IMAGE) {
                 kernel->has_image = true;
                 file_stamp_from_stat(&st, &kernel->image);
         } else {
@@ -74,30 +79,17 @@ static int add_file(const Root *root, const char *name, BootDir *dir) {
 
 int boot_dir_scan(const Root *root, BootDir *ret) {
         _cleanup_(boot_dir_done) BootDir boot = {};
-        _cleanup_(close_dir) DIR *dir = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        const struct dirent *entry;
+        _cleanup_strv_ char **names = NULL;
+        int r;
 
-        fd = root_openat(root, PATH_BOOT, O_RDONLY | O_DIRECTORY, 0);
-        if (fd == -ENOENT) {
-                *ret = (BootDir){};
-                return 0;
-        }
-        if (fd < 0)
-                return fd;
-        dir = fdopendir(fd);
-        if (!dir)
-                return -errno;
-        TAKE_FD(fd);
-
-        while (errno = 0, (entry = readdir(dir))) {
-                int r = add_file(root, entry->d_name, &boot);
-
+        r = directory_list(root, PATH_BOOT, is_kernel_file, &names);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        STRV_FOREACH(name, names) {
+                r = add_file(&boot, root, *name);
                 if (r < 0)
                         return r;
         }
-        if (errno != 0)
-                return -errno;
         *ret = TAKE_STRUCT(boot);
         return 0;
 }

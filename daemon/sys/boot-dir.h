@@ -7,8 +7,8 @@
 #include "sys/root.h"
 
 /* Stat vmlinuz-VER and initrd.img-VER for every valid VER; no content is read. Symlinks are
- * followed inside the root; what is not a regular file or is empty counts as absent. A missing boot/
- * is an empty result. */
+ * followed inside the root; what is not a regular file or is empty counts as absent. A missing
+ * boot/ is an empty result. */
 int boot_dir_scan(const Root *root, BootDir *ret);
 
 /* The stamp of an open file. */

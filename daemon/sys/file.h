@@ -21,8 +21,8 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
  * directory (".NAME.bootsync-XXXXXX"), write, fsync, rename, fsync of the directory. Mode and owner
  * of an existing regular file are kept, else @mode, whatever the umask. Missing parent directories
  * are made. A symlink that leads to a regular file stays, and what it leads to is replaced. @size
- * is at most FILE_SIZE_MAX. If the file has this content already, nothing is written. Returns 1 if it
- * was replaced, 0 if it was equal, -errno otherwise (the old file is as it was, unless only the
+ * is at most FILE_SIZE_MAX. If the file has this content already, nothing is written. Returns 1 if
+ * it was replaced, 0 if it was equal, -errno otherwise (the old file is as it was, unless only the
  * fsync of the directory failed). */
 int file_replace(const Root *root, const char *path, const char *data, size_t size, mode_t mode);
 

@@ -5,12 +5,15 @@
 
 #include "sys/host.h"
 
+#include <fcntl.h>
+
+#include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/kernel-version.h"
 #include "sys/file.h"
 
-#define LINE_MAX_BYTES 4096
+#define FACT_SIZE_MAX 4096
 
 void host_done(Host *h) {
         free(h->running);
@@ -19,23 +22,35 @@ void host_done(Host *h) {
         *h = (Host){};
 }
 
-/* The first line without surrounding blanks; NULL if there is none. */
-static int read_line(const Root *root, const char *path, char **ret) {
+/* Without fstat(2): etc/pve is a FUSE file system, and one whose server hangs would not answer. */
+static bool exists(const Root *root, const char *path) {
+        _cleanup_close_ int fd = root_openat(root, path, O_PATH, 0);
+
+        return fd >= 0;
+}
+
+/* The first word; NULL if there is none. */
+static int read_word(const Root *root, const char *path, char **ret) {
         _cleanup_free_ char *text = NULL;
-        size_t size, n;
+        size_t n;
         int r;
 
-        r = file_read(root, path, LINE_MAX_BYTES, &text, &size);
-        if (r == -ENOMEM)
-                return r;
         *ret = NULL;
+        r = file_read(root, path, FACT_SIZE_MAX, &text, NULL);
         if (r < 0)
-                return 0;
+                return r == -ENOMEM ? r : 0;
         n = strcspn(text, " \t\r\n");
-        if (n == 0 || n > size)
+        if (n == 0)
                 return 0;
         *ret = strndup(text, n);
         return *ret ? 0 : -ENOMEM;
+}
+
+/* 128 bits in hex digits, as a UUID or without its dashes. */
+static bool boot_id_is_valid(const char *s) {
+        size_t n = strlen(s);
+
+        return (n == 32 || n == 36) && s[strspn(s, "0123456789abcdef-")] == '\0';
 }
 
 static const char *product_title(const Root *root) {
@@ -46,10 +61,9 @@ static const char *product_title(const Root *root) {
                 { "usr/share/doc/proxmox-mailgateway", "Proxmox Mailgateway" },
                 { "usr/share/doc/proxmox-backup", "Proxmox Backup Server" },
         };
-        struct stat st;
 
         for (size_t i = 0; i < ELEMENTSOF(products); i++)
-                if (root_stat(root, products[i].path, &st) >= 0)
+                if (exists(root, products[i].path))
                         return products[i].title;
         return products[0].title;
 }
@@ -58,14 +72,16 @@ int host_load(const Root *root, Host *ret) {
         _cleanup_(host_done) Host host = {};
         int r;
 
-        r = read_line(root, PATH_OSRELEASE, &host.running);
+        r = read_word(root, PATH_OSRELEASE, &host.running);
         if (r < 0)
                 return r;
         if (host.running && !kernel_version_is_valid(host.running))
                 host.running = mfree(host.running);
-        r = read_line(root, PATH_BOOT_ID, &host.boot_id);
+        r = read_word(root, PATH_BOOT_ID, &host.boot_id);
         if (r < 0)
                 return r;
+        if (host.boot_id && !boot_id_is_valid(host.boot_id))
+                host.boot_id = mfree(host.boot_id);
         host.title = strdup(product_title(root));
         if (!host.title)
                 return -ENOMEM;
@@ -76,12 +92,11 @@ int host_load(const Root *root, Host *ret) {
 bool host_is_container(const Root *root) {
         static const char *const marks[] = { "run/systemd/container", "run/.containerenv",
                                              ".dockerenv" };
-        struct stat st;
 
         if (!root_is_host(root))
                 return false;
         for (size_t i = 0; i < ELEMENTSOF(marks); i++)
-                if (root_stat(root, marks[i], &st) >= 0)
+                if (exists(root, marks[i]))
                         return true;
         return false;
 }

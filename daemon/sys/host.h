@@ -6,11 +6,13 @@
 #include "sys/root.h"
 
 typedef struct Host {
-        char *running; /* proc/sys/kernel/osrelease; NULL if it is not there */
+        char *running; /* proc/sys/kernel/osrelease; NULL if it is not there, or is no version */
         char *boot_id; /* 32 or 36 characters as the kernel gives it; NULL if it is not there */
-        char *title;   /* of loader entries: "Proxmox Virtual Environment" if etc/pve is there, "Proxmox Mailgateway" for
-                          usr/share/doc/proxmox-mailgateway, "Proxmox Backup Server" for
-                          usr/share/doc/proxmox-backup; with none of them "Proxmox Virtual Environment" as well, which is the reference's default */
+        /* Of loader entries: "Proxmox Virtual Environment" if etc/pve is there, "Proxmox
+         * Mailgateway" for usr/share/doc/proxmox-mailgateway, "Proxmox Backup Server" for
+         * usr/share/doc/proxmox-backup; with none of them "Proxmox Virtual Environment" as well,
+         * which is the reference's default. */
+        char *title;
 } Host;
 
 void host_done(Host *h);

@@ -9,8 +9,8 @@
 #include "sys/root.h"
 
 /* Try to take run/bootsync/NAME.lock; never waits. Returns the descriptor (O_CLOEXEC) or -errno;
- * -EBUSY if another process holds it, then @ret_holder (may be NULL) is the pid written in the file,
- * or 0 if there is none. */
+ * -EBUSY if another process holds it, then @ret_holder (may be NULL) is the pid written in the
+ * file, or 0 if there is none. */
 int lock_try(const Root *root, const char *name, pid_t *ret_holder);
 
 /* Write @pid into the locked file, for those who find it held. */

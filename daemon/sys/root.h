@@ -22,9 +22,9 @@ const char *root_path(const Root *root) _pure_;
 bool root_is_host(const Root *root) _pure_;
 
 /* Open @path (relative, "boot/vmlinuz-1") below the root with openat2(RESOLVE_IN_ROOT |
- * RESOLVE_NO_MAGICLINKS): no symlink and no ".." leads out; an absolute symlink is taken relative to
- * the root. O_CLOEXEC is added; @mode counts only where a file is created. Returns the descriptor
- * or -errno. */
+ * RESOLVE_NO_MAGICLINKS): no symlink and no ".." leads out; an absolute symlink is taken relative
+ * to the root. O_CLOEXEC is added; @mode counts only where a file is created. Returns the
+ * descriptor or -errno. */
 int root_openat(const Root *root, const char *path, int flags, mode_t mode);
 
 /* fstat of what @path leads to (through symlinks, inside the root). */

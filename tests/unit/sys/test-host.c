@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Facts about the host come from below the root, whatever this machine is. */
+
+#include "sys/host.h"
+
+#include <sched.h>
+#include <sys/wait.h>
+
+#include "common/names.h"
+#include "common/string-util.h"
+#include "tests/unit/check-main.h"
+#include "tests/unit/sys/temp-root.h"
+
+#define BOOT_ID "3e0ee2a4-9b7c-4d7e-8f6a-0123456789ab"
+
+static Host load(const TempRoot *t) {
+        Host host = {};
+
+        ck_assert_int_eq(host_load(t->root, &host), 0);
+        return host;
+}
+
+START_TEST(facts_are_read_below_the_root) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_(host_done) Host host = {};
+
+        temp_puts(&t, PATH_OSRELEASE, "6.8.12-4-pve\n");
+        temp_puts(&t, PATH_BOOT_ID, BOOT_ID "\n");
+        host = load(&t);
+        ck_assert_str_eq(host.running, "6.8.12-4-pve");
+        ck_assert_str_eq(host.boot_id, BOOT_ID);
+}
+END_TEST
+
+START_TEST(what_is_absent_is_unknown) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_(host_done) Host host = load(&t);
+
+        ck_assert_ptr_null(host.running);
+        ck_assert_ptr_null(host.boot_id);
+        ck_assert_str_eq(host.title, "Proxmox Virtual Environment");
+}
+END_TEST
+
+START_TEST(facts_of_this_machine_can_be_read) {
+        _cleanup_(root_freep) Root *root = NULL;
+        _cleanup_(host_done) Host host = {};
+
+        ck_assert_int_eq(root_open("/", &root), 0);
+        ck_assert_int_eq(host_load(root, &host), 0);
+        ck_assert_ptr_nonnull(host.boot_id);
+        ck_assert_uint_eq(strlen(host.boot_id), 36);
+}
+END_TEST
+
+START_TEST(what_is_no_version_is_no_running_kernel) {
+        static const char *const texts[] = { "",           "\n",      "../../etc\n",
+                                             "\x1b[31m\n", "linux\n", " 6.8\n" };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_(host_done) Host host = {};
+
+                temp_puts(&t, PATH_OSRELEASE, texts[i]);
+                host = load(&t);
+                ck_assert_ptr_null(host.running);
+        }
+}
+END_TEST
+
+START_TEST(what_is_no_boot_id_is_unknown) {
+        static const char *const texts[] = { "", "\n", "3e0ee2a4\n", BOOT_ID "0\n",
+                                             "3e0ee2a4-9b7c-4d7e-8f6a-0123456789a/\n" };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_(host_done) Host plain = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_(host_done) Host host = {};
+
+                temp_puts(&t, PATH_BOOT_ID, texts[i]);
+                host = load(&t);
+                ck_assert_ptr_null(host.boot_id);
+        }
+        temp_puts(&t, PATH_BOOT_ID, "3e0ee2a49b7c4d7e8f6a0123456789ab");
+        plain = load(&t);
+        ck_assert_str_eq(plain.boot_id, "3e0ee2a49b7c4d7e8f6a0123456789ab");
+}
+END_TEST
+
+START_TEST(hostile_files_are_unknown) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_free_ char *large = malloc(1024 * 1024);
+        _cleanup_(host_done) Host host = {};
+
+        memset(large, '6', 1024 * 1024);
+        temp_write(&t, PATH_OSRELEASE, large, 1024 * 1024);
+        temp_mkfifo(&t, PATH_BOOT_ID);
+        host = load(&t);
+        ck_assert_ptr_null(host.running);
+        ck_assert_ptr_null(host.boot_id);
+}
+END_TEST
+
+START_TEST(title_tells_the_product) {
+        static const struct {
+                const char *path, *title;
+        } products[] = {
+                { "usr/share/doc/proxmox-backup", "Proxmox Backup Server" },
+                { "usr/share/doc/proxmox-mailgateway", "Proxmox Mailgateway" },
+                { "etc/pve", "Proxmox Virtual Environment" },
+        };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        /* Each one wins over those before it. */
+        for (size_t i = 0; i < ELEMENTSOF(products); i++) {
+                _cleanup_(host_done) Host host = {};
+
+                temp_mkdir(&t, products[i].path);
+                host = load(&t);
+                ck_assert_str_eq(host.title, products[i].title);
+        }
+}
+END_TEST
+
+START_TEST(throw_away_root_is_no_container_whatever_marks_it_has) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_puts(&t, "run/systemd/container", "lxc\n");
+        temp_puts(&t, "run/.containerenv", "");
+        temp_puts(&t, ".dockerenv", "");
+        ck_assert(!host_is_container(t.root));
+}
+END_TEST
+
+#define CANNOT_CHROOT 99
+
+/* What a process sees whose "/" the root is. */
+static int is_container_inside(const TempRoot *t) {
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                _cleanup_(root_freep) Root *root = NULL;
+
+                if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
+                        _exit(CANNOT_CHROOT);
+                if (chroot(t->path) < 0 || chdir("/") < 0 || root_open("/", &root) < 0)
+                        _exit(CANNOT_CHROOT);
+                _exit(host_is_container(root));
+        }
+        ck_assert_int_gt(pid, 0);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+START_TEST(container_is_told_by_any_of_its_marks) {
+        static const char *const marks[] = { "run/systemd/container", "run/.containerenv",
+                                             ".dockerenv" };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        int r = is_container_inside(&t);
+
+        if (r == CANNOT_CHROOT)
+                return;
+        ck_assert_int_eq(r, 0);
+        for (size_t i = 0; i < ELEMENTSOF(marks); i++) {
+                temp_puts(&t, marks[i], "");
+                ck_assert_int_eq(is_container_inside(&t), 1);
+                ck_assert_int_ge(unlinkat(t.fd, marks[i], 0), 0);
+        }
+        ck_assert_int_eq(is_container_inside(&t), 0);
+}
+END_TEST
+
+CHECK_MAIN("host", facts_are_read_below_the_root, what_is_absent_is_unknown,
+           facts_of_this_machine_can_be_read, what_is_no_version_is_no_running_kernel,
+           what_is_no_boot_id_is_unknown, hostile_files_are_unknown, title_tells_the_product,
+           throw_away_root_is_no_container_whatever_marks_it_has,
+           container_is_told_by_any_of_its_marks)
