@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The administrator's files as values, and back. A file that cannot be understood never breaks a
- * run: it counts as empty and is named in a warning. The exception is the ESP list, because a run
- * without ESPs looks like a success. */
+/* The administrator's files as values, and back, and dpkg's database as a value. A file that cannot
+ * be understood never breaks a run: it counts as empty and is named in a warning. The exceptions
+ * are those where nothing would look like something: a run without ESPs like a success, a database
+ * without kernels like a reason to remove them all. */
 
 #include "sys/kernel-conf.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 
 #include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/kernel-version.h"
+#include "sys/boot-dir.h"
 #include "sys/file.h"
 
-#define LIST_SIZE_MAX  (16 * 1024 * 1024)
-#define SMALL_SIZE_MAX (4 * 1024 * 1024)
+#define CONF_SIZE_MAX     (16u * 1024 * 1024)
+#define DATABASE_LOOK_MAX 5
+
+static const char *const list_paths[] = {
+        [LIST_ESPS] = PATH_ESP_LIST,
+        [LIST_KERNELS] = PATH_MANUAL_KERNELS,
+};
+
+static const char *const pin_paths[_PIN_SCOPE_MAX] = {
+        [PIN_PERMANENT] = PATH_PIN,
+        [PIN_NEXT_BOOT] = PATH_NEXT_BOOT_PIN,
+};
 
 void kernel_conf_done(KernelConf *c) {
         list_file_done(&c->esps);
@@ -30,8 +42,9 @@ void kernel_conf_done(KernelConf *c) {
 
 char *path_for_humans(const Root *root, const char *path) {
         const char *base = root_path(root);
+        _cleanup_free_ char *whole = strprintf("%s/%s", streq(base, "/") ? "" : base, path);
 
-        return strprintf("%s/%s", streq(base, "/") ? "" : base, path);
+        return whole ? string_for_humans(whole, strlen(whole), PATH_MAX) : NULL;
 }
 
 static int warn(KernelConf *c, const Root *root, const char *path, const char *what) {
@@ -52,37 +65,38 @@ static int warn_all(KernelConf *c, const Root *root, const char *path, char *con
         return 0;
 }
 
-/* 1: read; 0: absent, or unreadable and warned about; -ENOMEM. */
-static int read_or_warn(KernelConf *c, const Root *root, const char *path, size_t max, char **ret,
-                        size_t *ret_size) {
-        int r = file_read(root, path, max, ret, ret_size);
+/* 1: read; 0: absent; or -errno. A link into nowhere, say into a file system that is not mounted,
+ * is not absent: it is -ENOENT. */
+static int read_conf(const Root *root, const char *path, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
 
-        if (r >= 0)
-                return 1;
-        if (r == -ENOMEM)
-                return r;
-        if (r == -ENOENT)
-                return 0;
-        return warn(c, root, path, strerror(-r));
+        r = file_read(root, path, CONF_SIZE_MAX, ret, ret_size);
+        if (r != -ENOENT)
+                return r < 0 ? r : 1;
+        fd = root_openat(root, path, O_PATH | O_NOFOLLOW, 0);
+        return fd >= 0 && fstat(fd, &st) >= 0 && S_ISLNK(st.st_mode) ? -ENOENT : 0;
+}
+
+/* 1: read; 0: absent, or unreadable and warned about; -ENOMEM. */
+static int read_or_warn(KernelConf *c, const Root *root, const char *path, char **ret,
+                        size_t *ret_size) {
+        int r = read_conf(root, path, ret, ret_size);
+
+        return r >= 0 || r == -ENOMEM ? r : warn(c, root, path, strerror(-r));
 }
 
 static int load_list(KernelConf *c, const Root *root, ListKind kind) {
-        const char *path = kind == LIST_ESPS ? PATH_ESP_LIST : PATH_MANUAL_KERNELS;
+        const char *path = list_paths[kind];
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        if (kind == LIST_ESPS) {
-                r = file_read(root, path, LIST_SIZE_MAX, &text, &size);
-                if (r == -ENOENT)
-                        return 0;
-        } else {
-                r = read_or_warn(c, root, path, LIST_SIZE_MAX, &text, &size);
-                if (r == 0)
-                        return 0;
-        }
-        if (r < 0)
+        r = kind == LIST_ESPS ? read_conf(root, path, &text, &size)
+                              : read_or_warn(c, root, path, &text, &size);
+        if (r <= 0)
                 return r;
         r = list_file_parse(text, size, kind, kind == LIST_ESPS ? &c->esps : &c->manual, &warnings);
         if (r < 0)
@@ -90,21 +104,17 @@ static int load_list(KernelConf *c, const Root *root, ListKind kind) {
         return warn_all(c, root, path, warnings);
 }
 
-static const char *pin_path(PinScope scope) {
-        return scope == PIN_NEXT_BOOT ? PATH_NEXT_BOOT_PIN : PATH_PIN;
-}
-
 static int load_pin(KernelConf *c, const Root *root, PinScope scope, char **ret) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = read_or_warn(c, root, pin_path(scope), SMALL_SIZE_MAX, &text, &size);
+        r = read_or_warn(c, root, pin_paths[scope], &text, &size);
         if (r <= 0)
                 return r;
         r = pin_parse(text, size, ret);
         if (r == -EINVAL)
-                return warn(c, root, pin_path(scope),
+                return warn(c, root, pin_paths[scope],
                             "the first line is not a kernel version, so nothing is pinned");
         return r;
 }
@@ -127,7 +137,7 @@ static int load_cmdline_from(KernelConf *c, const Root *root, const char *path,
         size_t size;
         int r;
 
-        r = read_or_warn(c, root, path, SMALL_SIZE_MAX, &text, &size);
+        r = read_or_warn(c, root, path, &text, &size);
         if (r <= 0)
                 return r;
         r = cmdline_parse(text, size, &c->cmdline);
@@ -153,47 +163,13 @@ static int load_settings_from(KernelConf *c, const Root *root, const char *path)
         size_t size;
         int r;
 
-        r = read_or_warn(c, root, path, SMALL_SIZE_MAX, &text, &size);
+        r = read_or_warn(c, root, path, &text, &size);
         if (r <= 0)
                 return r;
         r = settings_parse(&c->settings, text, size, &warnings);
         if (r < 0)
                 return r;
         return warn_all(c, root, path, warnings);
-}
-
-static void close_dir(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
-
-/* Names in the directory @path for which @wanted is true; a missing directory is empty. */
-static int list_names(const Root *root, const char *path, bool (*wanted)(const char *name),
-                      char ***ret) {
-        _cleanup_strv_ char **names = NULL;
-        _cleanup_(close_dir) DIR *dir = NULL;
-        const struct dirent *entry;
-        int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
-
-        if (fd < 0) {
-                *ret = NULL;
-                return fd == -ENOENT ? 0 : fd;
-        }
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return -ENOMEM;
-        }
-        while (errno = 0, (entry = readdir(dir))) {
-                int r = wanted(entry->d_name) ? strv_extend(&names, entry->d_name) : 0;
-
-                if (r < 0)
-                        return r;
-        }
-        if (errno != 0)
-                return -errno;
-        *ret = TAKE_PTR(names);
-        return 0;
 }
 
 static bool is_dropin(const char *name) {
@@ -207,7 +183,9 @@ static int load_settings(KernelConf *c, const Root *root) {
         r = load_settings_from(c, root, PATH_CONFIG);
         if (r < 0)
                 return r;
-        r = list_names(root, PATH_CONFIG_DROPINS, is_dropin, &names);
+        r = directory_list(root, PATH_CONFIG_DROPINS, is_dropin, &names);
+        if (r == -ENOENT)
+                return 0;
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
@@ -249,7 +227,7 @@ int kernel_conf_adopt_cmdline(const Root *root, char **ret) {
         size_t size;
         int r;
 
-        r = file_read(root, PATH_PROC_CMDLINE, SMALL_SIZE_MAX, &text, &size);
+        r = file_read(root, PATH_PROC_CMDLINE, CONF_SIZE_MAX, &text, &size);
         if (r < 0)
                 return r;
         r = cmdline_clean(text, size, &line);
@@ -268,90 +246,167 @@ int kernel_conf_adopt_cmdline(const Root *root, char **ret) {
         return 0;
 }
 
-int kernel_conf_change_list(const Root *root, ListKind kind, const char *item, bool add) {
-        const char *path = kind == LIST_ESPS ? PATH_ESP_LIST : PATH_MANUAL_KERNELS;
+/* @item as the list would hold it. -EINVAL if it is none. */
+static int normalise_item(ListKind kind, const char *item, char **ret) {
         _cleanup_(list_file_done) ListFile list = {};
         _cleanup_strv_ char **warnings = NULL;
-        _cleanup_free_ char *text = NULL, *changed = NULL;
+        int r;
+
+        r = list_file_parse(item, strlen(item), kind, &list, &warnings);
+        if (r < 0)
+                return r;
+        if (strv_length(list.items) != 1 || list.n_other > 0)
+                return -EINVAL;
+        *ret = TAKE_PTR(list.items[0]);
+        return 0;
+}
+
+int kernel_conf_change_list(const Root *root, ListKind kind, const char *item, bool add) {
+        _cleanup_(list_file_done) ListFile list = {};
+        _cleanup_strv_ char **warnings = NULL;
+        _cleanup_free_ char *name = NULL, *old = NULL, *text = NULL;
         size_t size;
         int r;
 
-        r = file_read(root, path, LIST_SIZE_MAX, &text, &size);
-        if (r < 0 && r != -ENOENT)
+        r = normalise_item(kind, item, &name);
+        if (r < 0)
                 return r;
-        if (r >= 0) {
-                r = list_file_parse(text, size, kind, &list, &warnings);
+        r = read_conf(root, list_paths[kind], &old, &size);
+        if (r > 0)
+                r = list_file_parse(old, size, kind, &list, &warnings);
+        if (r < 0)
+                return r;
+
+        if (strv_contains(list.items, name) == add)
+                return 0;
+        if (!add)
+                (void) strv_remove(list.items, name);
+        else {
+                r = strv_consume(&list.items, TAKE_PTR(name));
                 if (r < 0)
                         return r;
         }
-        if (strv_contains(list.items, item) == add)
-                return 0;
-        if (add) {
-                r = strv_extend(&list.items, item);
-                if (r < 0)
-                        return r;
-        } else
-                strv_remove(list.items, item);
-        r = list_file_format(&list, kind, &changed, &size);
+        r = list_file_format(&list, kind, &text, &size);
         if (r < 0)
                 return r;
-        return file_replace(root, path, changed, size, 0644);
+        return file_replace(root, list_paths[kind], text, size, 0644);
 }
 
 int kernel_conf_store_pin(const Root *root, PinScope scope, const char *version) {
         _cleanup_free_ char *text = NULL;
 
         if (!version)
-                return file_remove(root, pin_path(scope));
+                return file_remove(root, pin_paths[scope]);
+        if (!kernel_version_is_valid(version))
+                return -EINVAL;
         text = strprintf("%s\n", version);
         if (!text)
                 return -ENOMEM;
-        return file_replace(root, pin_path(scope), text, strlen(text), 0644);
+        return file_replace(root, pin_paths[scope], text, strlen(text), 0644);
+}
+
+/* Pass @r on, and say in @ret_reason what is wrong with @path; @what NULL: the errno. */
+static int explain(const Root *root, const char *path, int r, const char *what, char **ret_reason) {
+        _cleanup_free_ char *shown = path_for_humans(root, path);
+        char *reason;
+
+        if (r == -ENOMEM || !shown)
+                return -ENOMEM;
+        reason = strprintf("%s: %s", shown, what ?: strerror(-r));
+        if (!reason)
+                return -ENOMEM;
+        free(*ret_reason);
+        *ret_reason = reason;
+        return r;
 }
 
 static int take_packages(PackageDb *db, const Root *root, const char *path, char **ret_reason) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *what = NULL;
         size_t size;
         int r;
 
         r = file_read(root, path, FILE_SIZE_MAX, &text, &size);
-        if (r < 0)
-                return r;
-        return package_db_parse(db, text, size, ret_reason);
+        if (r >= 0)
+                r = package_db_parse(db, text, size, &what);
+        return r < 0 ? explain(root, path, r, what, ret_reason) : 0;
 }
 
 static bool is_update(const char *name) {
-        return name[0] != '\0' && name[strspn(name, "0123456789")] == '\0';
+        return name[strspn(name, "0123456789")] == '\0';
 }
 
+/* By value; the names may be too long for any integer. */
 static int compare_numbers(const char *a, const char *b) {
+        size_t n, m;
+
         a += strspn(a, "0");
         b += strspn(b, "0");
-        return strlen(a) != strlen(b) ? (strlen(a) < strlen(b) ? -1 : 1) : strcmp(a, b);
+        n = strlen(a);
+        m = strlen(b);
+        return n != m ? (n < m ? -1 : 1) : strcmp(a, b);
 }
 
-int package_db_load(const Root *root, PackageDb *ret, char **ret_reason) {
-        _cleanup_(package_db_done) PackageDb db = {};
+static int take_updates(PackageDb *db, const Root *root, char **ret_reason) {
         _cleanup_strv_ char **updates = NULL;
         int r;
 
-        r = take_packages(&db, root, PATH_DPKG_STATUS, ret_reason);
+        r = directory_list(root, PATH_DPKG_UPDATES, is_update, &updates);
         if (r < 0)
-                return r;
-        r = list_names(root, PATH_DPKG_UPDATES, is_update, &updates);
-        if (r < 0)
-                return r;
+                return r == -ENOENT ? 0 : explain(root, PATH_DPKG_UPDATES, r, NULL, ret_reason);
         strv_sort_uniq(updates, compare_numbers);
         STRV_FOREACH(name, updates) {
                 _cleanup_free_ char *path = strprintf(PATH_DPKG_UPDATES "/%s", *name);
 
-                r = path ? take_packages(&db, root, path, ret_reason) : -ENOMEM;
+                r = path ? take_packages(db, root, path, ret_reason) : -ENOMEM;
                 if (r < 0)
                         return r;
         }
-        r = package_db_finish(&db);
+        return 0;
+}
+
+static int stamp_database(const Root *root, FileStamp *ret) {
+        struct stat st;
+        int r;
+
+        r = root_stat(root, PATH_DPKG_STATUS, &st);
+        if (r >= 0)
+                file_stamp_from_stat(&st, ret);
+        return r;
+}
+
+/* dpkg merges its updates into a new status file, and then removes them. -EAGAIN if it did so while
+ * we read: what we saw is then neither the old state nor the new one. */
+static int look_at_database(const Root *root, PackageDb *ret, char **ret_reason) {
+        _cleanup_(package_db_done) PackageDb db = {};
+        FileStamp before, after;
+        int r, q;
+
+        r = stamp_database(root, &before);
+        if (r < 0)
+                return explain(root, PATH_DPKG_STATUS, r, NULL, ret_reason);
+        r = take_packages(&db, root, PATH_DPKG_STATUS, ret_reason);
+        if (r >= 0)
+                r = take_updates(&db, root, ret_reason);
+        q = stamp_database(root, &after);
+        if (r != -ENOMEM && (r == -ENOENT || q < 0 || !file_stamp_equal(&before, &after)))
+                return explain(root, PATH_DPKG, -EAGAIN, "dpkg keeps writing to it", ret_reason);
         if (r < 0)
                 return r;
+
+        r = package_db_finish(&db);
+        if (r < 0)
+                return explain(root, PATH_DPKG_STATUS, r, "there is no package in it", ret_reason);
         *ret = TAKE_STRUCT(db);
         return 0;
+}
+
+int package_db_load(const Root *root, PackageDb *ret, char **ret_reason) {
+        _cleanup_free_ char *reason = NULL;
+        int r = -EAGAIN;
+
+        for (unsigned i = 0; r == -EAGAIN && i < DATABASE_LOOK_MAX; i++)
+                r = look_at_database(root, ret, &reason);
+        if (r < 0)
+                *ret_reason = TAKE_PTR(reason);
+        return r;
 }

@@ -15,10 +15,12 @@ typedef struct KernelConf {
         ListFile manual;
         char *pin, *next_boot; /* NULL: none, or not readable (then there is a warning) */
         char *cmdline;         /* from etc/kernel/cmdline, or adopted; NULL otherwise */
-        CmdlineSource cmdline_source; /* CMDLINE_FILE; CMDLINE_ADOPTED (a fallback only: the options of existing entries go first); CMDLINE_NONE */
+        /* CMDLINE_FILE; CMDLINE_ADOPTED (a fallback only: the options of existing entries go
+         * first); CMDLINE_NONE. */
+        CmdlineSource cmdline_source;
         Settings settings;
-        /* One sentence each, beginning with the file's path ("/etc/kernel/proxmox-boot-uuids: line 3:
-         * …"). The caller logs those that it has not logged before. */
+        /* One sentence each, beginning with the file's path ("/etc/kernel/proxmox-boot-uuids: line
+         * 3: …"). The caller logs those that it has not logged before. */
         char **warnings;
 } KernelConf;
 
@@ -27,24 +29,30 @@ typedef struct KernelConf {
 void kernel_conf_done(KernelConf *c);
 
 /* Missing files are empty. A file that cannot be read or understood gives a warning and counts as
- * empty, except the ESP list: if it exists and cannot be read (or is over 16 MiB), that is an error, since "no ESPs" would
- * look like success. An etc/kernel/cmdline without root= gives a warning, and the adopted one is used. Only 0, -ENOMEM or the errno of the ESP list. */
+ * empty, except the ESP list: if it exists (be it as a dangling link) and cannot be read or is over
+ * 16 MiB, that is an error, since "no ESPs" would look like success. An etc/kernel/cmdline without
+ * root= gives a warning, and the adopted one is used. Only 0, -ENOMEM or the errno of the ESP
+ * list. */
 int kernel_conf_load(const Root *root, KernelConf *ret);
 
 /* etc/kernel/cmdline and the adopted one are both missing: adopt proc/cmdline of this root into
  * var/lib/bootsync/cmdline. *@ret is the line. -ENODATA if proc/cmdline has no root=. */
 int kernel_conf_adopt_cmdline(const Root *root, char **ret);
 
-/* Read the file again, change the one item, store. 1 changed, 0 was so already. Fails with -errno of reading, too: a list that cannot be read is not replaced. */
+/* Read the file again, change the one item, store. 1 changed, 0 was so already. -EINVAL if @item is
+ * none; fails with -errno of reading, too: a list that cannot be read is not replaced. */
 int kernel_conf_change_list(const Root *root, ListKind kind, const char *item, bool add);
 
-/* Write the pin, or with @version == NULL remove its file. 1 changed, 0 was so already. */
+/* Write the pin, or with @version == NULL remove its file. 1 changed, 0 was so already. -EINVAL if
+ * @version is none. */
 int kernel_conf_store_pin(const Root *root, PinScope scope, const char *version);
 
-/* dpkg's database: status, then updates/NNNN (names of digits only) in numeric order. -ENOENT without a status file, -EBADMSG
- * and @ret_reason when it cannot be understood; whatever the error, the kernels on the ESPs must
- * then stay. */
+/* dpkg's database: status, then updates/NNNN (names of digits only) in numeric order. -ENOENT
+ * without a status file, -EBADMSG when it cannot be understood, -EAGAIN if dpkg writes to it faster
+ * than it can be read; @ret_reason then says which file and why (but is NULL for -ENOMEM). Whatever
+ * the error, the kernels on the ESPs must then stay. */
 int package_db_load(const Root *root, PackageDb *ret, char **ret_reason);
 
-/* "/etc/kernel/…" for messages: @path with a slash in front and in @root if that is not "/". */
+/* "/etc/kernel/…" for messages: @path with a slash in front and in @root if that is not "/", made
+ * fit for humans. NULL when out of memory. */
 char *path_for_humans(const Root *root, const char *path);
