@@ -155,7 +155,8 @@ int job_add_plan(Job *job, Plan *plan) {
                 return -ENOMEM;
         }
         /* Whichever ESP answered first: people read them in the order of the list. */
-        for (i = job->n_plans++; i > 0 && strcmp(job->plans[i - 1]->esp_uuid, plan->esp_uuid) > 0; i--)
+        for (i = job->n_plans++; i > 0 && strcmp(job->plans[i - 1]->esp_uuid, plan->esp_uuid) > 0;
+             i--)
                 job->plans[i] = job->plans[i - 1];
         job->plans[i] = plan;
         return 0;

@@ -37,7 +37,7 @@ void manager_free_jobs(Manager *m) {
         m->lock_fd = safe_close(m->lock_fd);
 }
 
-static void log_end(const Job *job) {
+static void log_end(const Manager *m, const Job *job) {
         static const struct {
                 int level;
                 const char *message_id, *words;
@@ -52,8 +52,8 @@ static void log_end(const Job *job) {
         char id[24];
 
         (void) snprintf(id, sizeof(id), "%" PRIu64, job_id(job));
-        log_event(words[result].level, words[result].message_id, FIELD_JOB_ID, id, NULL,
-                  "Job %s (%s) %s%s%s.", id, job_type_to_string(job_get_type(job)),
+        log_event(manager_log_level(m, words[result].level), words[result].message_id, FIELD_JOB_ID,
+                  id, NULL, "Job %s (%s) %s%s%s.", id, job_type_to_string(job_get_type(job)),
                   words[result].words, error_is_set(error) ? ": " : "", strempty(error->message));
 }
 
@@ -67,7 +67,7 @@ static void finish_job(Manager *m, Job *job) {
         m->n_jobs--;
         m->lock_deadline = 0;
 
-        log_end(job);
+        log_end(m, job);
         if (job_get_type(job) == JOB_REFRESH) {
                 m->last_refresh_usec = realtime_usec();
                 free(m->last_refresh_result);
@@ -94,7 +94,12 @@ static void fail_job(Manager *m, Job *job, int r, const char *what) {
 }
 
 static void on_esp_changed(Esp *esp, void *userdata) {
-        manager_esp_changed(userdata, esp);
+        Manager *m = userdata;
+
+        if (!isempty(esp_last_error(esp)))
+                log_event(manager_log_level(m, LOG_WARNING), NULL, FIELD_ESP_UUID, esp_uuid(esp),
+                          NULL, "%s.", esp_last_error(esp));
+        manager_esp_changed(m, esp);
 }
 
 static void on_job_changed(Job *job, void *userdata) {

@@ -3,6 +3,7 @@
 
 /* What manager.c, manager-state.c and manager-jobs.c share. */
 
+#include "common/log.h"
 #include "common/string-util.h"
 #include "engine/manager.h"
 #include "engine/refresh.h"
@@ -60,6 +61,11 @@ struct Manager {
         char *redundancy_reason;
         char *esp_options; /* command line of the first ESP's default entry */
 };
+
+/* A private daemon leaves it to its client to tell of jobs and ESPs. */
+static inline int manager_log_level(const Manager *m, int level) {
+        return m->options.private ? LOG_DEBUG : level;
+}
 
 /* manager.c */
 int manager_refuse_version(const char *version, Error *error);

@@ -105,7 +105,7 @@ static int facts_load(const Root *root, Facts *ret) {
                                  "/" PATH_DPKG
                                  ": the package database cannot be read (%s), so no kernel "
                                  "is removed from any ESP; repair it",
-                                 reason         ? reason
+                                 reason          ? reason
                                  : r == -ENODATA ? "it names no package"
                                                  : strerror(-r));
                 if (r < 0)
@@ -243,7 +243,8 @@ bool manager_update_presence(Manager *m) {
                 changed = true;
                 esp_set_present(esp, present);
                 if (!present && esp_state(esp) != ESP_STUCK) {
-                        log_event(LOG_WARNING, MSG_ESP_MISSING, FIELD_ESP_UUID, esp_uuid(esp), NULL,
+                        log_event(manager_log_level(m, LOG_WARNING), MSG_ESP_MISSING,
+                                  FIELD_ESP_UUID, esp_uuid(esp), NULL,
                                   "ESP '%s' is missing: there is no %s.", esp_uuid(esp),
                                   esp_device(esp));
                         esp_set_state(esp, ESP_MISSING, NULL);

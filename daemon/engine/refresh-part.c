@@ -47,9 +47,6 @@ void part_end(Part *part, EspState state) {
         part->waiting = false;
         if (refresh->holder == part)
                 refresh->holder = NULL;
-        if (error_is_set(&part->error))
-                log_event(LOG_WARNING, NULL, FIELD_ESP_UUID, esp_uuid(part->esp), NULL, "%s",
-                          strempty(part->error.message));
         set_state(part, state);
         refresh_advance(refresh);
 }
@@ -120,6 +117,14 @@ void part_start(Part *part) {
                 part_cancel(part, esp_state(part->esp));
                 return;
         }
+        /* Also if its disk is gone by now: as long as there is a worker, there is no other. */
+        if (esp_state(part->esp) == ESP_STUCK) {
+                (void) error_set(&part->error, ERROR_TIMEOUT,
+                                 "ESP '%s' still does not answer; check the disk",
+                                 esp_uuid(part->esp));
+                part_end(part, ESP_STUCK);
+                return;
+        }
         if (!esp_present(part->esp)) {
                 (void) error_set(&part->error, ERROR_ESP_MISSING,
                                  "ESP '%s' is missing: there is no %s; connect its disk, or take "
@@ -127,13 +132,6 @@ void part_start(Part *part) {
                                  "/" PATH_ESP_LIST,
                                  esp_uuid(part->esp), esp_device(part->esp));
                 part_end(part, ESP_MISSING);
-                return;
-        }
-        if (esp_state(part->esp) == ESP_STUCK) {
-                (void) error_set(&part->error, ERROR_TIMEOUT,
-                                 "ESP '%s' still does not answer; check the disk",
-                                 esp_uuid(part->esp));
-                part_end(part, ESP_STUCK);
                 return;
         }
 
