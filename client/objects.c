@@ -192,6 +192,9 @@ bool esp_info_unusable(const EspInfo *esp) {
 }
 
 char *esp_info_complaint(const EspInfo *esp) {
+        /* Most sentences name their ESP. */
+        if (!isempty(esp->last_error) && strstr(esp->last_error, strempty(esp->uuid)))
+                return must(strdup(esp->last_error));
         if (!isempty(esp->last_error))
                 return must(strprintf("ESP '%s': %s", strempty(esp->uuid), esp->last_error));
         return must(strprintf("ESP '%s' is %s.", strempty(esp->uuid),

@@ -113,7 +113,7 @@ char *format_time(uint64_t usec) {
         struct tm tm;
 
         if (usec == 0)
-                return must(strdup("never"));
+                return must(strdup("not since the daemon started"));
         if (!localtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%F %T %Z", &tm) == 0)
                 return must(strdup("unknown"));
         return must(strdup(text));
