@@ -72,11 +72,12 @@ class Introspection(LabCase):
     def test_a_job_that_runs_is_as_its_contract_says(self):
         self.start('--test-hook=stage:1:stop')
         job, = self.bus.call('Refresh')
+        pids = lab.wait_until(lambda: len(self.lab.stopped_worker_pids()) == len(self.ESPS)
+                              and self.lab.stopped_worker_pids(), what='hook')
         self.check(job, JOB)
-        self.bus.call('Cancel', path=job, interface=JOB)
-        for pid in lab.wait_until(self.lab.worker_pids):
+        for pid in pids:
             os.kill(pid, signal.SIGCONT)
-        self.bus.run(self.bus.removed_jobs)
+        self.bus.run(lambda: [r for r in self.bus.removed_jobs() if r[1] == job])
 
     def test_get_all_gives_every_property_of_the_contract_with_its_type(self):
         self.start()

@@ -298,6 +298,16 @@ class Lab:
         parsed = json.loads(out) if '--json' in arguments and out else None
         return SimpleNamespace(status=child.returncode, out=out, err=err, json=parsed)
 
+    def trace(self, calls, *arguments):
+        """Run bootctl-pve and give the system calls of each process it led to: pid -> [line]."""
+        directory = Path(tempfile.mkdtemp(dir=self.root))
+        result = self.bootctl(*arguments, prefix=['strace', '-ff', '-y', '-s', '0', '-o',
+                                                  str(directory / 'trace'), '-e', 'trace=' + calls])
+        if result.status != 0:
+            raise AssertionError(f'{arguments}: status {result.status}\n{result.err}')
+        return {path.suffix[1:]: path.read_text(errors='replace').splitlines()
+                for path in directory.iterdir()}
+
     def start_bus(self):
         if not self.bus:
             self.bus = PrivateBus(self.path('bus'))
@@ -321,6 +331,11 @@ class Lab:
             if text.isdigit() and self._is_worker(int(text)):
                 result.append(int(text))
         return result
+
+    def stopped_worker_pids(self):
+        """Those that a test hook has stopped."""
+        return [pid for pid in self.worker_pids()
+                if Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'T']
 
     def _is_worker(self, pid):
         try:

@@ -37,15 +37,12 @@ class Refresh(LabCase):
 
     def test_second_refresh_opens_no_kernel_and_no_initrd_for_reading(self):
         self.bootctl('refresh')
-        trace = self.lab.path('trace')
-        self.bootctl('refresh', prefix=['strace', '-f', '-y', '-s', '0', '-o', str(trace), '-e',
-                                        'trace=openat,openat2,read,pread64,mmap,copy_file_range'])
-        text = trace.read_text(errors='replace')
-        self.assertIn('loader.conf', text)
+        lines = [line for trace in self.lab.trace('openat,openat2,read,pread64,mmap,copy_file_range',
+                                                  'refresh').values() for line in trace]
+        self.assertTrue([line for line in lines if 'loader/entries' in line])
         kernel = re.compile(r'(vmlinuz|initrd\.img)-')
-        opened = [line for line in text.splitlines()
-                  if kernel.search(line) and 'O_PATH' not in line and '= -1' not in line]
-        self.assertEqual(opened, [])
+        self.assertEqual([line for line in lines if kernel.search(line) and 'O_PATH' not in line
+                          and '= -1' not in line], [])
 
     def test_loader_conf_is_made_where_the_loader_brought_none(self):
         conf = self.lab.esp(self.ESPS[0]) / 'loader/loader.conf'
@@ -247,9 +244,16 @@ class Refresh(LabCase):
         os.link(directory / f'initrd.img-{self.NEW}', directory / f'initrd.img-{self.NEW}.new')
         (directory / f'vmlinuz-{self.NEW}.new').write_bytes(b'half')
         (esp / f'loader/entries/proxmox-{self.NEW}.conf.new').write_bytes(b'tit')
-        (esp / 'loader/loader.conf.new').write_bytes(b'')
         self.bootctl('refresh')
         self.assert_synced()
+
+    def test_a_leftover_of_loader_conf_is_removed_and_stands_in_the_way_of_no_pin(self):
+        self.bootctl('refresh')
+        for uuid in self.ESPS:
+            (self.lab.esp(uuid) / 'loader/loader.conf.new').write_bytes(b'def')
+        self.bootctl('kernel', 'pin', self.OLD, '--yes')
+        self.assert_synced()
+        self.assertEqual(self.lab.default_patterns(self.ESPS[0]), [f'proxmox-{self.OLD}.conf'])
 
     def test_damage_to_files_on_an_esp_is_repaired(self):
         self.bootctl('refresh')
