@@ -1,1 +1,286 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The plan's steps, one after the other. No decision is taken here: what to do and in which order
+ * is in the plan, how it is done safely is on the blocking floor. What is decided is when to stop:
+ * before any step and between the blocks of a copy, but never between a place or a removal and the
+ * barrier behind it, since a file that was replaced may be let go only when the disk knows of the
+ * new one. */
+
+#include "worker/interpreter.h"
+
+#include "blocking/esp-check.h"
+#include "blocking/esp-commit.h"
+#include "blocking/esp-scan.h"
+#include "blocking/esp-stage.h"
+#include "common/string-util.h"
+
+typedef struct Interpreter {
+        Root *root;
+        const Plan *plan;
+        Channel *channel;
+        Hook *hook;
+        EspVolume volume;
+        EspImage known; /* texts that the daemon has */
+        EspStage stage;
+        EspCommit commit;
+        CopyWatch watch;
+        uint64_t index; /* of the current step */
+        uint64_t moved; /* bytes */
+        Error error;
+} Interpreter;
+
+static void interpreter_done(Interpreter *i) {
+        error_done(&i->error);
+        esp_commit_done(&i->commit);
+        esp_stage_done(&i->stage);
+        esp_image_done(&i->known);
+        esp_volume_done(&i->volume);
+        root_free(i->root);
+}
+
+static int report(Interpreter *i, const Report *r) {
+        int error = channel_send(i->channel, r);
+
+        if (error < 0)
+                return error_set_errno(&i->error, error,
+                                       "Cannot report on ESP '%s' (see the log of bootsyncd, then "
+                                       "refresh again)",
+                                       i->plan->esp_uuid);
+        return 0;
+}
+
+static bool wants_stop(void *userdata) {
+        Interpreter *i = userdata;
+
+        if (i->commit.open || !channel_wants_stop(i->channel))
+                return false;
+        (void) error_set(&i->error, ERROR_CANCELED,
+                         "The work on ESP '%s' was stopped before it was done; what it holds still "
+                         "boots, refresh again to complete it",
+                         i->plan->esp_uuid);
+        return true;
+}
+
+static void bytes_moved(CopyMove move, uint64_t bytes, void *userdata) {
+        Interpreter *i = userdata;
+
+        i->moved += bytes;
+        /* Progress that cannot be told is no reason to give up a copy. */
+        (void) channel_send(i->channel, &(Report){ .type = REPORT_PROGRESS, .bytes = i->moved });
+        if (move == COPY_WRITTEN)
+                hook_reached(i->hook, HOOK_STAGE);
+}
+
+static int run_known(Interpreter *i, const PlanStep *step) {
+        EspFile *file = esp_image_get(&i->known, step->path);
+
+        if (!file)
+                return -ENOMEM;
+        file->size = step->esp_size;
+        file->mtime = step->esp_mtime;
+        return 0;
+}
+
+static int run_scan(Interpreter *i, const PlanStep *step) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        int r;
+
+        r = esp_scan(&i->volume, &i->known, &image, &i->error);
+        if (r < 0)
+                return r;
+        r = report(i, &(Report){
+                                      .type = REPORT_SPACE,
+                                      .loader = image.loader,
+                                      .size_bytes = image.size_bytes,
+                                      .free_bytes = image.free_bytes,
+                                      .cluster_bytes = image.cluster_bytes,
+                                      .dirty = image.dirty,
+                      });
+        for (size_t n = 0; r >= 0 && n < image.n_files; n++)
+                r = report(i, &(Report){ .type = REPORT_FILE, .file = image.files[n] });
+        return r;
+}
+
+static int run_check(Interpreter *i, const PlanStep *step) {
+        _cleanup_(esp_file_done) EspFile file = {};
+        int r;
+
+        r = esp_check(&i->volume, i->root, step, &i->watch, &file, &i->error);
+        if (r <= 0)
+                return r;
+        return report(i, &(Report){ .type = REPORT_FILE, .file = file });
+}
+
+static int run_keep(Interpreter *i, const PlanStep *step) {
+        return esp_keep(&i->volume, step, &i->error);
+}
+
+static int run_mkdir(Interpreter *i, const PlanStep *step) {
+        return esp_stage_mkdir(&i->volume, step->path, &i->error);
+}
+
+static int run_clear(Interpreter *i, const PlanStep *step) {
+        return esp_stage_clear(&i->volume, step->path, &i->error);
+}
+
+static int run_stage(Interpreter *i, const PlanStep *step) {
+        int r;
+
+        if (step->action == PLAN_STAGE)
+                r = esp_stage_file(&i->stage, i->root, step, &i->watch, &i->error);
+        else
+                r = esp_stage_text(&i->stage, step, &i->watch, &i->error);
+        if (r < 0)
+                return r;
+        hook_reached(i->hook, HOOK_STAGE);
+        return 0;
+}
+
+static int run_token(Interpreter *i, const PlanStep *step) {
+        int r;
+
+        r = report(i, &(Report){ .type = REPORT_WAITING });
+        if (r < 0)
+                return r;
+        r = channel_wait_token(i->channel);
+        (void) wants_stop(i); /* says so, if that is why */
+        return r;
+}
+
+static void change_reached(Interpreter *i, HookPoint point, const char *path) {
+        hook_reached(i->hook, point);
+        if (startswith(path, "loader/"))
+                hook_reached(i->hook, HOOK_ENTRY);
+}
+
+static int run_place(Interpreter *i, const PlanStep *step) {
+        _cleanup_(report_done) Report placed = { .type = REPORT_PLACED, .index = i->index };
+        char sha256[DIGEST_HEX_SIZE];
+        int r;
+
+        r = esp_commit_hold(&i->commit, step->path, &i->error);
+        if (r < 0)
+                return r;
+        r = esp_stage_take(&i->stage, step->path, sha256, &i->error);
+        if (r < 0)
+                return r;
+
+        change_reached(i, HOOK_PLACE, step->path);
+        r = esp_commit_place(&i->commit, step->path, &placed.file, &i->error);
+        if (r < 0)
+                return r;
+        change_reached(i, HOOK_PLACE, step->path);
+
+        memcpy(placed.file.sha256, sha256, DIGEST_HEX_SIZE);
+        return report(i, &placed);
+}
+
+static int run_remove(Interpreter *i, const PlanStep *step) {
+        int r;
+
+        change_reached(i, HOOK_REMOVE, step->path);
+        if (step->action == PLAN_REMOVE_ENTRY)
+                r = esp_commit_remove_entry(&i->commit, step->path, &i->error);
+        else
+                r = esp_commit_remove_kernel(&i->commit, step->path, &i->error);
+        if (r < 0)
+                return r;
+        change_reached(i, HOOK_REMOVE, step->path);
+        return 0;
+}
+
+static int run_barrier(Interpreter *i, const PlanStep *step) {
+        return esp_commit_barrier(&i->commit, &i->error);
+}
+
+static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
+        [PLAN_KNOWN] = run_known,         [PLAN_SCAN] = run_scan,
+        [PLAN_CHECK] = run_check,         [PLAN_KEEP] = run_keep,
+        [PLAN_MKDIR] = run_mkdir,         [PLAN_CLEAR] = run_clear,
+        [PLAN_STAGE] = run_stage,         [PLAN_STAGE_TEXT] = run_stage,
+        [PLAN_TOKEN] = run_token,         [PLAN_PLACE] = run_place,
+        [PLAN_REMOVE_ENTRY] = run_remove, [PLAN_REMOVE_KERNEL] = run_remove,
+        [PLAN_BARRIER] = run_barrier,
+};
+
+static int open_all(Interpreter *i, const char *root) {
+        int r;
+
+        r = root_open(root, &i->root);
+        if (r < 0)
+                return error_set_errno(&i->error, r,
+                                       "Cannot open '%s', below which ESP '%s' should be (give the "
+                                       "directory of a system)",
+                                       root, i->plan->esp_uuid);
+        r = esp_volume_open(i->root, i->plan->esp_uuid, &i->volume, &i->error);
+        if (r < 0)
+                return r;
+        return report(i, &(Report){ .type = REPORT_STARTED });
+}
+
+static int run_steps(Interpreter *i) {
+        int r;
+
+        for (i->index = 0; i->index < i->plan->n_steps; i->index++) {
+                const PlanStep *step = &i->plan->steps[i->index];
+
+                if (wants_stop(i))
+                        return -ECANCELED;
+                r = report(i, &(Report){ .type = REPORT_STEP, .index = i->index });
+                if (r < 0)
+                        return r;
+                r = run_action[step->action](i, step);
+                if (r < 0)
+                        return r;
+        }
+        /* A plan that ends without its last barrier gets it. */
+        return i->commit.open ? esp_commit_barrier(&i->commit, &i->error) : 0;
+}
+
+/* Leave an ESP that boots and nothing beside: what was replaced is let go only behind a barrier,
+ * and what was staged goes, unless the disk does not even take a barrier any more. */
+static void clean_up(Interpreter *i) {
+        if (i->commit.open && esp_commit_barrier(&i->commit, NULL) < 0)
+                return;
+        if (esp_stage_discard(&i->stage))
+                (void) esp_commit_barrier(&i->commit, NULL);
+}
+
+static int fail(Interpreter *i, int error_number) {
+        Report failed = { .type = REPORT_FAILED };
+
+        clean_up(i);
+        (void) error_set_errno(&i->error, error_number,
+                               "The work on ESP '%s' failed (refresh again)", i->plan->esp_uuid);
+        failed.error = i->error;
+        (void) channel_send(i->channel, &failed);
+        return error_number;
+}
+
+int interpreter_run(const char *root, const Plan *plan, Channel *channel, Hook *hook) {
+        _cleanup_(interpreter_done) Interpreter i = {
+                .plan = plan,
+                .channel = channel,
+                .hook = hook,
+                .volume = ESP_VOLUME_INIT,
+                .watch = { .stop = wants_stop, .moved = bytes_moved },
+        };
+        int r;
+
+        assert(root);
+        assert(plan);
+        assert(channel);
+        assert(hook);
+
+        i.stage.volume = i.commit.volume = &i.volume;
+        i.watch.userdata = &i;
+
+        r = open_all(&i, root);
+        if (r >= 0)
+                r = run_steps(&i);
+        if (r < 0)
+                return fail(&i, r);
+
+        (void) channel_send(channel, &(Report){ .type = REPORT_DONE });
+        return 0;
+}
