@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The worker by itself: plan text in, reports and files out. The test plays the daemon at the other end
-of the socket; the ESP is a directory. $BOOTSYNC_WORKER names the program."""
+"""The worker by itself: plan text in, reports and files out. The test plays the daemon at the other
+end of the socket; the ESP is a directory. $BOOTSYNC_WORKER names the program."""
 
 import contextlib
 import fcntl
@@ -177,7 +177,8 @@ class WorkerCase(unittest.TestCase):
         self.root = Path(tempfile.mkdtemp(prefix='bootsync-worker.'))
         self.addCleanup(shutil.rmtree, self.root)
         self.esp = self.root / 'dev/disk/by-uuid' / UUID
-        for directory in (self.root / 'boot', self.esp / 'EFI/proxmox', self.esp / 'loader/entries'):
+        for directory in (self.root / 'boot', self.esp / 'EFI/proxmox',
+                          self.esp / 'loader/entries'):
             directory.mkdir(parents=True)
         self.put(LOADER_CONF, 'timeout 3\ndefault proxmox-*\n')
 
@@ -260,7 +261,8 @@ class ByHand(WorkerCase):
 
     def test_bad_arguments_give_status_2(self):
         for arguments in (['--nonsense'], ['argument'], ['--hook=stage'], ['--hook=stage:0:kill'],
-                          ['--hook=nowhere:1:kill'], ['--hook=place:1:sleep'], ['--hook=place:x:kill']):
+                          ['--hook=nowhere:1:kill'], ['--hook=place:1:sleep'],
+                          ['--hook=place:x:kill']):
             with self.subTest(arguments=arguments):
                 result = self.run_with(*arguments, text=plan())
                 self.assertEqual((result.status, result.lines), (2, ''))
@@ -292,8 +294,8 @@ class ByHand(WorkerCase):
         result = self.run_with(f'--root={self.root}', text=plan(*steps))
         self.assertEqual((result.status, result.err), (0, ''))
         verbs = [parse(line).verb for line in result.lines.splitlines()]
-        self.assertEqual(verbs, ['started', 'step', 'progress', 'progress', 'step', 'waiting', 'step',
-                                 'placed', 'step', 'done'])
+        self.assertEqual(verbs, ['started', 'step', 'progress', 'progress', 'step', 'waiting',
+                                 'step', 'placed', 'step', 'done'])
         self.assertEqual(self.text(LOADER_CONF), 'timeout 5\n')
 
     def test_every_step_is_announced_by_its_index(self):
@@ -348,8 +350,8 @@ class Looking(WorkerCase):
         self.assertGreaterEqual(int(space.size), int(space.free))
         self.assertGreater(int(space.cluster), 0)
         files = self.files(result)
-        self.assertEqual(sorted(files), sorted(['EFI/proxmox', DIRECTORY, IMAGE, 'loader', LOADER_CONF,
-                                                'loader/entries', ENTRY]))
+        self.assertEqual(sorted(files), sorted(['EFI/proxmox', DIRECTORY, IMAGE, 'loader',
+                                                LOADER_CONF, 'loader/entries', ENTRY]))
         self.assertEqual(files[ENTRY].text, 'title x\nlinux /a\xe9 %\n')
         self.assertEqual(files[LOADER_CONF].text, 'timeout 3\ndefault proxmox-*\n')
         self.assertEqual((files[IMAGE].type, files[IMAGE].size, files[IMAGE].verdict),
@@ -359,8 +361,8 @@ class Looking(WorkerCase):
 
     def test_known_text_is_not_sent_again_unless_it_changed(self):
         self.put(ENTRY, 'title x\n')
-        result = self.run_plan(self.known('known', ENTRY), self.known('known', LOADER_CONF, esp_size=1),
-                               SCAN)
+        result = self.run_plan(self.known('known', ENTRY),
+                               self.known('known', LOADER_CONF, esp_size=1), SCAN)
         files = self.files(result)
         self.assertEqual(files[ENTRY].verdict, 'trusted')
         self.assertFalse(hasattr(files[ENTRY], 'text'))
@@ -374,7 +376,8 @@ class Looking(WorkerCase):
         for name in ('same', 'other', 'short', 'trusted'):
             self.put(f'{DIRECTORY}/{name}', data)
         st = (self.esp / DIRECTORY / 'trusted').stat()
-        trust = {'esp_size': st.st_size, 'esp_mtime': st.st_mtime_ns, 'trust': 1, 'sha256': 'a' * 64}
+        trust = {'esp_size': st.st_size, 'esp_mtime': st.st_mtime_ns, 'trust': 1,
+                 'sha256': 'a' * 64}
         result = self.run_plan(*(self.check(f'{DIRECTORY}/{name}', name)
                                  for name in ('same', 'other', 'short')),
                                self.check(f'{DIRECTORY}/trusted', 'other', **trust),
@@ -410,7 +413,8 @@ class Looking(WorkerCase):
                                     esp_mtime=st.st_mtime_ns, trust=1, sha256='0' * 64))
         before = snapshot(self.esp)
         trace = self.root / 'trace'
-        result = self.run_plan(*steps, prefix=['strace', '-o', trace, '-e', 'trace=open,openat,openat2'])
+        result = self.run_plan(*steps, prefix=['strace', '-o', trace,
+                                               '-e', 'trace=open,openat,openat2'])
         self.assert_done(result)
         self.assertEqual(snapshot(self.esp), before)
         opened = [line for line in trace.read_text().splitlines()
@@ -492,7 +496,8 @@ class Writing(WorkerCase):
         worker.receive_until('waiting')
         time.sleep(0.3)
         self.assert_all_old()
-        self.assertEqual(sorted(self.leftovers()), sorted(f'{p}.new' for p in (IMAGE, INITRD, ENTRY)))
+        self.assertEqual(sorted(self.leftovers()),
+                         sorted(f'{path}.new' for path in (IMAGE, INITRD, ENTRY)))
         worker.send('commit')
         self.assert_done(worker.finish())
         self.assert_all_new()
@@ -720,8 +725,8 @@ class Order(WorkerCase):
         calls = []
         for line in path.read_text(errors='replace').splitlines():
             if match := re.match(r'(\w+)\((.*)\)\s+= (\d+)', line):
-                calls.append(SimpleNamespace(name=match[1], arguments=match[2], result=int(match[3]),
-                                             line=line))
+                calls.append(SimpleNamespace(name=match[1], arguments=match[2],
+                                             result=int(match[3]), line=line))
         return calls
 
     def find(self, calls, start, name, *words):
@@ -779,7 +784,8 @@ class Order(WorkerCase):
     def test_new_directory_is_synced_into_its_parents(self):
         shutil.rmtree(self.esp / 'EFI')
         calls = self.trace(record('mkdir', path='EFI/proxmox'))
-        self.find(calls, self.find(calls, 0, 'fsync', self.root_word()), 'fsync', f'<{self.esp}/EFI>')
+        root = self.find(calls, 0, 'fsync', self.root_word())
+        self.find(calls, root, 'fsync', f'<{self.esp}/EFI>')
 
     def test_removed_kernel_is_let_go_after_the_barrier_and_its_entry_before(self):
         for path in (IMAGE, INITRD, ENTRY):
@@ -807,9 +813,10 @@ class Order(WorkerCase):
 
     def test_failure_within_a_group_ends_with_a_barrier(self):
         path = self.root / 'trace'
-        result = self.run_plan(stage_text(LOADER_CONF, 'new'), TOKEN, place(LOADER_CONF), place(ENTRY),
-                               BARRIER, prefix=['strace', '-y', '-o', path,
-                                                '-e', 'trace=rename,renameat,renameat2,syncfs,close'])
+        result = self.run_plan(stage_text(LOADER_CONF, 'new'), TOKEN, place(LOADER_CONF),
+                               place(ENTRY), BARRIER,
+                               prefix=['strace', '-y', '-o', path, '-e',
+                                       'trace=rename,renameat,renameat2,syncfs,close'])
         self.assert_failed(result, 'Failed', ENTRY)
         self.assertEqual(self.text(LOADER_CONF), 'new')
         text = path.read_text()
