@@ -126,7 +126,8 @@ class Rendered(unittest.TestCase):
     def test_every_call_that_asks_for_authorisation_says_for_which(self):
         for interface, node, _, text in self.members():
             action = self.annotation(node, 'org.bootsync1.PolkitAction')
-            self.assertEqual(re.findall(r'Polkit action: (\S+)\.', text), [action] if action else [])
+            found = re.findall(r'Polkit action: (\S+)\.', text)
+            self.assertEqual(found, [action] if action else [])
 
     def test_every_error_is_described_and_those_that_nobody_returns_are_said_to_be_reserved(self):
         table = (SOURCE / 'common/error.c').read_text()
