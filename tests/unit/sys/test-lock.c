@@ -109,9 +109,12 @@ START_TEST(lock_lives_as_long_as_the_process_that_inherited_it) {
         _cleanup_close_ int fd = try_esp(&t, NULL);
         pid_t pid = fork();
 
-        if (pid == 0)
+        if (pid == 0) {
+                /* Not for ever, should this test fail. */
+                (void) alarm(60);
                 for (;;)
                         pause();
+        }
         ck_assert_int_gt(pid, 0);
         ck_assert_int_eq(lock_set_holder(fd, pid), 0);
         fd = safe_close(fd);
