@@ -176,6 +176,15 @@ static int list_esps(const Manager *m, Esp ***ret, size_t *ret_n) {
         return 0;
 }
 
+/* True if every ESP is about to be compared with the files; without AutoSync a look is all that a
+ * change leads to. */
+static bool compares_all(const Manager *m, const Job *job) {
+        JobType type = job_get_type(job);
+
+        return strv_isempty(job_esps(job)) &&
+               (type == JOB_REFRESH || (type == JOB_PROBE && !manager_auto_sync(m)));
+}
+
 /* The lock is held: read everything again, and go. */
 static int start_job(Manager *m, Job *job) {
         _cleanup_(refresh_input_done) RefreshInput input = {};
@@ -189,8 +198,11 @@ static int start_job(Manager *m, Job *job) {
         r = manager_reload(m);
         if (r < 0)
                 return r;
-        if (m->watch && job_get_type(job) == JOB_REFRESH)
-                watch_clear(m->watch);
+        if (compares_all(m, job)) {
+                m->stale = false;
+                if (m->watch)
+                        watch_clear(m->watch);
+        }
         if (job_get_type(job) == JOB_REFRESH)
                 manager_write_apt_conf(m);
         r = manager_make_input(m, &input);

@@ -40,6 +40,7 @@ struct Manager {
         void *userdata;
 
         Facts facts;
+        bool stale;    /* the facts have changed since every ESP was compared with them */
         char **logged; /* warnings that were logged already */
         Member **members;
         size_t n_members, n_members_allocated;
@@ -72,8 +73,8 @@ int manager_refuse_version(const char *version, Error *error);
 
 /* manager-state.c */
 void facts_done(Facts *facts);
-/* Read every file again. 1: something that a refresh depends on has changed; 0: nothing has.
- * Whatever changed is told to the listener. */
+/* Read every file again. 1: something that a refresh depends on has changed, which makes the
+ * manager stale; 0: nothing has. Whatever changed is told to the listener. */
 int manager_reload(Manager *m);
 /* Look at dev/disk/by-uuid alone. True if an ESP appeared or vanished. */
 bool manager_update_presence(Manager *m);

@@ -277,6 +277,7 @@ int manager_reload(Manager *m) {
         if (r < 0)
                 return r;
         changed |= manager_update_presence(m);
+        m->stale |= changed;
         manager_update_verdict(m);
         show_verdict(m);
         if (changed)

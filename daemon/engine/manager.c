@@ -103,9 +103,8 @@ static bool worth_another_try(const Manager *m) {
 
 static void on_settled(void *userdata) {
         Manager *m = userdata;
-        int r = manager_reload(m);
 
-        if (r > 0 || (r == 0 && worth_another_try(m)))
+        if (manager_reload(m) >= 0 && (m->stale || worth_another_try(m)))
                 (void) look_or_sync(m);
 }
 
@@ -129,10 +128,11 @@ void manager_stop(Manager *m) {
                 return;
         }
         m->stopping = true;
-        /* A change that was made just before the reboot must not be lost. */
-        if (m->watch && watch_is_dirty(m->watch)) {
+        /* A change that was made just before the reboot must not be lost; the watch may hear of it
+         * only after this signal. */
+        if (m->watch) {
                 watch_clear(m->watch);
-                if (manager_reload(m) > 0 && manager_auto_sync(m))
+                if (manager_reload(m) >= 0 && m->stale && manager_auto_sync(m))
                         (void) look_or_sync(m);
         }
         if (m->n_jobs == 0)

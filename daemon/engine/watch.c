@@ -242,10 +242,6 @@ void watch_set_settle(Watch *watch, uint64_t sec) {
         watch->settle_usec = sec * 1000000;
 }
 
-bool watch_is_dirty(const Watch *watch) {
-        return watch->dirty;
-}
-
 void watch_clear(Watch *watch) {
         watch->dirty = false;
         (void) sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);

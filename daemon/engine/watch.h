@@ -21,7 +21,5 @@ DEFINE_CLEANUP(Watch *, watch_free)
 
 /* Seconds of quiet that count as settled. */
 void watch_set_settle(Watch *watch, uint64_t sec);
-/* True while a change waits to settle. */
-bool watch_is_dirty(const Watch *watch) _pure_;
 /* The caller has read everything anew: nothing is dirty any more. */
 void watch_clear(Watch *watch);
