@@ -27,13 +27,37 @@ static bool has_suffix_of_leftover(const char *s, size_t size) {
         return false;
 }
 
+static size_t count_digits_before(const char *s, size_t end) {
+        size_t n = 0;
+
+        while (n < end && s[end - n - 1] >= '0' && s[end - n - 1] <= '9')
+                n++;
+        return n;
+}
+
+/* "+3" or "+2-1". */
+static bool ends_in_boot_counter(const char *s, size_t size) {
+        size_t n = count_digits_before(s, size);
+
+        if (n == 0)
+                return false;
+        size -= n;
+        if (size > 0 && s[size - 1] == '-') {
+                n = count_digits_before(s, --size);
+                if (n == 0)
+                        return false;
+                size -= n;
+        }
+        return size > 0 && s[size - 1] == '+';
+}
+
 static bool is_version(const char *s, size_t size) {
         if (size == 0 || size > KERNEL_VERSION_LENGTH_MAX || s[0] < '0' || s[0] > '9')
                 return false;
         for (size_t i = 0; i < size; i++)
                 if (s[i] == '\0' || !strchr(DIGITS LETTERS "._+~-", s[i]))
                         return false;
-        return !has_suffix_of_leftover(s, size);
+        return !has_suffix_of_leftover(s, size) && !ends_in_boot_counter(s, size);
 }
 
 bool kernel_version_is_valid(const char *s) {
