@@ -124,6 +124,17 @@ START_TEST(file_may_be_as_large_as_the_limit_and_no_larger) {
 }
 END_TEST
 
+START_TEST(huge_file_is_refused_without_being_read) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_close_ int fd = -EBADF;
+
+        temp_puts(&t, "file", "");
+        fd = openat(t.fd, "file", O_WRONLY | O_CLOEXEC);
+        ck_assert_int_ge(ftruncate(fd, (off_t) 1 << 40), 0);
+        ck_assert_int_eq(read_result(t.root, "file", FILE_SIZE_MAX), -EFBIG);
+}
+END_TEST
+
 START_TEST(files_in_proc_that_claim_to_be_empty_are_read_and_bounded) {
         _cleanup_(root_freep) Root *root = NULL;
         _cleanup_free_ char *text = NULL;
@@ -251,6 +262,7 @@ START_TEST(equal_content_is_not_written_again) {
 
         ck_assert_int_eq(file_replace(t.root, "file", "a\0c", 3, 0644), 1);
         ck_assert_int_eq(file_replace(t.root, "file", "a", 1, 0644), 1);
+        ck_assert_int_eq(file_replace(t.root, "file", "a\0", 2, 0644), 1);
         ck_assert_int_eq(file_replace(t.root, "file", NULL, 0, 0644), 1);
         ck_assert_int_eq(file_replace(t.root, "file", NULL, 0, 0644), 0);
         temp_assert_text(&t, "file", "");
@@ -474,7 +486,8 @@ START_TEST(directory_lists_the_wanted_names) {
 END_TEST
 
 CHECK_MAIN("file", file_is_read_whole_and_terminated, empty_file_is_an_empty_text,
-           line_of_a_megabyte_is_read, file_may_be_as_large_as_the_limit_and_no_larger,
+           line_of_a_megabyte_is_read, huge_file_is_refused_without_being_read,
+           file_may_be_as_large_as_the_limit_and_no_larger,
            files_in_proc_that_claim_to_be_empty_are_read_and_bounded,
            what_is_no_regular_file_is_refused_at_once, absent_and_outside_files_are_absent,
            unreadable_file_is_an_error, descriptor_is_read_from_the_beginning,

@@ -264,8 +264,12 @@ START_TEST(dropins_are_read_after_the_main_file_in_order) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
         _cleanup_(kernel_conf_done) KernelConf c = {};
 
-        temp_puts(&t, PATH_CONFIG_DROPINS "/9.conf", "[Sync]\nSettleSec=9\n");
-        temp_puts(&t, PATH_CONFIG_DROPINS "/10.conf", "[Sync]\nSettleSec=10\n");
+        for (int i = 9; i < 60; i++) {
+                _cleanup_free_ char *path = strprintf(PATH_CONFIG_DROPINS "/%d.conf", i);
+                _cleanup_free_ char *text = strprintf("[Sync]\nSettleSec=%d\n", i);
+
+                temp_puts(&t, path, text);
+        }
         temp_puts(&t, PATH_CONFIG_DROPINS "/B.conf", "[Sync]\nAutoSync=no\n");
         temp_puts(&t, PATH_CONFIG_DROPINS "/a.conf", "[Sync]\nAutoSync=yes\n");
         temp_puts(&t, PATH_CONFIG_DROPINS "/z.conf.bak", "[Sync]\nAutoSync=no\n");
@@ -552,6 +556,30 @@ START_TEST(kernel_is_not_missed_while_dpkg_merges_its_updates) {
 }
 END_TEST
 
+/* The second file read is the first update: its like that comes next is gone. */
+static void remove_updates(const TempRoot *t) {
+        static unsigned n_reads;
+
+        if (++n_reads < 2)
+                return;
+        meanwhile = NULL;
+        ck_assert_int_ge(unlinkat(t->fd, PATH_DPKG_UPDATES "/0001", 0), 0);
+        ck_assert_int_ge(unlinkat(t->fd, PATH_DPKG_UPDATES "/0002", 0), 0);
+}
+
+START_TEST(update_that_goes_while_they_are_read_is_no_error) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_puts(&t, PATH_DPKG_STATUS, STANZA("6.5.13-5", INSTALLED));
+        temp_puts(&t, PATH_DPKG_UPDATES "/0001", STANZA("6.5.13-5", REMOVED));
+        temp_puts(&t, PATH_DPKG_UPDATES "/0002", STANZA("6.5.13-5", INSTALLED));
+        meanwhile_root = &t;
+        meanwhile = remove_updates;
+        assert_kernels(&t, "6.5.13-5-pve");
+        ck_assert_ptr_null(meanwhile);
+}
+END_TEST
+
 static void rewrite(const TempRoot *t) {
         temp_puts(t, PATH_DPKG "/status-new", STANZA("6.5.13-5", INSTALLED));
         ck_assert_int_ge(renameat(t->fd, PATH_DPKG "/status-new", t->fd, PATH_DPKG_STATUS), 0);
@@ -603,5 +631,5 @@ CHECK_MAIN("kernel-conf", nothing_there_is_nothing_configured, every_file_is_loa
            database_that_is_not_understood_is_refused_whole,
            database_that_cannot_be_read_is_refused,
            kernel_is_not_missed_while_dpkg_merges_its_updates,
-           database_that_never_rests_is_given_up,
+           update_that_goes_while_they_are_read_is_no_error, database_that_never_rests_is_given_up,
            paths_for_humans_name_the_root_and_hide_control_characters)

@@ -46,8 +46,9 @@ static void run_case(const Case *c, int output) {
         if (c->prepare)
                 c->prepare();
         exec_fd = open(c->program, O_PATH | O_CLOEXEC);
-        if (c->exec_at > 0) {
+        if (c->exec_at > 0 && c->exec_at != exec_fd) {
                 (void) dup3(exec_fd, c->exec_at, O_CLOEXEC);
+                (void) close(exec_fd);
                 exec_fd = c->exec_at;
         }
         if (process_spawn(exec_fd, c->argv, c->fds, c->n_fds, &pid, &pidfd) < 0)
@@ -155,6 +156,24 @@ START_TEST(descriptors_may_stand_where_others_have_to_go) {
 }
 END_TEST
 
+static void put_on_high_numbers(void) {
+        put(20, "twenty\n");
+        put(21, "twenty-one\n");
+        (void) close(STDIN_FILENO);
+        (void) close_range(3, 19, 0);
+        (void) close_range(22, ~0U, 0);
+}
+
+START_TEST(numbers_that_are_free_are_no_trap) {
+        const Case c = { SHELL("cat <&3; cat <&4; " LIST_FDS), .prepare = put_on_high_numbers,
+                         .fds = { 21, 20 }, .exec_at = 30, .n_fds = 2 };
+        char output[4096];
+
+        ck_assert_int_eq(run(&c, output), 0);
+        ck_assert_str_eq(output, "twenty-one\ntwenty\n0\n1\n2\n3\n4\n");
+}
+END_TEST
+
 static void put_on_four_and_five(void) {
         put(4, "four\n");
         put(5, "five\n");
@@ -248,6 +267,7 @@ static void set_environment(void) {
         (void) setenv("EFIVARFS_PATH", "/tmp/", 1);
         (void) setenv("LIBEFIVAR_OPS", "vars", 1);
         (void) setenv("EFIVARFS_PATHS", "another", 1);
+        (void) setenv("LIBEFIVAR_OPSET", "another", 1);
         (void) setenv("LAST", "", 1);
 }
 
@@ -258,7 +278,8 @@ START_TEST(libefivar_is_not_led_astray_by_the_environment) {
         char output[4096];
 
         ck_assert_int_eq(run(&c, output), 0);
-        ck_assert_str_eq(output, "FIRST=kept\nEFIVARFS_PATHS=another\nLAST=\n");
+        ck_assert_str_eq(output,
+                         "FIRST=kept\nEFIVARFS_PATHS=another\nLIBEFIVAR_OPSET=another\nLAST=\n");
 }
 END_TEST
 
@@ -409,7 +430,7 @@ END_TEST
 CHECK_MAIN("process", exactly_the_given_descriptors_are_open,
            without_descriptors_only_the_standard_ones_are_open,
            as_many_descriptors_as_allowed_arrive_in_order,
-           descriptors_may_stand_where_others_have_to_go,
+           descriptors_may_stand_where_others_have_to_go, numbers_that_are_free_are_no_trap,
            program_may_stand_where_a_descriptor_has_to_go, one_descriptor_may_be_given_twice,
            stdin_is_dev_null_even_if_it_is_given_as_another, stdin_is_dev_null_where_there_was_none,
            program_leads_a_session_of_its_own, signals_are_default_and_unblocked,
