@@ -43,6 +43,22 @@ int source_check(const Source *s, Error *error) {
         return file_stamp_equal(&now, &s->stamp) ? 0 : changed(s, error);
 }
 
+/* Half an initrd has a stamp too, and its writer may pause. A read lease is refused while anybody
+ * has the file open for writing (fcntl(2), F_SETLEASE); where leases cannot be had, the stamps must
+ * do. */
+static int refuse_unfinished(const Source *s, Error *error) {
+        if (fcntl(s->fd, F_SETLEASE, F_RDLCK) >= 0) {
+                (void) fcntl(s->fd, F_SETLEASE, F_UNLCK);
+                return 0;
+        }
+        if (errno != EAGAIN)
+                return 0;
+        (void) error_set(error, ERROR_FAILED,
+                         "'%s' is still being written; it will be tried again when it is complete",
+                         s->name);
+        return -ESTALE;
+}
+
 int source_open(const Root *root, const char *path, const FileStamp *stamp, Source *ret,
                 Error *error) {
         _cleanup_(source_done) Source s = SOURCE_INIT;
@@ -63,6 +79,8 @@ int source_open(const Root *root, const char *path, const FileStamp *stamp, Sour
         if (s.fd < 0)
                 return source_fail(&s, error, s.fd);
         r = source_check(&s, error);
+        if (r >= 0)
+                r = refuse_unfinished(&s, error);
         if (r < 0)
                 return r;
 

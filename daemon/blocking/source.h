@@ -18,7 +18,9 @@ typedef struct Source {
 
 void source_done(Source *s);
 
-/* Open @path below @root. -ESTALE if it is gone or its stamp is not @stamp. */
+/* Open @path below @root. -ESTALE if it is gone, its stamp is not @stamp, or somebody has it open
+ * for writing. The caller ignores SIGIO, which the kernel sends if a writer comes in the instant of
+ * that check. */
 int source_open(const Root *root, const char *path, const FileStamp *stamp, Source *ret,
                 Error *error);
 

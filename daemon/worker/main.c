@@ -126,6 +126,7 @@ int main(int argc, char *argv[]) {
 
         (void) umask(0077);
         (void) signal(SIGPIPE, SIG_IGN);
+        (void) signal(SIGIO, SIG_IGN); /* see source_open() */
         if (read_plan(&plan) < 0)
                 return EXIT_UNREPORTED;
         r = channel_new(REPORTS_FD, &channel);

@@ -138,6 +138,23 @@ START_TEST(source_of_another_stamp_is_not_copied_at_all) {
 }
 END_TEST
 
+START_TEST(source_that_is_still_being_written_is_not_copied_until_it_is_closed) {
+        _cleanup_close_ int writer = -EBADF;
+        _cleanup_case_ Case c;
+
+        case_init(&c, "half", 4);
+        writer = open(throwaway_path(&c.t, SOURCE), O_WRONLY | O_CLOEXEC);
+        ck_assert_int_ge(writer, 0);
+        ck_assert_int_eq(stage_file(&c), -ESTALE);
+        ck_assert_ptr_nonnull(strstr(c.error.message, "still being written"));
+        ck_assert(!throwaway_has(&c.t, ESP(STAGED)));
+
+        writer = safe_close(writer);
+        error_done(&c.error);
+        ck_assert_int_eq(stage_file(&c), 0);
+}
+END_TEST
+
 START_TEST(source_that_is_a_directory_is_not_copied) {
         _cleanup_case_ Case c;
 
