@@ -52,6 +52,13 @@ int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
         return file_replace(root, path, text, size, 0600);
 }
 
+int manifest_drop(const Root *root, const char *esp_uuid) {
+        _cleanup_free_ char *path = manifest_path(esp_uuid);
+        int r = path ? file_remove(root, path) : -ENOMEM;
+
+        return r == -ENOENT ? 0 : r;
+}
+
 static int take_space(EspImage **image, const Report *report) {
         EspImage *fresh = calloc(1, sizeof(*fresh));
 
@@ -104,7 +111,7 @@ int look_take_report(EspImage **image, Report *report, const EspImage *known) {
         return take_file(*image, &report->file, known);
 }
 
-int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe) {
+int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe, bool trust) {
         for (size_t i = 0; i < probe->n_steps; i++) {
                 const PlanStep *step = &probe->steps[i];
                 const EspFile *file;
@@ -114,7 +121,7 @@ int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe) {
                 file = esp_image_find(image, step->path);
                 if (!file || file->verdict == VERDICT_DIFFERS)
                         manifest_remove(manifest, step->path);
-                else if (file->verdict == VERDICT_EQUAL) {
+                else if (trust && file->verdict == VERDICT_EQUAL) {
                         int r = manifest_put(manifest, step->path, &step->stamp, file->size,
                                              file->mtime, file->sha256);
                         if (r < 0)
@@ -122,6 +129,13 @@ int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe) {
                 }
         }
         return 0;
+}
+
+bool look_needs_barrier(const EspImage *image) {
+        for (size_t i = 0; i < image->n_files; i++)
+                if (image->files[i].verdict == VERDICT_EQUAL)
+                        return true;
+        return false;
 }
 
 int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report) {

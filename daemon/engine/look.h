@@ -20,8 +20,15 @@ int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
  */
 int look_take_report(EspImage **image, Report *report, const EspImage *known);
 
-/* After a probe: what was compared and is equal is remembered, what differs is forgotten. */
-int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe);
+/* Forget the manifest on the disk, before anything is changed that it tells of. */
+int manifest_drop(const Root *root, const char *esp_uuid);
+
+/* After a probe: what differs is forgotten, and with @trust what was compared and is equal is
+ * remembered. */
+int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe, bool trust);
+/* True if some file is believed for the first time: it may be in the page cache only, since a
+ * worker was killed before its barrier. */
+bool look_needs_barrier(const EspImage *image) _pure_;
 /* REPORT_PLACED of a step of @plan: remember the copy. Texts are not remembered. */
 int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report);
 /* After a sync: files that are as the manifest says, made from the kernels' own sources, are

@@ -252,16 +252,22 @@ static void settle(Part *part, const Plan *rest, bool synced) {
                 error_done(&part->error);
 }
 
+/* Without its manifest, what an interrupted sync leaves is compared by content next time, and made
+ * durable by a barrier before it is believed. */
 static void start_sync(Part *part, Plan *plan) {
+        int r = manifest_drop(part->refresh->config->root, esp_uuid(part->esp));
+
         part->bytes_before = part->bytes_moved;
         part->bytes_total = part->bytes_before + plan_work_bytes(plan);
         part->phase = PART_SYNCING;
         part->rounds++;
         part->image = esp_image_free(part->image);
         /* The look after the last barrier is what success is judged by. */
-        if (!plan_add(plan, PLAN_SCAN, NULL)) {
+        if (r >= 0 && !plan_add(plan, PLAN_SCAN, NULL))
+                r = -ENOMEM;
+        if (r < 0) {
                 plan_free(plan);
-                part_fail(part, -ENOMEM, "plan the sync of");
+                part_fail(part, r, "plan the sync of");
                 return;
         }
         refresh_say(part->refresh, "copying");
@@ -283,6 +289,11 @@ void part_plan(Part *part) {
                 return;
         }
 
+        if (job_get_type(refresh->job) == JOB_REFRESH && plan->n_steps == 0 &&
+            look_needs_barrier(part->image) && !plan_add(plan, PLAN_BARRIER, NULL)) {
+                part_fail(part, -ENOMEM, "plan the sync of");
+                return;
+        }
         if (job_get_type(refresh->job) == JOB_REFRESH && plan->n_steps > 0) {
                 start_sync(part, TAKE_PTR(plan));
                 return;
@@ -299,7 +310,8 @@ static void on_probed(Part *part) {
                 part_fail(part, -EBADMSG, "look at");
                 return;
         }
-        r = look_learn(&part->manifest, part->image, part->plan);
+        r = look_learn(&part->manifest, part->image, part->plan,
+                       job_get_type(part->refresh->job) == JOB_REFRESH);
         if (r < 0) {
                 part_fail(part, r, "look at");
                 return;

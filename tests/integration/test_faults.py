@@ -309,6 +309,21 @@ class TwoAtOnce(LabCase):
         last = max(i for i, c in enumerate(calls) if c.name.startswith(('rename', 'unlink')))
         after(after(last, 'syncfs', root), 'fsync', root)
 
+    def test_what_a_killed_worker_placed_is_made_durable_before_it_is_believed(self):
+        """The second rename is done and no barrier followed: all looks well, but may be in the page
+        cache only. The next refresh copies nothing, and still ends with a barrier; the one after
+        that has nothing left to do."""
+        self.bootctl('refresh')
+        self.lab.write('etc/kernel/cmdline', lab.CMDLINE + ' changed\n')
+        self.bootctl('refresh', status=1, daemon_options=['--test-hook=entry:4:kill'])
+
+        for expected in (len(self.ESPS), 0):
+            traces = self.lab.trace('syncfs,renameat', 'refresh')
+            flushed = [pid for pid, lines in traces.items()
+                       if any(line.startswith('syncfs(') for line in lines)]
+            self.assertEqual(len(flushed), expected, traces)
+            self.assert_synced()
+
     def test_entries_are_placed_after_a_barrier_behind_the_kernel_files(self):
         workers = self.trace()
         self.assertEqual(len(workers), len(self.ESPS))
