@@ -224,6 +224,17 @@ static bool candidate_is_before(const Candidate *a, const Candidate *b) {
         return kernel_version_compare(a->id, b->id) > 0;
 }
 
+int esp_image_entry_boots(const EspImage *image, const char *path) {
+        const EspFile *file = esp_image_find(image, path);
+        _cleanup_(candidate_done) Candidate c = {};
+        int r;
+
+        if (!file)
+                return 0;
+        r = candidate_read(image, file, NULL, &c);
+        return r > 0 ? c.version && c.complete : r;
+}
+
 int esp_image_kernels(const EspImage *image, char ***ret) {
         _cleanup_strv_ char **versions = NULL;
 

@@ -83,6 +83,10 @@ EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
 /* True if @path names a file whose staging was interrupted: it ends in STAGED_SUFFIX. */
 bool esp_path_is_leftover(const char *path) _pure_;
 
+/* 1 if the file at @path is an entry of ours that names an image and an initrd which are in the ESP
+ * and not empty, else 0. An entry whose text was not read does not count. Or -ENOMEM. */
+int esp_image_entry_boots(const EspImage *image, const char *path);
+
 /* Versions with an entry of ours that names an image and an initrd which are in the ESP and not
  * empty, newest first. 0 or -ENOMEM. */
 int esp_image_kernels(const EspImage *image, char ***ret);

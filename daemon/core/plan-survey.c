@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What is on an ESP, sorted by what may become of it: kept kernels with what they still need, stale
- * versions, entries that must not stand, leftovers of interrupted stagings. Only names that we
- * write are ever sorted into something that can be removed; everything else on the ESP is not ours.
- */
+ * versions, entries that lead nowhere, leftovers of interrupted stagings. Only names that we write
+ * are ever sorted into something that can be removed; everything else on the ESP is not ours. */
 
 #include "core/plan-survey.h"
 
@@ -16,7 +15,8 @@ void plan_survey_done(PlanSurvey *s) {
                 plan_target_done(&s->targets[i]);
         free(s->targets);
         strv_free(s->stale);
-        strv_free(s->surplus);
+        strv_free(s->dangling);
+        strv_free(s->tolerated);
         strv_free(s->leftovers);
         free(s->current);
         *s = (PlanSurvey){};
@@ -88,75 +88,103 @@ static const char *kernel_dir_version(const char *path) {
                                                                                     : NULL;
 }
 
-/* True for NAME.new where NAME is a file that only we write. */
-static bool is_our_leftover(const EspFile *file) {
-        const char *suffix = endswith(file->path, STAGED_SUFFIX), *rest, *slash;
-        _cleanup_free_ char *base = NULL, *version = NULL;
+/* True for EFI/proxmox/VER/vmlinuz-VER and the like. */
+static bool is_kernel_path(const char *path) {
+        const char *rest = startswith(path, ESP_KERNEL_DIR "/");
+        const char *slash = rest ? strchr(rest, '/') : NULL;
+        _cleanup_free_ char *version = NULL;
 
-        if (!suffix || file->type != FILE_REGULAR)
-                return false;
-        base = strndup(file->path, (size_t) (suffix - file->path));
-        if (!base)
-                return false;
-        if (streq(base, ESP_LOADER_CONF) || esp_entry_version(base, &version, NULL) >= 0)
-                return true;
-
-        rest = startswith(base, ESP_KERNEL_DIR "/");
-        slash = rest ? strchr(rest, '/') : NULL;
         if (!slash)
                 return false;
         version = strndup(rest, (size_t) (slash - rest));
         if (!version || !kernel_version_is_valid(version))
                 return false;
         for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
-                _cleanup_free_ char *path = esp_kernel_path(version, f);
+                _cleanup_free_ char *kernel_path = esp_kernel_path(version, f);
 
-                if (path && streq(path, base))
+                if (kernel_path && streq(kernel_path, path))
                         return true;
         }
         return false;
 }
 
-static int collect_rest(PlanSurvey *s) {
-        const EspImage *image = s->in->image;
+/* True for NAME.new where NAME is a file that only we write. */
+static bool is_our_leftover(const EspFile *file) {
+        const char *suffix = endswith(file->path, STAGED_SUFFIX);
+        _cleanup_free_ char *base = NULL, *version = NULL;
+
+        if (!suffix || file->type != FILE_REGULAR)
+                return false;
+        base = strndup(file->path, (size_t) (suffix - file->path));
+        return base && (streq(base, ESP_LOADER_CONF) || is_kernel_path(base) ||
+                        esp_entry_version(base, &version, NULL) >= 0);
+}
+
+bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version) {
+        _cleanup_free_ char *dir = esp_kernel_dir(version);
+        const EspFile *file = dir ? esp_image_find(s->in->image, dir) : NULL;
+        bool others = false;
+
+        if (!file || file->type != FILE_DIRECTORY)
+                return false;
+        for (size_t i = 0; i < s->in->image->n_files; i++) {
+                const char *rest;
+
+                file = &s->in->image->files[i];
+                rest = startswith(file->path, dir);
+                if (!rest || rest[0] != '/')
+                        continue;
+                if (is_our_leftover(file) ||
+                    (file->type == FILE_REGULAR && is_kernel_path(file->path)))
+                        return true;
+                others = true;
+        }
+        return !others;
+}
+
+static int collect_stale(PlanSurvey *s, const char *version) {
+        return is_kept(s, version) || strv_contains(s->stale, version)
+                               ? 0
+                               : strv_extend(&s->stale, version);
+}
+
+/* The entry of a kernel that is about to come goes in any case: while only one of its files is in
+ * place, a loader would boot that. */
+static int collect_dangling(PlanSurvey *s, const EspFile *file, const char *version) {
+        const PlanTarget *t = plan_survey_find(s, version);
+        bool goes = s->in->kernels->database_readable || (t && t->status == TARGET_PENDING);
         int r;
 
-        for (size_t i = 0; i < image->n_files; i++) {
-                const EspFile *file = &image->files[i];
-                _cleanup_free_ char *owned = NULL;
-                const char *version = NULL;
-                const PlanTarget *target;
-                bool is_entry = false;
+        if (!file->text)
+                return 0;
+        r = esp_image_entry_boots(s->in->image, file->path);
+        if (r != 0)
+                return MIN(r, 0);
+        return strv_extend(goes ? &s->dangling : &s->tolerated, file->path);
+}
 
-                if (is_our_leftover(file)) {
-                        r = strv_extend(&s->leftovers, file->path);
-                        if (r < 0)
-                                return r;
-                        s->leftover_bytes += space_allocated(file->size, image->cluster_bytes);
-                        continue;
-                }
-                if (file->type == FILE_DIRECTORY)
-                        version = kernel_dir_version(file->path);
-                else if (file->type == FILE_REGULAR &&
-                         esp_entry_version(file->path, &owned, NULL) >= 0) {
-                        version = owned;
-                        is_entry = true;
-                }
-                if (!version)
-                        continue;
+static int collect_file(PlanSurvey *s, const EspFile *file) {
+        _cleanup_free_ char *version = NULL;
+        const char *dir_version;
+        int r;
 
-                target = plan_survey_find(s, version);
-                if (!is_kept(s, version))
-                        r = strv_contains(s->stale, version) ? 0 : strv_extend(&s->stale, version);
-                else if (target && is_entry && !streq(target->entry_path, file->path))
-                        r = strv_extend(&s->surplus, file->path);
-                else
-                        r = 0;
-                if (r < 0)
-                        return r;
+        if (file->type == FILE_DIRECTORY) {
+                dir_version = kernel_dir_version(file->path);
+                return dir_version && plan_survey_dir_is_ours(s, dir_version)
+                                       ? collect_stale(s, dir_version)
+                                       : 0;
         }
-        strv_sort_uniq(s->stale, kernel_version_compare);
-        return 0;
+        if (file->type != FILE_REGULAR)
+                return 0;
+        if (is_our_leftover(file)) {
+                s->leftover_bytes += space_allocated(file->size, s->in->image->cluster_bytes);
+                return strv_extend(&s->leftovers, file->path);
+        }
+        r = esp_entry_version(file->path, &version, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        r = collect_dangling(s, file, version);
+        return r < 0 ? r : collect_stale(s, version);
 }
 
 uint64_t plan_survey_version_bytes(const PlanSurvey *s, const char *version) {
@@ -179,9 +207,12 @@ int plan_survey_make(const PlanInput *in, PlanSurvey *ret, Error *problem) {
         r = collect_targets(&s, problem);
         if (r < 0)
                 return r;
-        r = collect_rest(&s);
-        if (r < 0)
-                return r;
+        for (size_t i = 0; i < in->image->n_files; i++) {
+                r = collect_file(&s, &in->image->files[i]);
+                if (r < 0)
+                        return r;
+        }
+        strv_sort_uniq(s.stale, kernel_version_compare);
 
         *ret = TAKE_STRUCT(s);
         return 0;

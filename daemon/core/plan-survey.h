@@ -10,7 +10,8 @@ typedef struct PlanSurvey {
         PlanTarget *targets; /* kept bootable kernels, newest first */
         size_t n_targets, n_targets_allocated;
         char **stale;     /* versions on the ESP that are not kept, oldest first */
-        char **surplus;   /* further entries of a kept version: only one may stand */
+        char **dangling;  /* entries that lead to no complete kernel, and go first */
+        char **tolerated; /* such entries that must stay: nobody knows what is needed */
         char **leftovers; /* staged files of a run that was interrupted */
         uint64_t leftover_bytes;
         char *current; /* the version that this ESP boots now, or NULL */
@@ -23,5 +24,8 @@ void plan_survey_done(PlanSurvey *s);
 int plan_survey_make(const PlanInput *in, PlanSurvey *ret, Error *problem);
 
 PlanTarget *plan_survey_find(const PlanSurvey *s, const char *version);
+/* True if there is something to remove in the directory of @version: files of ours, or, where
+ * nothing else is in it, the directory itself. */
+bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version);
 /* Bytes that removing the kernel files of @version would free. */
 uint64_t plan_survey_version_bytes(const PlanSurvey *s, const char *version);

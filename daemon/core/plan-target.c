@@ -22,8 +22,16 @@ bool plan_target_has_work(const PlanTarget *t) {
         return t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD] || t->entry_text;
 }
 
-bool plan_target_is_present(const PlanTarget *t) {
-        return t->present[KERNEL_FILE_IMAGE] && t->present[KERNEL_FILE_INITRD] && t->entry_present;
+int esp_image_find_obstacle(const EspImage *image, const char *path, const EspFile **ret) {
+        _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, path);
+        const EspFile *file = esp_image_find(image, path);
+
+        if (!staged)
+                return -ENOMEM;
+        if (!file || file->type == FILE_REGULAR)
+                file = esp_image_find(image, staged);
+        *ret = file && file->type != FILE_REGULAR ? file : NULL;
+        return 0;
 }
 
 /* The entry of @version: the plain name if it is there, else a boot-counted one, whose counter is
@@ -63,10 +71,18 @@ static int block(PlanTarget *t, const PlanInput *in, const char *path, Error *pr
         t->status = TARGET_BLOCKED;
         (void) error_set(problem, ERROR_FAILED,
                          "'%s' on ESP '%s' is in the way of kernel '%s': it is not what its name "
-                         "says; "
-                         "look at it and remove it",
+                         "says; look at it and remove it",
                          path, in->esp_uuid, t->kernel->version);
         return 0;
+}
+
+/* Blocks the target if something is in the way of its file at @path. */
+static int look_for_obstacle(PlanTarget *t, const PlanInput *in, const char *path, Error *problem) {
+        const EspFile *obstacle;
+        int r;
+
+        r = esp_image_find_obstacle(in->image, path, &obstacle);
+        return r < 0 || !obstacle ? r : block(t, in, obstacle->path, problem);
 }
 
 static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
@@ -81,14 +97,15 @@ static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
                 const FileStamp *stamp =
                                 f == KERNEL_FILE_IMAGE ? &t->kernel->image : &t->kernel->initrd;
                 const EspFile *file = esp_image_find(in->image, t->path[f]);
+                int r;
 
-                if (file && file->type != FILE_REGULAR)
-                        return block(t, in, t->path[f], problem);
-                t->present[f] = file;
                 t->stale[f] = !file ||
                               (file->verdict != VERDICT_TRUSTED && file->verdict != VERDICT_EQUAL);
                 if (!t->stale[f])
                         continue;
+                r = look_for_obstacle(t, in, t->path[f], problem);
+                if (r < 0)
+                        return r;
                 t->need += space_allocated(stamp->size, cluster);
                 t->frees += file ? space_allocated(file->size, cluster) : 0;
         }
@@ -97,20 +114,35 @@ static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
         return 0;
 }
 
+/* A default that names the entry does not match its name with a boot counter, so a pinned kernel
+ * has the plain one. */
+static int choose_entry(PlanTarget *t, const PlanInput *in) {
+        const EspFile *file = find_entry(in->image, t->kernel->version);
+        int r;
+
+        t->entry_path = file && !streq_ptr(in->pin, t->kernel->version)
+                                        ? strdup(file->path)
+                                        : esp_entry_path(t->kernel->version);
+        if (!t->entry_path)
+                return -ENOMEM;
+        r = esp_image_entry_boots(in->image, t->entry_path);
+        if (r < 0)
+                return r;
+        t->boots = r > 0;
+        return 0;
+}
+
 static int look_at_entry(PlanTarget *t, const PlanInput *in, const char *default_options,
                          Error *problem) {
-        const EspFile *file = find_entry(in->image, t->kernel->version);
         _cleanup_free_ char *own = NULL, *text = NULL;
+        uint64_t cluster = in->image->cluster_bytes;
+        const EspFile *file, *dir = esp_image_find(in->image, ESP_ENTRY_DIR);
         const char *options;
         int r;
 
-        t->entry_present = file;
-        t->entry_path = file ? strdup(file->path) : esp_entry_path(t->kernel->version);
-        if (!t->entry_path)
-                return -ENOMEM;
-        if (file && file->type != FILE_REGULAR)
-                return block(t, in, file->path, problem);
-
+        r = choose_entry(t, in);
+        if (r < 0)
+                return r;
         r = esp_image_entry_options(in->image, t->kernel->version, &own);
         if (r < 0)
                 return r;
@@ -127,10 +159,17 @@ static int look_at_entry(PlanTarget *t, const PlanInput *in, const char *default
         r = boot_entry_render(in->title, t->kernel->version, options, &text);
         if (r < 0)
                 return r;
-        if (file && streq_ptr(file->text, text))
+        /* An entry that leads nowhere does not stay until its kernel is there. */
+        file = esp_image_find(in->image, t->entry_path);
+        if (t->boots && streq_ptr(file->text, text))
                 return 0;
-        t->need += space_allocated(strlen(text), in->image->cluster_bytes);
-        t->frees += file ? space_allocated(file->size, in->image->cluster_bytes) : 0;
+        if (dir && dir->type != FILE_DIRECTORY)
+                return block(t, in, dir->path, problem);
+        r = look_for_obstacle(t, in, t->entry_path, problem);
+        if (r < 0)
+                return r;
+        t->need += space_allocated(strlen(text), cluster) + (dir ? 0 : cluster);
+        t->frees += file ? space_allocated(file->size, cluster) : 0;
         t->entry_text = TAKE_PTR(text);
         return 0;
 }

@@ -20,11 +20,10 @@ typedef struct PlanTarget {
         char *dir; /* EFI/proxmox/VER */
         bool dir_missing;
         char *path[_KERNEL_FILE_MAX];
-        bool present[_KERNEL_FILE_MAX];
         bool stale[_KERNEL_FILE_MAX]; /* to be copied: absent or different */
         char *entry_path;
-        bool entry_present;
         char *entry_text; /* to be written; NULL: the entry is as it should be */
+        bool boots;       /* the ESP, as it is, holds the entry and both files */
         uint64_t need;    /* bytes allocated on the ESP while old and new are side by side */
         uint64_t frees;   /* bytes of replaced files, free again after the barrier */
 } PlanTarget;
@@ -39,8 +38,10 @@ int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *defa
 
 /* True if something has to be copied or written. */
 bool plan_target_has_work(const PlanTarget *t);
-/* True if the ESP, as it is, holds both files and an entry. */
-bool plan_target_is_present(const PlanTarget *t);
+
+/* What stands at @path, or where a file for @path would be staged, and is no regular file; NULL if
+ * there is nothing in the way. 0 or -ENOMEM. */
+int esp_image_find_obstacle(const EspImage *image, const char *path, const EspFile **ret);
 
 /* The options of the entry of @version on @image; *@ret is NULL if there is no such entry or it has
  * none. */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The steps, written down. Nothing is decided here; what holds is that a step which frees or
+ * replaces is never written down without the barrier that must follow, and that running out of
+ * memory is remembered and told once, at the end. */
+
+#include "core/plan-builder.h"
+
+#include "common/string-util.h"
+
+void plan_builder_done(PlanBuilder *b) {
+        plan_survey_done(&b->survey);
+        free(b->loader_conf);
+        error_done(&b->problem);
+        plan_free(b->plan);
+}
+
+static PlanStep *emit(PlanBuilder *b, PlanAction action, const char *path) {
+        PlanStep *step = plan_add(b->plan, action, path);
+
+        if (!step) {
+                b->error = -ENOMEM;
+                step = &b->nowhere;
+        }
+        return step;
+}
+
+static void emit_text(PlanBuilder *b, const char *path, const char *text) {
+        PlanStep *step = emit(b, PLAN_STAGE_TEXT, path);
+
+        step->bytes = strlen(text);
+        step->text = b->error < 0 ? NULL : strdup(text);
+        if (!step->text)
+                b->error = -ENOMEM;
+}
+
+void plan_builder_keep(PlanBuilder *b) {
+        for (size_t i = 0; i < b->survey.n_targets; i++)
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                        const PlanTarget *t = &b->survey.targets[i];
+                        const EspFile *file = esp_image_find(b->in->image, t->path[f]);
+                        PlanStep *step;
+
+                        if (t->status == TARGET_BLOCKED || t->stale[f] || !file)
+                                continue;
+                        step = emit(b, PLAN_KEEP, t->path[f]);
+                        step->esp_size = file->size;
+                        step->esp_mtime = file->mtime;
+                }
+}
+
+void plan_builder_token(PlanBuilder *b) {
+        if (!b->has_token)
+                emit(b, PLAN_TOKEN, NULL);
+        b->has_token = true;
+}
+
+void plan_builder_barrier(PlanBuilder *b) {
+        size_t n = b->plan->n_steps;
+
+        if (n == 0 || b->plan->steps[n - 1].action != PLAN_BARRIER)
+                emit(b, PLAN_BARRIER, NULL);
+}
+
+/* One after the other, and a barrier behind the last. */
+static void emit_each(PlanBuilder *b, PlanAction action, char *const *paths) {
+        if (strv_isempty(paths))
+                return;
+        for (; *paths; paths++)
+                emit(b, action, *paths);
+        plan_builder_barrier(b);
+}
+
+void plan_builder_clear_leftovers(PlanBuilder *b) {
+        emit_each(b, PLAN_CLEAR, b->survey.leftovers);
+}
+
+void plan_builder_remove_dangling(PlanBuilder *b) {
+        emit_each(b, PLAN_REMOVE_ENTRY, b->survey.dangling);
+}
+
+/* True if there is a better entry than the one at @path for the kernel @version. */
+static bool is_surplus(const PlanBuilder *b, const char *path, const char *version) {
+        const PlanTarget *t = plan_survey_find(&b->survey, version);
+
+        return t && t->status == TARGET_PLACED && !streq(t->entry_path, path);
+}
+
+static void remove_entries(PlanBuilder *b, char *const *versions, bool surplus) {
+        const EspImage *image = b->in->image;
+        bool any = false;
+
+        for (size_t i = 0; i < image->n_files; i++) {
+                const char *path = image->files[i].path;
+                _cleanup_free_ char *version = NULL;
+
+                /* Those that lead nowhere went before. */
+                if (image->files[i].type != FILE_REGULAR ||
+                    esp_entry_version(path, &version, NULL) < 0 ||
+                    strv_contains(b->survey.dangling, path))
+                        continue;
+                if (!strv_contains(versions, version) && !(surplus && is_surplus(b, path, version)))
+                        continue;
+                emit(b, PLAN_REMOVE_ENTRY, path);
+                any = true;
+        }
+        if (any)
+                plan_builder_barrier(b);
+}
+
+void plan_builder_remove(PlanBuilder *b, char *const *versions, bool surplus) {
+        bool any = false;
+
+        remove_entries(b, versions, surplus);
+        for (char *const *v = versions; v && *v; v++) {
+                _cleanup_free_ char *dir = esp_kernel_dir(*v);
+
+                if (!dir) {
+                        b->error = -ENOMEM;
+                        return;
+                }
+                if (!plan_survey_dir_is_ours(&b->survey, *v))
+                        continue;
+                emit(b, PLAN_REMOVE_KERNEL, dir)->bytes = plan_survey_version_bytes(&b->survey, *v);
+                any = true;
+        }
+        if (any)
+                plan_builder_barrier(b);
+}
+
+bool plan_builder_mkdir(PlanBuilder *b, const PlanTarget *t) {
+        bool entries = t->entry_text && !b->has_entry_dir;
+
+        if (entries) {
+                emit(b, PLAN_MKDIR, ESP_ENTRY_DIR);
+                b->has_entry_dir = true;
+        }
+        if (t->dir_missing)
+                emit(b, PLAN_MKDIR, t->dir);
+        return t->dir_missing || entries;
+}
+
+void plan_builder_stage_files(PlanBuilder *b, const PlanTarget *t) {
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                PlanStep *step;
+
+                if (!t->stale[f])
+                        continue;
+                step = emit(b, PLAN_STAGE, t->path[f]);
+                step->stamp = f == KERNEL_FILE_IMAGE ? t->kernel->image : t->kernel->initrd;
+                step->bytes = step->stamp.size;
+                step->source = b->error < 0 ? NULL : boot_source_path(t->kernel->version, f);
+                if (!step->source)
+                        b->error = -ENOMEM;
+        }
+}
+
+void plan_builder_stage_entry(PlanBuilder *b, const PlanTarget *t) {
+        if (t->entry_text)
+                emit_text(b, t->entry_path, t->entry_text);
+}
+
+void plan_builder_place_files(PlanBuilder *b, const PlanTarget *t) {
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++)
+                if (t->stale[f])
+                        emit(b, PLAN_PLACE, t->path[f]);
+}
+
+void plan_builder_place_entry(PlanBuilder *b, PlanTarget *t) {
+        if (t->entry_text)
+                emit(b, PLAN_PLACE, t->entry_path);
+        t->status = TARGET_PLACED;
+}
+
+void plan_builder_write_loader_conf(PlanBuilder *b) {
+        emit_text(b, ESP_LOADER_CONF, b->loader_conf);
+        emit(b, PLAN_PLACE, ESP_LOADER_CONF);
+        plan_builder_barrier(b);
+        b->loader_conf = mfree(b->loader_conf);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A plan while it grows: groups of steps whose order inside is always the same; a part of
+ * plan-build, which decides which of them come, and when. */
+
+#include "core/plan-survey.h"
+
+typedef struct PlanBuilder {
+        const PlanInput *in;
+        Plan *plan;
+        PlanSurvey survey;
+        char *loader_conf;  /* the text to be written; NULL: as it should be */
+        bool default_stays; /* loader.conf is not as it should be, but must not be written */
+        bool pin_is_there;  /* the ESP, as it is, would boot the pin if loader.conf named it */
+        uint64_t free;
+        bool has_token, has_entry_dir;
+        Error problem;
+        int error; /* sticky -ENOMEM; steps then go nowhere */
+        PlanStep nowhere;
+} PlanBuilder;
+
+void plan_builder_done(PlanBuilder *b);
+
+/* What is left as it is must still be as it was seen, or the plan rests on sand. */
+void plan_builder_keep(PlanBuilder *b);
+
+/* Wait for the token, unless the plan does so already. */
+void plan_builder_token(PlanBuilder *b);
+/* Nothing if the last step is one. */
+void plan_builder_barrier(PlanBuilder *b);
+
+void plan_builder_clear_leftovers(PlanBuilder *b);
+void plan_builder_remove_dangling(PlanBuilder *b);
+/* All of @versions and, if @surplus, entries beside the one that a placed kernel should have. The
+ * entries first: when they are gone from the disk, nothing leads to the files any more. */
+void plan_builder_remove(PlanBuilder *b, char *const *versions, bool surplus);
+
+/* The directories that @t needs; true if any has to be made. */
+bool plan_builder_mkdir(PlanBuilder *b, const PlanTarget *t);
+void plan_builder_stage_files(PlanBuilder *b, const PlanTarget *t);
+void plan_builder_stage_entry(PlanBuilder *b, const PlanTarget *t);
+/* The target counts as placed with its entry. */
+void plan_builder_place_files(PlanBuilder *b, const PlanTarget *t);
+void plan_builder_place_entry(PlanBuilder *b, PlanTarget *t);
+/* Stage and place loader_conf, which is then NULL. */
+void plan_builder_write_loader_conf(PlanBuilder *b);
