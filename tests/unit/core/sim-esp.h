@@ -33,7 +33,8 @@ typedef struct SimEsp {
         uint64_t held;    /* bytes of replaced and removed files, free after the next barrier */
         unsigned pending; /* of SimPending */
         bool token;
-        char **staged;   /* paths that this plan has staged and not placed yet */
+        bool half;     /* of a kernel, the image is new and the initrd is not yet, or the reverse */
+        char **staged; /* paths that this plan has staged and not placed yet */
         char **complete; /* entries that led to a complete kernel before the step */
         bool booted;     /* it booted a complete kernel before the step */
         size_t n_foreign;
@@ -150,7 +151,7 @@ static inline bool sim_has_children(const SimEsp *s, const char *dir) {
         return false;
 }
 
-/* True if @path is that of a kernel file of @version. */
+/* True if @path is that of an image or an initrd. */
 static inline bool sim_is_kernel_file(const char *path) {
         const char *rest = startswith(path, ESP_KERNEL_DIR "/");
 
@@ -187,6 +188,16 @@ static inline void sim_stage(SimEsp *s, const PlanStep *step) {
         s->pending |= SIM_STAGED;
 }
 
+/* True if the other file of the kernel is staged, too. */
+static inline bool sim_stages_beside(const SimEsp *s, const char *path) {
+        size_t n = (size_t) (strrchr(path, '/') + 1 - path);
+
+        STRV_FOREACH(staged, s->staged)
+                if (strncmp(*staged, path, n) == 0)
+                        return true;
+        return false;
+}
+
 static inline void sim_place(SimEsp *s, const PlanStep *step) {
         _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, step->path);
         _cleanup_free_ char *text = NULL;
@@ -214,6 +225,7 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         sim_drop(s, staged);
         strv_remove(s->staged, step->path);
         s->pending |= kind;
+        s->half = kind == SIM_KERNEL && sim_stages_beside(s, step->path);
 }
 
 static inline void sim_remove_entry(SimEsp *s, const PlanStep *step) {
@@ -286,6 +298,7 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
                 sim_remove_kernel(s, step);
                 break;
         case PLAN_BARRIER:
+                sim_assert(s, !s->half);
                 sim_barrier(s);
                 break;
         case PLAN_KNOWN:
@@ -351,7 +364,7 @@ static inline void sim_judge(SimEsp *s) {
 /* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
 static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
         s->plan = plan;
-        s->token = false;
+        s->token = s->half = false;
         s->booted = sim_boots(s);
         s->n_foreign = sim_count_foreign(s);
         s->complete = strv_free(s->complete);

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Plans for thousands of ESPs made up at random, carried out step by step on an ESP in memory. No
+ * case is expected by itself: what is checked is what must hold for every plan between any two of
+ * its steps, and that syncing comes to an end, also after a power cut. */
+
+#include "core/kernel-version.h"
+#include "core/plan-survey.h"
+#include "tests/unit/core/sim-esp.h"
+
+#define CASES      3000
+#define SEED       UINT64_C(0x9e3779b97f4a7c15)
+#define ROUNDS_MAX 4
+#define UNIT       (64 * 1024)
+#define TITLE      "Proxmox Virtual Environment"
+
+/* Newest first, as a KernelSet has them. */
+static const char *const pool[] = {
+        "6.14.11-2-pve", "6.14.8-1-pve", "6.12.9+bpo-amd64", "6.11.11-2-pve", "6.8.12-10-pve",
+        "6.8.12-9-pve",  "6.8.12-4-pve", "6.5.13-5-pve",     "6.5.11-8-pve",  "6.2.16-3-pve",
+};
+
+typedef struct Case {
+        SimEsp esp;
+        KernelSet kernels;
+        PlanInput in;
+        uint64_t random;
+        uint64_t content; /* the last id given away */
+} Case;
+
+static void case_done(Case *c) {
+        sim_done(&c->esp);
+        kernel_set_done(&c->kernels);
+}
+
+static uint64_t xorshift(uint64_t *x) {
+        *x ^= *x << 13;
+        *x ^= *x >> 7;
+        *x ^= *x << 17;
+        return *x;
+}
+
+static unsigned below(Case *c, unsigned n) {
+        return (unsigned) (xorshift(&c->random) % n);
+}
+
+static bool one_in(Case *c, unsigned n) {
+        return below(c, n) == 0;
+}
+
+static FileStamp random_stamp(Case *c, unsigned units) {
+        return (FileStamp){ .inode = ++c->content,
+                            .size = (uint64_t) (1 + below(c, units)) * UNIT + below(c, 3) };
+}
+
+static void make_kernels(Case *c) {
+        c->kernels.database_readable = !one_in(c, 4);
+        c->kernels.kernels = calloc(ELEMENTSOF(pool), sizeof(Kernel));
+        for (size_t i = 0; i < ELEMENTSOF(pool); i++) {
+                Kernel *k = &c->kernels.kernels[c->kernels.n_kernels];
+
+                if (one_in(c, 3))
+                        continue;
+                *k = (Kernel){ .version = strdup(pool[i]),
+                               .reasons = one_in(c, 3) ? 0 : 1u << KERNEL_NEWEST,
+                               .image = random_stamp(c, 4),
+                               .initrd = random_stamp(c, 12) };
+                if (one_in(c, 5))
+                        k->state = one_in(c, 2) ? KERNEL_STATE_INITRD_MISSING
+                                                : KERNEL_STATE_IMAGE_MISSING;
+                c->kernels.n_kernels++;
+        }
+        if (c->kernels.n_kernels > 0 && one_in(c, 2)) {
+                Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
+
+                k->reasons |= 1u << KERNEL_PIN;
+                c->in.pin = k->version;
+        }
+}
+
+static void put_kernel_file(Case *c, const char *version, KernelFile f) {
+        const Kernel *k = kernel_set_find(&c->kernels, version);
+        _cleanup_free_ char *path = esp_kernel_path(version, f), *staged = NULL;
+        FileStamp stamp = random_stamp(c, 12);
+
+        if (k && one_in(c, 2))
+                stamp = f == KERNEL_FILE_IMAGE ? k->image : k->initrd;
+        if (one_in(c, 40))
+                sim_put(&c->esp, path, one_in(c, 2) ? FILE_DIRECTORY : FILE_OTHER, 0, SIM_FOREIGN,
+                        NULL);
+        else if (!one_in(c, 6))
+                sim_put(&c->esp, path, FILE_REGULAR, one_in(c, 20) ? 0 : stamp.size, stamp.inode,
+                        NULL);
+
+        staged = strprintf("%s" STAGED_SUFFIX, path);
+        if (one_in(c, 80))
+                sim_put(&c->esp, staged, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
+        else if (one_in(c, 10))
+                sim_put(&c->esp, staged, FILE_REGULAR, stamp.size, ++c->content, NULL);
+}
+
+static void put_entry(Case *c, const char *version, const char *path) {
+        static const char *const options[] = { NULL, "root=a", "root=a quiet", "root=b \"x y\"" };
+        _cleanup_free_ char *text = NULL;
+
+        ck_assert_int_eq(boot_entry_render(one_in(c, 5) ? "Another title" : TITLE, version,
+                                           options[below(c, ELEMENTSOF(options))], &text),
+                         0);
+        if (one_in(c, 40))
+                sim_put(&c->esp, path, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
+        else if (one_in(c, 12))
+                sim_put(&c->esp, path, FILE_REGULAR, 100, 0, NULL);
+        else if (one_in(c, 12))
+                sim_put(&c->esp, path, FILE_REGULAR, 10, 0, "\xff garbage");
+        else
+                sim_put(&c->esp, path, FILE_REGULAR, strlen(text), 0, text);
+}
+
+static void put_entries(Case *c, const char *version) {
+        static const char *const counters[] = { "+3", "+2-1", "+0-3" };
+        _cleanup_free_ char *plain = esp_entry_path(version), *counted = NULL, *staged = NULL;
+
+        counted = strprintf(ESP_ENTRY_DIR "/" ENTRY_PREFIX "%s%s" ENTRY_SUFFIX, version,
+                            counters[below(c, ELEMENTSOF(counters))]);
+        staged = strprintf("%s" STAGED_SUFFIX, plain);
+        if (!one_in(c, 5))
+                put_entry(c, version, plain);
+        if (one_in(c, 8))
+                put_entry(c, version, counted);
+        if (one_in(c, 30))
+                sim_put(&c->esp, staged, one_in(c, 3) ? FILE_DIRECTORY : FILE_REGULAR, 9, 0, "cut");
+        if (sim_is(&c->esp, staged, FILE_DIRECTORY))
+                sim_put(&c->esp, staged, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
+}
+
+static void put_kernel(Case *c, const char *version) {
+        _cleanup_free_ char *dir = esp_kernel_dir(version), *other = NULL;
+
+        if (one_in(c, 60)) {
+                sim_put(&c->esp, dir, one_in(c, 2) ? FILE_OTHER : FILE_REGULAR, 5, SIM_FOREIGN,
+                        NULL);
+        } else if (!one_in(c, 8)) {
+                sim_put(&c->esp, dir, FILE_DIRECTORY, 0, 0, NULL);
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++)
+                        put_kernel_file(c, version, f);
+        }
+        if (sim_is(&c->esp, dir, FILE_DIRECTORY) && one_in(c, 20)) {
+                other = strprintf("%s/notes.txt", dir);
+                sim_put(&c->esp, other, FILE_REGULAR, 5 * UNIT, SIM_FOREIGN, NULL);
+                esp_image_get(&c->esp.image, dir)->mtime = SIM_FOREIGN;
+        }
+        put_entries(c, version);
+}
+
+static void put_loader_conf(Case *c) {
+        static const char *const texts[] = {
+                "timeout 3\ndefault proxmox-*\n",
+                "timeout 3\r\n\r\ndefault proxmox-*",
+                "timeout 10\n",
+                "",
+                "default other.conf\n",
+                "default @saved\n",
+                "\x01\xff\n",
+        };
+        _cleanup_free_ char *pinned = NULL;
+
+        pinned = strprintf("default proxmox-%s.conf\n", pool[below(c, ELEMENTSOF(pool))]);
+        if (one_in(c, 30))
+                sim_put(&c->esp, ESP_LOADER_CONF, FILE_REGULAR, one_in(c, 2) ? 100 : 1024 * 1024, 0,
+                        NULL);
+        else if (one_in(c, 2))
+                sim_put(&c->esp, ESP_LOADER_CONF, FILE_REGULAR, strlen(pinned), 0, pinned);
+        else {
+                const char *text = texts[below(c, ELEMENTSOF(texts))];
+
+                sim_put(&c->esp, ESP_LOADER_CONF, FILE_REGULAR, strlen(text), 0, text);
+        }
+        if (one_in(c, 20))
+                sim_put(&c->esp, ESP_LOADER_CONF STAGED_SUFFIX, FILE_REGULAR, 3, 0, "cut");
+}
+
+static void make_esp(Case *c) {
+        static const uint64_t clusters[] = { 512, 4096, 32768 };
+        SimEsp *s = &c->esp;
+
+        s->image.cluster_bytes = clusters[below(c, ELEMENTSOF(clusters))];
+        sim_put(s, "loader", FILE_DIRECTORY, 0, 0, NULL);
+        sim_put(s, ESP_KERNEL_DIR, FILE_DIRECTORY, 0, 0, NULL);
+        put_loader_conf(c);
+        if (!one_in(c, 20)) {
+                sim_put(s, ESP_ENTRY_DIR, FILE_DIRECTORY, 0, 0, NULL);
+                for (size_t i = 0; i < ELEMENTSOF(pool); i++)
+                        if (one_in(c, 2))
+                                put_kernel(c, pool[i]);
+                if (one_in(c, 10))
+                        sim_put(s, ESP_ENTRY_DIR "/debian.conf", FILE_REGULAR, 20, SIM_FOREIGN,
+                                "linux /vmlinuz\n");
+                if (one_in(c, 10))
+                        sim_put(s, ESP_ENTRY_DIR "/zebra.conf", FILE_REGULAR, 20, SIM_FOREIGN,
+                                "efi /EFI/zebra.efi\n");
+        } else if (one_in(c, 3))
+                sim_put(s, ESP_ENTRY_DIR, FILE_REGULAR, 1, SIM_FOREIGN, NULL);
+        if (one_in(c, 25))
+                sim_put(s, ESP_KERNEL_DIR "/grubx64.efi", FILE_REGULAR, UNIT, SIM_FOREIGN, NULL);
+
+        if (one_in(c, 3))
+                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
+        else
+                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
+        s->image.loader = esp_image_tell_loader(&s->image);
+}
+
+static void make_input(Case *c) {
+        static const char *const cmdlines[] = { NULL, "root=a", "root=ZFS=rpool/ROOT/pve-1 quiet" };
+        static char long_cmdline[2000];
+
+        memset(long_cmdline, 'x', sizeof(long_cmdline) - 1);
+        memcpy(long_cmdline, "root=", 5);
+        c->in.esp_uuid = "AAAA-0001";
+        c->in.image = &c->esp.image;
+        c->in.kernels = &c->kernels;
+        c->in.title = TITLE;
+        c->in.cmdline = one_in(c, 8) ? long_cmdline : cmdlines[below(c, ELEMENTSOF(cmdlines))];
+        c->in.fallback_cmdline = one_in(c, 2) ? "root=fallback" : NULL;
+}
+
+/* What the look before a plan finds out. */
+static void look(Case *c) {
+        for (size_t i = 0; i < c->esp.image.n_files; i++)
+                c->esp.image.files[i].verdict = VERDICT_UNCHECKED;
+        for (size_t i = 0; i < c->kernels.n_kernels; i++) {
+                const Kernel *k = &c->kernels.kernels[i];
+
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX && kernel_is_bootable(k); f++) {
+                        _cleanup_free_ char *path = esp_kernel_path(k->version, f);
+                        const FileStamp *stamp = f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd;
+
+                        if (sim_is(&c->esp, path, FILE_REGULAR)) {
+                                EspFile *file = esp_image_get(&c->esp.image, path);
+
+                                file->verdict = file->mtime == stamp->inode && file->size == stamp->size
+                                                                ? VERDICT_EQUAL
+                                                                : VERDICT_DIFFERS;
+                        }
+                }
+        }
+}
+
+static Plan *make_plan(Case *c) {
+        Plan *plan = NULL;
+
+        look(c);
+        ck_assert_int_eq(plan_build(&c->in, &plan), 0);
+        return plan;
+}
+
+/* What an ESP in sync is. */
+static void assert_in_sync(const Case *c) {
+        const SimEsp *s = &c->esp;
+        _cleanup_free_ char *boots = NULL;
+        _cleanup_strv_ char **complete = NULL;
+
+        ck_assert_int_eq(esp_image_kernels(&s->image, &complete), 0);
+        ck_assert_int_eq(esp_image_default(&s->image, &boots), 0);
+        for (size_t i = 0; i < c->kernels.n_kernels; i++) {
+                const Kernel *k = &c->kernels.kernels[i];
+
+                if (k->reasons == 0 || !kernel_is_bootable(k))
+                        continue;
+                sim_assert(s, strv_contains(complete, k->version));
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                        _cleanup_free_ char *path = esp_kernel_path(k->version, f);
+
+                        sim_assert(s, esp_image_find(&s->image, path)->verdict == VERDICT_EQUAL);
+                }
+        }
+        if (c->in.pin)
+                sim_assert(s, streq_ptr(boots, c->in.pin));
+        for (size_t i = 0; i < s->image.n_files; i++)
+                sim_assert(s, !esp_path_is_leftover(s->image.files[i].path) ||
+                                              s->image.files[i].type != FILE_REGULAR);
+}
+
+/* Files of the ESP that must be there again after a plan. */
+static char **files_that_stay(const Case *c) {
+        char **paths = NULL;
+
+        for (size_t i = 0; i < c->esp.image.n_files && !c->kernels.database_readable; i++) {
+                const char *path = c->esp.image.files[i].path;
+
+                if (startswith(path, ESP_KERNEL_DIR) && !esp_path_is_leftover(path))
+                        ck_assert_int_eq(strv_extend(&paths, path), 0);
+        }
+        for (size_t i = 0; i < c->kernels.n_kernels; i++)
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                        const Kernel *k = &c->kernels.kernels[i];
+                        char *path = esp_kernel_path(k->version, f);
+
+                        if (k->reasons != 0 && esp_image_find(&c->esp.image, path))
+                                ck_assert_int_eq(strv_consume(&paths, path), 0);
+                        else
+                                free(path);
+                }
+        return paths;
+}
+
+/* Returns the number of plans carried out. */
+static unsigned sync_until_quiet(Case *c) {
+        bool was_cut = one_in(c, 3);
+
+        for (unsigned n = 0;; n++) {
+                _cleanup_strv_ char **stay = files_that_stay(c);
+                _cleanup_(plan_freep) Plan *plan = make_plan(c), *rest = NULL;
+                bool cut = n == 0 && was_cut;
+
+                c->esp.plan = plan;
+                if (plan->n_steps == 0) {
+                        if (plan->problem_code == ERROR_NONE)
+                                assert_in_sync(c);
+                        return n;
+                }
+                sim_assert(&c->esp, n < ROUNDS_MAX + (was_cut ? 1u : 0u));
+                sim_assert(&c->esp, c->esp.image.loader == ESP_LOADER_SYSTEMD_BOOT);
+                sim_run(&c->esp, plan, cut ? below(c, (unsigned) plan->n_steps) : plan->n_steps);
+                STRV_FOREACH(path, stay)
+                        sim_assert(&c->esp, esp_image_find(&c->esp.image, *path));
+                if (cut || plan->problem_code != ERROR_NONE)
+                        continue;
+                rest = make_plan(c);
+                c->esp.plan = rest;
+                sim_assert(&c->esp, rest->n_steps == 0 && rest->problem_code == ERROR_NONE);
+        }
+}
+
+START_TEST(pool_is_newest_first) {
+        for (size_t i = 1; i < ELEMENTSOF(pool); i++)
+                ck_assert_int_gt(kernel_version_compare(pool[i - 1], pool[i]), 0);
+}
+END_TEST
+
+START_TEST(every_step_of_every_plan_leaves_an_esp_that_boots) {
+        uint64_t random = SEED;
+        unsigned plans = 0;
+
+        for (unsigned i = 0; i < CASES; i++) {
+                _cleanup_(case_done) Case c = { .random = xorshift(&random), .esp.number = i };
+
+                make_kernels(&c);
+                make_esp(&c);
+                make_input(&c);
+                plans += sync_until_quiet(&c);
+        }
+        printf("# %u ESPs, %u plans, seed %#" PRIx64 "\n", CASES, plans, SEED);
+        ck_assert_uint_gt(plans, CASES / 2);
+}
+END_TEST
+
+CHECK_MAIN("plan-order", pool_is_newest_first, every_step_of_every_plan_leaves_an_esp_that_boots)
