@@ -292,6 +292,7 @@ CHECK_MAIN("esp-stage", staged_file_lies_beside_the_old_one_with_content_mode_an
            what_another_run_left_is_not_written_over_nor_discarded,
            source_that_changes_meanwhile_fails_and_leaves_nothing,
            source_of_another_stamp_is_not_copied_at_all, source_that_is_a_directory_is_not_copied,
+           source_that_is_still_being_written_is_not_copied_until_it_is_closed,
            stopped_copy_is_discarded, disk_that_gives_back_something_else_is_found_out,
            text_is_staged_and_read_back_like_a_file, text_that_reads_back_otherwise_is_found_out,
            empty_text_is_staged, only_what_was_staged_can_be_taken_and_only_once,
