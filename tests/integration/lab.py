@@ -20,7 +20,7 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
-from privatebus import PrivateBus
+from privatebus import PrivateBus, complain_of_sanitizer
 from tap import main  # noqa: F401 (the tests call lab.main)
 
 MIB = 1024 * 1024
@@ -295,6 +295,7 @@ class Lab:
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise
+        complain_of_sanitizer(err)
         parsed = json.loads(out) if '--json' in arguments and out else None
         return SimpleNamespace(status=child.returncode, out=out, err=err, json=parsed)
 

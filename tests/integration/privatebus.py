@@ -50,6 +50,12 @@ def end(process, timeout, what):
         raise AssertionError(f'{what} did not end within {timeout} s') from None
 
 
+def complain_of_sanitizer(text):
+    """A finding of a sanitizer in a program's messages is a failure, whatever its exit status."""
+    if 'Sanitizer:' in text or 'runtime error:' in text:
+        raise AssertionError(text)
+
+
 class PrivateBus:
     def __init__(self, directory):
         directory.mkdir()
@@ -74,11 +80,15 @@ class PrivateBus:
             | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
 
     def close(self):
-        if self.daemon and self.daemon.poll() is None:
-            end(self.daemon, 60, 'bootsyncd')
-        self.connection.close_sync(None)
-        end(self.process, 30, 'dbus-daemon')
-        self.process.stdout.close()
+        try:
+            if self.daemon and self.daemon.poll() is None:
+                self.stop_daemon()
+            for log in self.directory.glob('daemon-*.log'):
+                complain_of_sanitizer(log.read_text(errors='replace'))
+        finally:
+            self.connection.close_sync(None)
+            end(self.process, 30, 'dbus-daemon')
+            self.process.stdout.close()
 
     # The daemon
 
