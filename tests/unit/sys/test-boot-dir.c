@@ -160,23 +160,8 @@ START_TEST(every_change_of_a_file_changes_its_stamp) {
 }
 END_TEST
 
-START_TEST(a_file_that_is_being_written_is_absent_until_it_is_closed) {
-        _cleanup_temp_root_ TempRoot t = temp_root_new();
-        _cleanup_close_ int fd = -EBADF;
-
-        temp_puts(&t, "boot/vmlinuz-6.1.0-1", "image");
-        temp_puts(&t, "boot/initrd.img-6.1.0-2", "half an initrd");
-        fd = openat(t.fd, "boot/initrd.img-6.1.0-2", O_WRONLY | O_APPEND | O_CLOEXEC);
-        ck_assert_int_ge(fd, 0);
-        assert_versions(&t, "6.1.0-1");
-        fd = safe_close(fd);
-        assert_versions(&t, "6.1.0-2 6.1.0-1");
-}
-END_TEST
-
 CHECK_MAIN("boot-dir", missing_boot_is_empty, boot_that_is_no_directory_is_an_error,
            kernels_are_found_newest_first_with_their_stamps,
            names_of_work_in_progress_and_other_files_are_not_seen,
            what_is_empty_or_no_regular_file_is_absent, symlinks_are_followed_inside_the_root,
-           every_change_of_a_file_changes_its_stamp,
-           a_file_that_is_being_written_is_absent_until_it_is_closed)
+           every_change_of_a_file_changes_its_stamp)
