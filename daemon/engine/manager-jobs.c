@@ -5,11 +5,11 @@
  * on one root take turns; waiting for the lock is a timer, never a sleep. */
 
 #include <inttypes.h>
-#include <time.h>
 
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/time-util.h"
 #include "core/kernel-version.h"
 #include "engine/manager-private.h"
 #include "sys/lock.h"
@@ -17,13 +17,6 @@
 #define JOBS_MAX           16
 #define LOCK_RETRY_USEC    (200 * UINT64_C(1000))
 #define LOCK_PATIENCE_USEC (60 * UINT64_C(1000000))
-
-static uint64_t realtime_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 void manager_free_jobs(Manager *m) {
         m->refresh = refresh_free(m->refresh);

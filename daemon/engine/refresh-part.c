@@ -9,12 +9,11 @@
 
 #include "engine/refresh-part.h"
 
-#include <time.h>
-
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
+#include "common/time-util.h"
 #include "engine/look.h"
 #include "sys/lock.h"
 
@@ -26,13 +25,6 @@ void part_done(Part *part) {
         esp_image_free(part->image);
         manifest_done(&part->manifest);
         error_done(&part->error);
-}
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
 static void set_state(Part *part, EspState state) {
@@ -243,9 +235,9 @@ static void settle(Part *part, const Plan *rest, bool synced) {
                 return;
         }
         if (state == ESP_IN_SYNC && type == JOB_REFRESH)
-                esp_set_synced(part->esp, now_usec());
+                esp_set_synced(part->esp, realtime_usec());
         if (state == ESP_IN_SYNC && job_verify(refresh->job))
-                esp_set_verified(part->esp, now_usec());
+                esp_set_verified(part->esp, realtime_usec());
         part_end(part, state);
         /* A plan's problem is the ESP's; a job that was only to look has done so. */
         if (type == JOB_PROBE || type == JOB_PLAN)
