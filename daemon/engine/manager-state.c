@@ -102,12 +102,9 @@ static int facts_load(const Root *root, Facts *ret) {
         facts.packages_readable = r >= 0;
         if (r < 0) {
                 r = strv_extendf(&facts.conf.warnings,
-                                 "/" PATH_DPKG
-                                 ": the package database cannot be read (%s), so no kernel "
-                                 "is removed from any ESP; repair it",
-                                 reason          ? reason
-                                 : r == -ENODATA ? "it names no package"
-                                                 : strerror(-r));
+                                 "%s, so no kernel is removed from any ESP; repair the package "
+                                 "database",
+                                 reason);
                 if (r < 0)
                         return r;
         }
