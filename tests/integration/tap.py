@@ -3,6 +3,7 @@
 A skipped test is a failed one: a claim that nobody checked does not hold."""
 
 import os
+import signal
 import sys
 import time
 import unittest
@@ -76,5 +77,10 @@ def main(private_mounts=False):
                                    if hasattr(case, name))
     print(f'1..{suite.countTestCases()}', flush=True)
     result = TapResult()
+
+    def on_terminate(_signal, _frame):
+        result.stop()
+        raise SystemExit('ended from outside')  # fails this test, which still cleans up
+    signal.signal(signal.SIGTERM, on_terminate)
     suite.run(result)
     sys.exit(0 if result.wasSuccessful() and result.count and not result.skipped else 1)

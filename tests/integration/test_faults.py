@@ -294,7 +294,7 @@ class TwoAtOnce(LabCase):
         sync = after(content, 'syncfs', root)
         barrier = after(sync, 'fsync', root)
 
-        # The replaced file: the last descriptor opened on the name before the rename and still open.
+        # The replaced file: a descriptor opened on its name before the rename, and still open.
         opened = {}
         for c in calls[:rename]:
             if c.name == 'close':

@@ -37,8 +37,8 @@ class Refresh(LabCase):
 
     def test_second_refresh_opens_no_kernel_and_no_initrd_for_reading(self):
         self.bootctl('refresh')
-        lines = [line for trace in self.lab.trace('openat,openat2,read,pread64,mmap,copy_file_range',
-                                                  'refresh').values() for line in trace]
+        traces = self.lab.trace('openat,openat2,read,pread64,mmap,copy_file_range', 'refresh')
+        lines = [line for trace in traces.values() for line in trace]
         self.assertTrue([line for line in lines if 'loader/entries' in line])
         kernel = re.compile(r'(vmlinuz|initrd\.img)-')
         self.assertEqual([line for line in lines if kernel.search(line) and 'O_PATH' not in line
