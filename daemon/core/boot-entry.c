@@ -115,6 +115,17 @@ void boot_entry_done(BootEntry *e) {
         *e = (BootEntry){};
 }
 
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t';
+}
+
+/* A reader cuts blanks and one pair of double quotes around a value. */
+static bool needs_quotes(const char *value) {
+        char first = value[0], last = value[strlen(value) - 1];
+
+        return is_blank(first) || is_blank(last) || (first == '"' && last == '"');
+}
+
 int boot_entry_render(const char *title, const char *version, const char *options, char **ret) {
         _cleanup_free_ char *image = NULL, *initrd = NULL;
         Buffer b = {};
@@ -131,7 +142,8 @@ int boot_entry_render(const char *title, const char *version, const char *option
         buffer_printf(&b, "title    %s\n", title);
         buffer_printf(&b, "version  %s\n", version);
         if (!isempty(options))
-                buffer_printf(&b, "options  %s\n", options);
+                buffer_printf(&b, needs_quotes(options) ? "options  \"%s\"\n" : "options  %s\n",
+                              options);
         buffer_printf(&b, "linux    /%s\n", image);
         buffer_printf(&b, "initrd   /%s\n", initrd);
         return buffer_take(&b, ret, NULL);

@@ -195,7 +195,26 @@ START_TEST(options_of_a_megabyte_are_kept) {
 }
 END_TEST
 
-CHECK_MAIN("boot-entry", paths_are_those_of_the_existing_layout, version_is_read_from_our_entries,
+START_TEST(rendered_options_are_read_as_they_were_given) {
+        static const char *const options[] = {
+                "root=a",         "root=a x=\"b c\"", "\"root=a b\" quiet", "\"root=a\" \"x y\"",
+                "\"root=a\"",     " root=a",          "root=a\t",           "\"",
+                "\"\"root=a\"\"",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++) {
+                _cleanup_(boot_entry_done) BootEntry entry = {};
+                _cleanup_free_ char *text = NULL;
+
+                ck_assert_int_eq(boot_entry_render("T", "6.8", options[i], &text), 0);
+                ck_assert_int_eq(boot_entry_parse(text, strlen(text), &entry), 0);
+                ck_assert_str_eq(entry.options, options[i]);
+        }
+}
+END_TEST
+
+CHECK_MAIN("boot-entry", rendered_options_are_read_as_they_were_given,
+           paths_are_those_of_the_existing_layout, version_is_read_from_our_entries,
            boot_counter_is_not_part_of_the_version, plus_without_a_counter_is_part_of_the_version,
            other_names_are_not_ours, counted_may_be_left_out, tries_left_are_told,
            entry_has_five_keys_in_order, entry_without_options_has_no_such_line,
