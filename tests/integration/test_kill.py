@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""SIGKILL, 200 times to workers and 200 times to the daemon, in refreshes that replace the initrd of
-the default kernel: each time every ESP still boots, and the next refresh repairs the rest."""
+"""SIGKILL, 200 times to workers and 200 times to the daemon, in refreshes that replace the initrd
+of the default kernel: each time every ESP still boots, and the next refresh repairs the rest."""
 
 import fnmatch
 import random
@@ -96,8 +96,8 @@ class KilledWorker(Kills):
             number = number + 1 if killed else 1
             if runs == KILLS_AT_EACH_POINT:
                 break
-        print(f'# {point}: {runs} refreshes with a worker ended by SIGKILL ({workers} workers named '
-              f'in the output), at each of {last} places')
+        print(f'# {point}: {runs} refreshes with a worker ended by SIGKILL, at each of {last} '
+              f'places; {workers} workers are named in the output')
         self.assertGreaterEqual(runs, KILLS_AT_EACH_POINT)
         self.assertGreater(last, 1)
 
@@ -117,7 +117,8 @@ class KilledWorker(Kills):
 class KilledDaemon(Kills):
     def prepare(self):
         super().prepare()
-        self.lab.settings(auto_sync=False)
+        # One refresh at a time, and none unasked.
+        self.lab.settings(auto_sync=False, settle_sec=60)
 
     def processes(self):
         """The daemon, its workers, and what is between fork and exec."""
@@ -153,11 +154,8 @@ class KilledDaemon(Kills):
     def test_200_kills_of_the_daemon_at_random_moments_of_a_refresh(self):
         moments = random.Random(SEED)
         self.lab.start_daemon()
-        bus, durations = self.lab.bus, []
-        for _ in range(3):
-            self.change(2 * MIB)
-            durations.append(self.whole_refresh())
-        duration = max(durations)
+        bus = self.lab.bus
+        duration = self.whole_refresh()
         kills = late = orphaned = 0
         while kills < KILLS_OF_THE_DAEMON and late < KILLS_OF_THE_DAEMON:
             self.change(2 * MIB)
@@ -169,10 +167,11 @@ class KilledDaemon(Kills):
             kills += in_time
             late += not in_time
             orphaned += orphans > 0
+            duration *= 1.03 if in_time else 0.85  # the machine has other users, who come and go
             self.judge()
             self.lab.start_daemon()
             self.whole_refresh()
-        print(f'# {kills} kills within a refresh of up to {duration * 1000:.0f} ms, {orphaned} of '
+        print(f'# {kills} kills within a refresh of about {duration * 1000:.0f} ms, {orphaned} of '
               f'them while workers were at work; {late} came after its end; seed {SEED}')
         self.assertEqual(kills, KILLS_OF_THE_DAEMON)
         self.assertGreaterEqual(orphaned, 30)
