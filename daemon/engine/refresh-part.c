@@ -137,7 +137,6 @@ void part_start(Part *part) {
         }
         if (job_verify(refresh->job))
                 part->bytes_total = plan_work_bytes(plan);
-        set_state(part, ESP_SYNCING);
         start_worker(part, TAKE_PTR(plan));
 }
 
@@ -263,6 +262,7 @@ static void start_sync(Part *part, Plan *plan) {
                 return;
         }
         refresh_say(part->refresh, "copying");
+        set_state(part, ESP_SYNCING);
         start_worker(part, plan);
 }
 
@@ -334,7 +334,7 @@ static EspState state_after(const Part *part) {
         if (part->error.code == ERROR_ESP_MISSING)
                 return ESP_MISSING;
         if (part->error.code == ERROR_CANCELED)
-                return part->phase == PART_LOOKING ? ESP_UNKNOWN : ESP_OUTDATED;
+                return part->phase == PART_LOOKING ? esp_state(part->esp) : ESP_OUTDATED;
         return ESP_FAILED;
 }
 

@@ -176,7 +176,7 @@ void refresh_advance(Refresh *refresh) {
                 Part *part = &refresh->parts[i];
 
                 if (part->phase == PART_SEEN && refresh->canceled) {
-                        part_cancel(part, ESP_UNKNOWN);
+                        part_cancel(part, esp_state(part->esp));
                         return;
                 }
                 if (can_plan(part)) {
