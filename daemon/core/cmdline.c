@@ -83,6 +83,7 @@ int cmdline_clean(const char *text, size_t size, char **ret) {
         int r;
 
         (void) line_next(text, size, &pos, &line, &n);
+        text_trim(&line, &n);
         while (word_next(line, n, &word_pos, &word, &m)) {
                 if (word_assigns(word, m, "initrd=") || word_assigns(word, m, "BOOT_IMAGE="))
                         continue;

@@ -121,6 +121,12 @@ START_TEST(words_that_only_look_alike_stay) {
 }
 END_TEST
 
+START_TEST(open_quote_does_not_keep_the_blanks_at_the_end) {
+        assert_line(cmdline_clean, "root=/dev/sda1 a=\"b \t\n", "root=/dev/sda1 a=\"b");
+        assert_line(cmdline_parse, "root=/dev/sda1 a=\"b \t\n", "root=/dev/sda1 a=\"b");
+}
+END_TEST
+
 START_TEST(cleaned_line_keeps_the_same_rules) {
         assert_fails(cmdline_clean, "", 0, -ENODATA);
         assert_fails(cmdline_clean, "initrd=root=/dev/sda1\n", 22, -ENODATA);
@@ -159,5 +165,5 @@ CHECK_MAIN("cmdline", first_line_is_the_command_line, line_is_trimmed_but_kept_a
            line_needs_a_root_word, root_word_may_stand_anywhere_and_be_quoted,
            control_characters_are_refused, only_utf8_is_accepted, line_must_fit_the_kernels_buffer,
            words_of_the_loader_are_cleaned_away, words_that_only_look_alike_stay,
-           cleaned_line_keeps_the_same_rules, length_counts_after_cleaning,
-           every_source_has_its_word)
+           open_quote_does_not_keep_the_blanks_at_the_end, cleaned_line_keeps_the_same_rules,
+           length_counts_after_cleaning, every_source_has_its_word)
