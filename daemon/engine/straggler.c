@@ -60,6 +60,8 @@ int straggler_new_task(Task *task, straggler_ended_t ended, void *userdata, Stra
                 .userdata = userdata,
         };
         task_set_listener(task, &late_listener, straggler);
+        /* Its job is over: nobody will hand it the token. */
+        task_stop(task);
         *ret = straggler;
         return 0;
 }
