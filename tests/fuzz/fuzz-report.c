@@ -31,6 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_report(&report);
         FUZZ_ASSERT(report_format(&report, &first, &first_size) == 0);
         FUZZ_ASSERT(report_parse(first, first_size, &again) == 0);
+        /* What was cut ends in dots, and is then cut a little earlier. */
+        if (strlen(strempty(again.error.message)) > REPORT_MESSAGE_MAX)
+                return 0;
         FUZZ_ASSERT(report_format(&again, &second, &second_size) == 0);
         FUZZ_ASSERT(first_size == second_size && memcmp(first, second, first_size) == 0);
         return 0;
