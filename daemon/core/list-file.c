@@ -73,7 +73,7 @@ static int list_file_keep(ListFile *l, const char *line, size_t size) {
         return 0;
 }
 
-/* Take in the one item in @text. -EINVAL if it is none. */
+/* Take in the one item in @text. -EINVAL if it is none, -E2BIG if there are enough of them. */
 static int list_file_add(ListFile *l, ListKind kind, const char *text, size_t size) {
         _cleanup_free_ char *item = NULL;
         int r;
@@ -83,6 +83,8 @@ static int list_file_add(ListFile *l, ListKind kind, const char *text, size_t si
                 return r;
         if (strv_contains(l->items, item))
                 return 0;
+        if (strv_length(l->items) >= LIST_ITEMS_MAX)
+                return -E2BIG;
         return strv_consume(&l->items, TAKE_PTR(item));
 }
 
@@ -105,7 +107,9 @@ int list_file_parse(const char *text, size_t size, ListKind kind, ListFile *ret,
                                 return r;
                         if (r >= 0)
                                 continue;
-                        r = line_warnings_add(&w, number, line, n, list_kinds[kind].bad_line);
+                        r = line_warnings_add(&w, number, line, n,
+                                              r == -E2BIG ? "is one line too many"
+                                                          : list_kinds[kind].bad_line);
                         if (r < 0)
                                 return r;
                 }

@@ -11,6 +11,9 @@ typedef struct ListLine {
         size_t size;
 } ListLine;
 
+/* A host has a few dozen ESPs and kernels; further lines are kept, but not read. */
+#define LIST_ITEMS_MAX 256
+
 typedef struct ListFile {
         char **items;    /* valid items, normalised, in file order without repetitions */
         ListLine *other; /* comments and bad lines, in file order; blank lines are dropped */
@@ -27,11 +30,11 @@ void list_file_done(ListFile *l);
 /* True for XXXX-XXXX in hex digits of either case. */
 bool fat_uuid_is_valid(const char *s) _pure_;
 
-/* Never fails on content: each line that is neither blank, a comment ('#') nor an item gives a
- * sentence "line 3: 'foo?bar' is not a FAT UUID, ignoring" in @warnings (text made fit for humans,
- * at most 64 bytes of it) and is kept in other. After 20 such sentences one says how many more
- * there are. CRLF, missing last newline, NUL bytes and lines of any length are fine; leading and
- * trailing blanks are cut from items. 0 or -ENOMEM. */
+/* Never fails on content: each line that is neither blank, a comment ('#') nor an item, or is an
+ * item too many, gives a sentence "line 3: 'foo?bar' is not a FAT UUID, ignoring" in @warnings
+ * (text made fit for humans, at most 64 bytes of it) and is kept in other. After 20 such sentences
+ * one says how many more there are. CRLF, missing last newline, NUL bytes and lines of any length
+ * are fine; leading and trailing blanks are cut from items. 0 or -ENOMEM. */
 int list_file_parse(const char *text, size_t size, ListKind kind, ListFile *ret, char ***warnings);
 
 /* The file's new text: other lines first, in order, then the items sorted and unique (kernels by

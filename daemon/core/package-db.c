@@ -157,6 +157,8 @@ static int package_db_set(PackageDb *db, Slice name, bool installed) {
                         return 0;
                 }
 
+        if (db->n_packages >= PACKAGE_DB_KERNELS_MAX)
+                return -E2BIG;
         if (!ARRAY_RESERVE(db->packages, db->n_packages_allocated, db->n_packages + 1))
                 return -ENOMEM;
         copy = strndup(name.text, name.size);
@@ -174,6 +176,7 @@ static int parser_refuse(Parser *p, const char *problem) {
 static int parser_end_stanza(Parser *p) {
         Slice package = p->package, status = p->status, version;
         bool installed;
+        int r;
 
         if (!p->in_stanza)
                 return 0;
@@ -186,7 +189,8 @@ static int parser_end_stanza(Parser *p) {
                 return 0;
         if (!status_parse(status, &installed))
                 return parser_refuse(p, "ends a kernel's stanza without a known Status");
-        return package_db_set(p->db, package, installed);
+        r = package_db_set(p->db, package, installed);
+        return r == -E2BIG ? parser_refuse(p, "names more kernel packages than any host has") : r;
 }
 
 static int parser_add_field(Parser *p, const char *line, size_t size) {

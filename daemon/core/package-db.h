@@ -5,6 +5,10 @@
 
 #include "common/macros.h"
 
+/* A host has a few dozen; a text with more of them is not one that dpkg wrote, and would only cost
+ * time. */
+#define PACKAGE_DB_KERNELS_MAX 2048
+
 typedef struct PackageState PackageState;
 
 typedef struct PackageDb {

@@ -263,6 +263,24 @@ START_TEST(fat_uuid_is_four_dash_four_hex_digits) {
 }
 END_TEST
 
+START_TEST(items_beyond_the_limit_are_kept_but_not_read) {
+        _cleanup_(parsed_done) Parsed p = {};
+        _cleanup_free_ char *text = NULL, *again = NULL;
+        size_t size, again_size;
+        Buffer b = {};
+
+        for (unsigned i = 0; i < 100000; i++)
+                buffer_printf(&b, "6.1.0-%u-pve\n", i);
+        ck_assert_int_eq(buffer_take(&b, &text, &size), 0);
+        p = parse_bytes(text, size, LIST_KERNELS);
+        ck_assert_uint_eq(strv_length(p.list.items), LIST_ITEMS_MAX);
+        ck_assert_uint_eq(p.list.n_other, 100000 - LIST_ITEMS_MAX);
+        ck_assert_str_eq(p.warnings[0], "line 257: '6.1.0-256-pve' is one line too many, ignoring");
+        ck_assert_int_eq(list_file_format(&p.list, LIST_KERNELS, &again, &again_size), 0);
+        ck_assert_uint_eq(again_size, size);
+}
+END_TEST
+
 CHECK_MAIN("list-file", items_are_read_in_file_order, uuids_are_read_in_either_case,
            repetitions_are_dropped_silently, blanks_crlf_and_missing_last_newline_are_fine,
            empty_file_is_an_empty_list, comments_are_no_items_and_no_mistakes,
@@ -272,4 +290,4 @@ CHECK_MAIN("list-file", items_are_read_in_file_order, uuids_are_read_in_either_c
            items_are_written_normalised_sorted_and_unique, writing_does_not_disturb_the_list,
            warnings_are_limited_to_twenty_and_a_count,
            line_of_a_megabyte_is_kept_whole_and_named_in_short, warnings_of_several_files_add_up,
-           fat_uuid_is_four_dash_four_hex_digits)
+           fat_uuid_is_four_dash_four_hex_digits, items_beyond_the_limit_are_kept_but_not_read)

@@ -370,6 +370,21 @@ START_TEST(large_database_is_read_and_only_kernels_are_remembered) {
 }
 END_TEST
 
+START_TEST(more_kernels_than_any_host_has_are_no_database) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        Buffer b = {};
+
+        for (unsigned i = 0; i <= PACKAGE_DB_KERNELS_MAX; i++)
+                buffer_printf(&b,
+                              "Package: proxmox-kernel-6.8.12-%u-pve\nStatus: install ok "
+                              "installed\n\n",
+                              i);
+        ck_assert_int_eq(buffer_take(&b, &text, &size), 0);
+        assert_refused(text, size, "line 6147 names more kernel packages than any host has");
+}
+END_TEST
+
 CHECK_MAIN("package-db", kernels_of_both_names_are_found_newest_first,
            signed_and_unsigned_package_are_one_kernel, meta_packages_give_the_series,
            packages_beside_the_kernels_are_none, kernel_helper_beside_us_is_noticed,
@@ -381,4 +396,5 @@ CHECK_MAIN("package-db", kernels_of_both_names_are_found_newest_first,
            garbage_is_refused_with_its_line, nul_byte_is_refused_wherever_it_stands,
            truncated_file_is_refused, stanza_needs_exactly_one_package,
            kernel_needs_a_status_that_dpkg_knows, line_of_a_megabyte_is_read,
-           name_of_a_megabyte_is_no_kernel, large_database_is_read_and_only_kernels_are_remembered)
+           name_of_a_megabyte_is_no_kernel, large_database_is_read_and_only_kernels_are_remembered,
+           more_kernels_than_any_host_has_are_no_database)
