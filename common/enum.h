@@ -14,15 +14,15 @@
         const char *name##_to_string(type value); \
         type name##_from_string(const char *s)
 
-#define DEFINE_STRING_TABLE(name, type)                                                   \
-        const char *name##_to_string(type value) {                                        \
-                if ((int) value < 0 || (size_t) value >= ELEMENTSOF(name##_table))        \
-                        return NULL;                                                      \
-                return name##_table[value];                                               \
-        }                                                                                 \
-        type name##_from_string(const char *s) {                                          \
-                for (size_t i = 0; s && i < ELEMENTSOF(name##_table); i++)                \
-                        if (name##_table[i] && strcmp(name##_table[i], s) == 0)           \
-                                return (type) i;                                          \
-                return (type) -EINVAL;                                                    \
+#define DEFINE_STRING_TABLE(name, type)                                            \
+        const char *name##_to_string(type value) {                                 \
+                if ((int) value < 0 || (size_t) value >= ELEMENTSOF(name##_table)) \
+                        return NULL;                                               \
+                return name##_table[value];                                        \
+        }                                                                          \
+        type name##_from_string(const char *s) {                                   \
+                for (size_t i = 0; s && i < ELEMENTSOF(name##_table); i++)         \
+                        if (name##_table[i] && strcmp(name##_table[i], s) == 0)    \
+                                return (type) i;                                   \
+                return (type) -EINVAL;                                             \
         }

@@ -23,16 +23,16 @@
 #define MAX(a, b)     ((a) > (b) ? (a) : (b))
 
 /* Hand a value over and leave the empty value behind, so that cleanup does nothing. */
-#define TAKE_GENERIC(var, type, empty)  \
-        ({                              \
-                type *_p = &(var);      \
-                type _taken = *_p;      \
-                *_p = (empty);          \
-                _taken;                 \
+#define TAKE_GENERIC(var, type, empty) \
+        ({                             \
+                type *_p = &(var);     \
+                type _taken = *_p;     \
+                *_p = (empty);         \
+                _taken;                \
         })
-#define TAKE_PTR(ptr)       TAKE_GENERIC(ptr, typeof(ptr), NULL)
-#define TAKE_FD(fd)         TAKE_GENERIC(fd, int, -EBADF)
-#define TAKE_STRUCT(st)     TAKE_GENERIC(st, typeof(st), (typeof(st)){})
+#define TAKE_PTR(ptr)   TAKE_GENERIC(ptr, typeof(ptr), NULL)
+#define TAKE_FD(fd)     TAKE_GENERIC(fd, int, -EBADF)
+#define TAKE_STRUCT(st) TAKE_GENERIC(st, typeof(st), (typeof(st)){})
 
 /* x_freep() for _cleanup_, from x_free(). */
 #define DEFINE_CLEANUP(type, func)            \

@@ -10,8 +10,8 @@
 /* A version is 1 to KERNEL_VERSION_LENGTH_MAX bytes of [A-Za-z0-9._+~-], begins with a digit and
  * does not end in a suffix that dpkg, initramfs-tools or an editor gives to temporary or old files
  * (".dpkg-new", ".dpkg-tmp", ".dpkg-old", ".dpkg-dist", ".dpkg-bak", ".new", ".tmp", ".bak",
- * ".old", "~"). So it is always safe as one path component. Nor does it end in "+3" or "+2-1", which
- * every reader of its loader entry would take for a boot counter. @s may be NULL. */
+ * ".old", "~"). So it is always safe as one path component. Nor does it end in "+3" or "+2-1",
+ * which every reader of its loader entry would take for a boot counter. @s may be NULL. */
 bool kernel_version_is_valid(const char *s) _pure_;
 
 /* A copy of the version that the @size bytes at @text are. -EINVAL if they are none. */
