@@ -28,14 +28,12 @@ static int fail_open(const char *uuid, Error *error, int error_number) {
         case ENOENT:
                 return error_set(error, ERROR_ESP_MISSING,
                                  "ESP '%s' is not there; attach its disk, or remove it from the "
-                                 "list "
-                                 "of ESPs",
+                                 "list of ESPs",
                                  uuid);
         case ENOTDIR:
                 return error_set(error, ERROR_NOT_SUPPORTED,
                                  "ESP '%s' is a partition, and this version syncs only ESPs that "
-                                 "are "
-                                 "directories; sync it with the tool that did so before",
+                                 "are directories; sync it with the tool that did so before",
                                  uuid);
         case EWOULDBLOCK:
                 return error_set(error, ERROR_BUSY,

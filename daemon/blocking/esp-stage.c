@@ -137,8 +137,7 @@ static int stage_verify(const EspStage *s, const char *staged, const char *sha25
         if (!streq(found, sha256))
                 return error_set(error, ERROR_VERIFY_FAILED,
                                  "'%s' on ESP '%s' reads back other than it was written; its disk "
-                                 "is "
-                                 "failing, replace it",
+                                 "is failing, replace it",
                                  staged, s->volume->uuid);
         return 0;
 }
@@ -311,8 +310,7 @@ int esp_stage_clear(const EspVolume *v, const char *path, Error *error) {
         if (!esp_path_is_leftover(path))
                 return error_set(error, ERROR_FAILED,
                                  "'%s' on ESP '%s' is no leftover of an interrupted refresh and "
-                                 "will "
-                                 "not be removed; please report this error",
+                                 "will not be removed; please report this error",
                                  path, v->uuid);
         dir = esp_open_parent(v, path, &name);
         if (dir == -ENOENT)

@@ -82,8 +82,7 @@ static void start_worker(Part *part, Plan *plan) {
         if (lock_fd == -EBUSY && holder > 0) {
                 (void) error_set(&part->error, ERROR_TIMEOUT,
                                  "An earlier worker (process %d) still works on ESP '%s'; waiting "
-                                 "for "
-                                 "it to end",
+                                 "for it to end",
                                  (int) holder, esp_uuid(part->esp));
                 part_end(part, ESP_STUCK);
                 refresh->listener->esp_stuck(part->esp, NULL, holder, refresh->userdata);
@@ -120,8 +119,7 @@ void part_start(Part *part) {
         if (!esp_present(part->esp)) {
                 (void) error_set(&part->error, ERROR_ESP_MISSING,
                                  "ESP '%s' is missing: there is no %s; connect its disk, or take "
-                                 "it off "
-                                 "/" PATH_ESP_LIST,
+                                 "it off /" PATH_ESP_LIST,
                                  esp_uuid(part->esp), esp_device(part->esp));
                 part_end(part, ESP_MISSING);
                 return;

@@ -110,8 +110,7 @@ static void enter(Task *task, TaskEvent event) {
         case TASK_STUCK:
                 log_event(LOG_ERR, MSG_ESP_STUCK, FIELD_ESP_UUID, task->esp_uuid, NULL,
                           "ESP '%s' does not answer and its worker cannot be ended; leaving it "
-                          "aside "
-                          "until it does.",
+                          "aside until it does.",
                           task->esp_uuid);
                 task->listener->on_stuck(task, task->userdata);
                 break;
@@ -167,8 +166,7 @@ static int receive_one(Task *task) {
         if (r < 0) {
                 (void) error_set(&task->error, ERROR_FAILED,
                                  "The worker of ESP '%s' said something that is no report; is it "
-                                 "from "
-                                 "another version of bootsync?",
+                                 "from another version of bootsync?",
                                  task->esp_uuid);
                 return r;
         }
@@ -189,8 +187,7 @@ static void explain_exit(Task *task, const siginfo_t *si) {
         if (si->si_code != CLD_EXITED)
                 (void) error_set(&task->error, ERROR_FAILED,
                                  "The worker of ESP '%s' was ended by signal %s; what it had not "
-                                 "put in "
-                                 "place is as it was, and the next refresh repairs the rest",
+                                 "put in place is as it was, and the next refresh repairs the rest",
                                  task->esp_uuid, strsignal(si->si_status));
         else if (!task->done || si->si_status != 0)
                 (void) error_set(&task->error, ERROR_FAILED,

@@ -108,8 +108,7 @@ static int read_plan(Plan **ret) {
         if (r < 0)
                 (void) fprintf(stderr,
                                "bootsync-worker: what is on descriptor %d is no plan of this "
-                               "version: "
-                               "%s.\n",
+                               "version: %s.\n",
                                PLAN_FD, strerror(-r));
         return r;
 }
