@@ -52,5 +52,6 @@ const char *colour_off(Colour colour);
 
 /* "1.5 MiB". Never NULL. */
 char *format_bytes(uint64_t bytes);
-/* Local date and time of @usec (µs since the epoch); "never" for 0. Never NULL. */
+/* Local date and time of @usec (µs since the epoch); "not since the daemon started" for 0. Never
+ * NULL. */
 char *format_time(uint64_t usec);

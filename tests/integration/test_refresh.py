@@ -148,7 +148,9 @@ class Refresh(LabCase):
 
     def test_next_boot_pin_wins_and_its_removal_leaves_the_permanent_one(self):
         self.bootctl('kernel', 'pin', self.NEW, '--yes')
-        self.bootctl('kernel', 'pin', self.OLD, '--next-boot', '--yes')
+        pinned = self.bootctl('kernel', 'pin', self.OLD, '--next-boot', '--yes')
+        # No boot loader takes it for one boot only, and nobody is told otherwise.
+        self.assertIn("boots until 'bootctl-pve kernel unpin --next-boot'", pinned.out)
         self.assertEqual(self.lab.default_patterns(self.ESPS[0]), [f'proxmox-{self.OLD}.conf'])
         self.bootctl('kernel', 'unpin', '--next-boot', '--yes')
         self.assertEqual(self.lab.default_patterns(self.ESPS[0]), [f'proxmox-{self.NEW}.conf'])
