@@ -35,9 +35,11 @@
 #define PATH_DPKG_UPDATES    PATH_DPKG "/updates"
 #define PATH_STATE           "var/lib/bootsync"
 #define PATH_ADOPTED_CMDLINE PATH_STATE "/cmdline"
+#define PATH_NEXT_BOOT       PATH_STATE "/next-boot"
 #define PATH_RUN             "run/bootsync"
 #define PATH_BY_UUID         "dev/disk/by-uuid"
 #define PATH_PROC_CMDLINE    "proc/cmdline"
+#define PATH_PROC_STAT       "proc/stat"
 #define PATH_OSRELEASE       "proc/sys/kernel/osrelease"
 #define PATH_BOOT_ID         "proc/sys/kernel/random/boot_id"
 
@@ -57,3 +59,4 @@
 #define MSG_ESP_MISSING     "1a7e6d5c4b3f4829a0b1c2d3e4f5a666"
 #define MSG_BAD_LINE        "7b8c9d0e1f2a4b3c95d6e7f8091a2777"
 #define MSG_KERNEL_PINNED   "94e3d2c1b0af4e9d8c7b6a5948372888"
+#define MSG_NEXT_BOOT_OVER  "c6b5a4938271405f8e9d0c1b2a394999" /* the next-boot pin is spent */
