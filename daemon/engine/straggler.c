@@ -89,6 +89,9 @@ int straggler_new_pid(sd_event *event, pid_t pid, straggler_ended_t ended, void 
                             straggler);
         if (r < 0)
                 return r;
+        r = sd_event_source_set_priority(straggler->source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(straggler);
         return 0;
 }

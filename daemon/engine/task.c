@@ -253,8 +253,9 @@ static int watch(Task *task, sd_event *event) {
         r = sd_event_add_io(event, &task->exit_source, task->pidfd, EPOLLIN, on_exit_event, task);
         if (r < 0)
                 return r;
-        /* Reports before the exit that follows them. */
-        r = sd_event_source_set_priority(task->exit_source, SD_EVENT_PRIORITY_NORMAL + 1);
+        /* Before any call from the bus that came after it: who saw the worker go expects us to
+         * know. */
+        r = sd_event_source_set_priority(task->exit_source, SD_EVENT_PRIORITY_IMPORTANT);
         if (r < 0)
                 return r;
         r = sd_event_add_io(event, &task->report_source, task->socket, EPOLLIN, on_socket, task);
