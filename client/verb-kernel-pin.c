@@ -17,7 +17,7 @@ ExitStatus verb_kernel_pin(const Options *options, char **arguments) {
         /* OneShotMethod is "default-entry" on every ESP in this version. */
         if (status == STATUS_DONE && next_boot && !option_given(options, OPTION_JSON))
                 say("The pin is the default entry, not the boot loader's own one-shot: kernel '%s' "
-                    "boots until 'bootctl-pve kernel unpin --next-boot'.",
+                    "boots until a boot comes up with bootsyncd, which then removes the pin.",
                     arguments[0]);
         return status;
 }

@@ -90,6 +90,12 @@ void manager_drop_members(Manager *m);
 void manager_esp_changed(Manager *m, Esp *esp);
 void manager_tell(Manager *m, unsigned changes);
 
+/* manager-next-boot.c */
+/* After the pin was set or removed: write down in which boot. */
+int manager_record_next_boot(Manager *m);
+/* At the start: remove a next-boot pin whose boot has happened. 1 if it was removed, 0 if not. */
+int manager_settle_next_boot(Manager *m);
+
 /* manager-verdict.c */
 void manager_update_verdict(Manager *m);
 

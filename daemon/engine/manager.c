@@ -109,6 +109,7 @@ static void on_settled(void *userdata) {
 }
 
 int manager_start(Manager *m) {
+        bool spent;
         int r;
 
         if (m->options.private)
@@ -117,7 +118,22 @@ int manager_start(Manager *m) {
         if (r < 0)
                 return r;
         watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
-        return look_or_sync(m);
+
+        r = manager_settle_next_boot(m);
+        if (r < 0)
+                log_warning("Cannot tell whether the next-boot pin is spent, or remove it: %s; it "
+                            "stays.",
+                            strerror(-r));
+        spent = r > 0;
+        if (spent) {
+                r = manager_reload(m);
+                if (r < 0)
+                        return r;
+        }
+        /* A spent pin that stayed on the ESPs would be a permanent one, so its end is synced even
+         * with AutoSync off. */
+        return spent ? manager_submit(m, &(JobRequest){ .type = JOB_REFRESH }, NULL, NULL)
+                     : look_or_sync(m);
 }
 
 void manager_stop(Manager *m) {
@@ -145,6 +161,16 @@ int manager_refuse_version(const char *version, Error *error) {
         return error_set(error, ERROR_INVALID_VERSION,
                          "'%s' is not a kernel version; give one as in /boot/vmlinuz-VERSION",
                          strempty(shown));
+}
+
+static void record_next_boot(Manager *m) {
+        int r = manager_record_next_boot(m);
+
+        if (r < 0)
+                log_warning("Cannot write down when the next-boot pin was set: %s; it may stay "
+                            "after "
+                            "its boot.",
+                            strerror(-r));
 }
 
 /* A file below etc/kernel was changed (@r is 1) or could not be: what follows is the same for all.
@@ -260,7 +286,10 @@ int manager_pin(Manager *m, const char *version, PinScope scope, uid_t uid, Job 
                 log_event(LOG_INFO, MSG_KERNEL_PINNED, FIELD_KERNEL, version, NULL,
                           "Kernel '%s' is pinned%s.", version,
                           scope == PIN_NEXT_BOOT ? " for the next boot" : "");
-        return after_change(m, r, uid, ret_job, error);
+        r = after_change(m, r, uid, ret_job, error);
+        if (r >= 0 && scope == PIN_NEXT_BOOT)
+                record_next_boot(m);
+        return r;
 }
 
 int manager_unpin(Manager *m, bool next_boot_only, uid_t uid, Job **ret_job, Error *error) {
@@ -269,7 +298,10 @@ int manager_unpin(Manager *m, bool next_boot_only, uid_t uid, Job **ret_job, Err
         r = kernel_conf_store_pin(m->options.root, PIN_NEXT_BOOT, NULL);
         if (r >= 0 && !next_boot_only)
                 q = kernel_conf_store_pin(m->options.root, PIN_PERMANENT, NULL);
-        return after_change(m, r < 0 ? r : q < 0 ? q : r | q, uid, ret_job, error);
+        r = after_change(m, r < 0 ? r : q < 0 ? q : r | q, uid, ret_job, error);
+        if (r >= 0)
+                record_next_boot(m);
+        return r;
 }
 
 const KernelSet *manager_kernels(const Manager *m) {

@@ -14,6 +14,7 @@
 #include "sys/file.h"
 
 #define FACT_SIZE_MAX 4096
+#define STAT_SIZE_MAX (4 * 1024 * 1024) /* a line for each CPU, a long one for interrupts */
 
 void host_done(Host *h) {
         free(h->running);
@@ -86,6 +87,31 @@ int host_load(const Root *root, Host *ret) {
         if (!host.title)
                 return -ENOMEM;
         *ret = TAKE_STRUCT(host);
+        return 0;
+}
+
+int host_boot_time(const Root *root, uint64_t *ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size, pos = 0, n;
+        const char *line;
+        int r;
+
+        *ret = 0;
+        r = file_read(root, PATH_PROC_STAT, STAT_SIZE_MAX, &text, &size);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        while (line_next(text, size, &pos, &line, &n)) {
+                _cleanup_free_ char *copy = strndup(line, n);
+                const char *value;
+
+                if (!copy)
+                        return -ENOMEM;
+                value = startswith(copy, "btime ");
+                if (!value)
+                        continue;
+                (void) parse_u64(value, ret); /* no number: unknown */
+                return 0;
+        }
         return 0;
 }
 

@@ -173,8 +173,42 @@ START_TEST(container_is_told_by_any_of_its_marks) {
 }
 END_TEST
 
+START_TEST(boot_time_is_a_line_of_proc_stat) {
+        static const struct {
+                const char *text;
+                uint64_t expect;
+        } cases[] = {
+                { "cpu 1 2 3\nintr 5 6\nbtime 1700000000\nprocesses 7\n", 1700000000 },
+                { "btime 5", 5 },
+                { "cpu 1 2 3\n", 0 },
+                { "btime soon\n", 0 },
+                { "xbtime 5\n", 0 },
+                { "", 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_temp_root_ TempRoot t = temp_root_new();
+                uint64_t boot_time = 1;
+
+                temp_puts(&t, "proc/stat", cases[i].text);
+                ck_assert_int_eq(host_boot_time(t.root, &boot_time), 0);
+                ck_assert_uint_eq(boot_time, cases[i].expect);
+        }
+}
+END_TEST
+
+START_TEST(boot_time_is_unknown_without_proc) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        uint64_t boot_time = 1;
+
+        ck_assert_int_eq(host_boot_time(t.root, &boot_time), 0);
+        ck_assert_uint_eq(boot_time, 0);
+}
+END_TEST
+
 CHECK_MAIN("host", facts_are_read_below_the_root, what_is_absent_is_unknown,
            facts_of_this_machine_can_be_read, what_is_no_version_is_no_running_kernel,
            what_is_no_boot_id_is_unknown, hostile_files_are_unknown, title_tells_the_product,
            throw_away_root_is_no_container_whatever_marks_it_has,
-           container_is_told_by_any_of_its_marks)
+           container_is_told_by_any_of_its_marks, boot_time_is_a_line_of_proc_stat,
+           boot_time_is_unknown_without_proc)
