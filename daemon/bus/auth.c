@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Decides by the sender alone: the peer of a private connection started this daemon and could do
- * without it, root needs nobody's leave, everybody else is refused. Fails closed: a sender who
+/* Decides by the sender: the peer of a private connection started this daemon and could do without
+ * it, root needs nobody's leave, everybody else is polkit's to judge. Fails closed: a sender who
  * cannot be looked up is nobody. */
 
 #include "bus/auth.h"
@@ -9,7 +9,7 @@
 #include <linux/capability.h>
 
 #include "bus/bus-internal.h"
-#include "common/names.h"
+#include "bus/polkit.h"
 
 int bus_authorise(Bus *b, sd_bus_message *m, const char *action, const char *const *details,
                   sd_bus_error *error) {
@@ -19,13 +19,16 @@ int bus_authorise(Bus *b, sd_bus_message *m, const char *action, const char *con
         assert(m);
         assert(action);
 
-        if (sd_bus_is_bus_client(b->bus) <= 0)
+        if (sd_bus_is_bus_client(b->bus) == 0)
                 return 1;
 
         r = sd_bus_query_sender_privilege(m, CAP_SYS_ADMIN);
         if (r > 0)
                 return 1;
-        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                 "%s needs the authorisation '%s', which only root has.",
-                                 sd_bus_message_get_member(m), action);
+        if (r < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+                                         "%s needs the authorisation '%s', and its caller cannot "
+                                         "be looked up.",
+                                         sd_bus_message_get_member(m), action);
+        return polkit_authorise(b, m, action, details, error);
 }

@@ -8,12 +8,15 @@
 #include "bus/bus.h"
 
 typedef struct BusWaiter BusWaiter;
+typedef struct PolkitQuestion PolkitQuestion;
 
 struct Bus {
         sd_event *event;
         sd_bus *bus;
         Manager *manager;
         BusWaiter *waiters;
+        PolkitQuestion *questions;
+        uint64_t n_asked; /* polkit, so far */
         /* The manager has let go of these, and their end is being told: sd-bus asks once more what
          * was there. NULL otherwise. */
         Job *leaving_job;

@@ -11,6 +11,7 @@
 
 #include "bus/bus-internal.h"
 #include "bus/bus-waiter.h"
+#include "bus/polkit.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/names.h"
@@ -64,6 +65,7 @@ Bus *bus_free(Bus *b) {
                 return NULL;
         manager_set_listener(b->manager, NULL, NULL);
         bus_waiters_free(b);
+        polkit_forget_all(b);
         sd_event_source_unref(b->leave);
         sd_bus_flush_close_unref(b->bus);
         sd_event_unref(b->event);

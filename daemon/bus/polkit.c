@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The questions that polkit has been asked, each with the message that waits for its answer. A
+ * question ends with the message: when its verdict is used, when the message comes by and does not
+ * want it any more, or when the sender leaves, and then polkit is told to close the dialog. No
+ * verdict is kept for a second call; whether a password is asked for again is polkit's to say.
+ * Fails closed: no answer, or one that is not understood, is a no. */
+
+#include "bus/polkit.h"
+
+#include "bus/bus-internal.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "common/string-util.h"
+
+#define POLKIT_NAME      "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+
+/* CheckAuthorization: AllowUserInteraction */
+#define POLKIT_FLAG_INTERACTION 1U
+
+/* Each question may be a dialog on somebody's screen and keeps a message in memory. */
+#define QUESTIONS_MAX 64
+/* What a stranger sent is shown in that dialog: 128 bytes, with the "..." of what was cut. */
+#define DETAIL_MAX 125
+
+typedef enum Verdict {
+        VERDICT_OPEN,
+        VERDICT_YES,
+        VERDICT_NO,
+        VERDICT_CHALLENGE, /* a password would help */
+        VERDICT_FAILED,    /* polkit could not be asked */
+} Verdict;
+
+struct PolkitQuestion {
+        PolkitQuestion *next;
+        Bus *bus;
+        sd_bus_message *message;
+        char *action;
+        char **details; /* key, value, … as they were sent */
+        char *cancel_id;
+        sd_bus_track *sender;
+        sd_bus_slot *call;       /* until polkit has answered */
+        sd_event_source *unused; /* from then on */
+        Verdict verdict;
+};
+
+static PolkitQuestion *question_free(PolkitQuestion *q) {
+        if (!q)
+                return NULL;
+        sd_event_source_disable_unref(q->unused);
+        sd_bus_slot_unref(q->call);
+        sd_bus_track_unref(q->sender);
+        sd_bus_message_unref(q->message);
+        free(q->cancel_id);
+        strv_free(q->details);
+        free(q->action);
+        return mfree(q);
+}
+DEFINE_CLEANUP(PolkitQuestion *, question_free)
+
+/* Tell polkit that nobody waits for the answer any more. */
+static void cancel(PolkitQuestion *q) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(q->bus->bus, &m, POLKIT_NAME, POLKIT_PATH,
+                                           POLKIT_INTERFACE, "CancelCheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", q->cancel_id);
+        if (r >= 0)
+                r = sd_bus_message_set_expect_reply(m, false);
+        if (r >= 0)
+                r = sd_bus_send(q->bus->bus, m, NULL);
+        if (r < 0)
+                log_debug("Cannot take a question to polkit back: %s", strerror(-r));
+}
+
+static void forget(PolkitQuestion *q) {
+        for (PolkitQuestion **i = &q->bus->questions; *i; i = &(*i)->next)
+                if (*i == q) {
+                        *i = q->next;
+                        break;
+                }
+        if (q->verdict == VERDICT_OPEN)
+                cancel(q);
+        question_free(q);
+}
+
+void polkit_forget_all(Bus *b) {
+        while (b->questions)
+                forget(b->questions);
+}
+
+static int on_sender_gone(sd_bus_track *track, void *userdata) {
+        forget(userdata);
+        return 1;
+}
+
+/* The message has come by and nobody asked for the verdict: its object is gone, say. */
+static int on_unused(sd_event_source *source, void *userdata) {
+        forget(userdata);
+        return 0;
+}
+
+static Verdict read_verdict(sd_bus_message *reply) {
+        int authorised, challenge, r;
+
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+                log_debug("polkit did not answer: %s: %s", error->name, strempty(error->message));
+                return VERDICT_FAILED;
+        }
+        r = sd_bus_message_enter_container(reply, SD_BUS_TYPE_STRUCT, "bba{ss}");
+        if (r > 0)
+                r = sd_bus_message_read(reply, "bb", &authorised, &challenge);
+        if (r <= 0) {
+                log_debug("The answer of polkit cannot be understood.");
+                return VERDICT_FAILED;
+        }
+        if (authorised)
+                return VERDICT_YES;
+        return challenge ? VERDICT_CHALLENGE : VERDICT_NO;
+}
+
+/* Have the handler called again. The idle source comes behind everything that the connection has
+ * read so far, the message among it. */
+static int dispatch_again(PolkitQuestion *q) {
+        int r;
+
+        r = sd_event_add_defer(q->bus->event, &q->unused, on_unused, q);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_priority(q->unused, SD_EVENT_PRIORITY_IDLE);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_rewind(q->message, true);
+        if (r < 0)
+                return r;
+        return sd_bus_enqueue_for_read(q->bus->bus, q->message);
+}
+
+static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        PolkitQuestion *q = userdata;
+        int r;
+
+        q->verdict = read_verdict(reply);
+        q->call = sd_bus_slot_unref(q->call);
+        r = dispatch_again(q);
+        if (r < 0) {
+                (void) sd_bus_reply_method_errno(q->message, r, NULL);
+                forget(q);
+        }
+        return 1;
+}
+
+/* The sentence of the dialog. polkit fills in the details; without a sentence of ours it takes the
+ * one of the action. */
+static const char *question_text(const char *action, char *const *details) {
+        static const struct {
+                const char *action, *key, *text;
+        } texts[] = {
+                { ACTION_PIN_KERNEL, "version", "Pin kernel $(version)?" },
+                { ACTION_PIN_KERNEL, "scope", "Remove the pin of a kernel?" },
+                { ACTION_MANAGE_KERNELS, "version", "Change whether kernel $(version) is kept?" },
+                { ACTION_REFRESH, "job", "Cancel somebody else's job ($(job))?" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                if (streq(texts[i].action, action) && !strv_isempty(details) &&
+                    streq(texts[i].key, details[0]))
+                        return texts[i].text;
+        return NULL;
+}
+
+static int copy_details(const char *const *details, char ***ret) {
+        _cleanup_strv_ char **copy = NULL;
+
+        for (; details && details[0]; details += 2) {
+                if (strv_extend(&copy, details[0]) < 0 ||
+                    strv_consume(&copy,
+                                 string_for_humans(details[1], strlen(details[1]), DETAIL_MAX)) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(copy);
+        return 0;
+}
+
+static int append_details(sd_bus_message *call, const PolkitQuestion *q) {
+        const char *text = question_text(q->action, q->details);
+        int r;
+
+        r = sd_bus_message_open_container(call, SD_BUS_TYPE_ARRAY, "{ss}");
+        for (char **i = q->details; r >= 0 && i && *i; i += 2)
+                r = sd_bus_message_append(call, "{ss}", i[0], i[1]);
+        if (r >= 0 && text)
+                r = sd_bus_message_append(call, "{ss}", "polkit.message", text);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int send_question(PolkitQuestion *q) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        uint32_t flags = 0;
+        int r;
+
+        if (sd_bus_message_get_allow_interactive_authorization(q->message) > 0)
+                flags |= POLKIT_FLAG_INTERACTION;
+
+        r = sd_bus_message_new_method_call(q->bus->bus, &call, POLKIT_NAME, POLKIT_PATH,
+                                           POLKIT_INTERFACE, "CheckAuthorization");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(q->message), q->action);
+        if (r < 0)
+                return r;
+        r = append_details(call, q);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "us", flags, q->cancel_id);
+        if (r < 0)
+                return r;
+        /* Somebody may be looking for a password. */
+        return sd_bus_call_async(q->bus->bus, &q->call, call, on_answer, q, UINT64_MAX);
+}
+
+/* Takes @details over in any case. */
+static int ask(Bus *b, sd_bus_message *m, const char *action, char **details) {
+        _cleanup_(question_freep) PolkitQuestion *q = NULL;
+        int r;
+
+        q = malloc(sizeof(*q));
+        if (!q) {
+                strv_free(details);
+                return -ENOMEM;
+        }
+        *q = (PolkitQuestion){
+                .next = b->questions,
+                .bus = b,
+                .message = sd_bus_message_ref(m),
+                .action = strdup(action),
+                .details = details,
+                .cancel_id = strprintf("question-%llu", (unsigned long long) ++b->n_asked),
+        };
+        if (!q->action || !q->cancel_id)
+                return -ENOMEM;
+
+        r = sd_bus_track_new(b->bus, &q->sender, on_sender_gone, q);
+        if (r < 0)
+                return r;
+        r = sd_bus_track_add_sender(q->sender, m);
+        if (r < 0)
+                return r;
+        r = send_question(q);
+        if (r < 0)
+                return r;
+
+        b->questions = TAKE_PTR(q);
+        return 0;
+}
+
+/* The verdict for @m; VERDICT_OPEN if there is none for just this. */
+static Verdict take_verdict(Bus *b, sd_bus_message *m, const char *action, char *const *details) {
+        for (PolkitQuestion *q = b->questions; q; q = q->next) {
+                Verdict verdict = q->verdict;
+
+                if (q->message != m)
+                        continue;
+                if (!streq(q->action, action) || !strv_equal(q->details, details))
+                        verdict = VERDICT_OPEN;
+                forget(q);
+                return verdict;
+        }
+        return VERDICT_OPEN;
+}
+
+static size_t n_questions(const Bus *b) {
+        size_t n = 0;
+
+        for (const PolkitQuestion *q = b->questions; q; q = q->next)
+                n++;
+        return n;
+}
+
+static int refuse(sd_bus_error *error, sd_bus_message *m, const char *action, Verdict verdict) {
+        static const char *const reasons[] = {
+                [VERDICT_OPEN] = "too many others wait for theirs; try again later",
+                [VERDICT_YES] = "",
+                [VERDICT_NO] = "which polkit does not give",
+                [VERDICT_CHALLENGE] = "which needs a password; the call did not allow to ask for "
+                                      "one, or there is nobody to ask",
+                [VERDICT_FAILED] = "and polkit cannot be asked for it; root does not need it",
+        };
+
+        return sd_bus_error_setf(error,
+                                 verdict == VERDICT_CHALLENGE
+                                                 ? SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED
+                                                 : SD_BUS_ERROR_ACCESS_DENIED,
+                                 "%s needs the authorisation '%s', %s.",
+                                 sd_bus_message_get_member(m), action, reasons[verdict]);
+}
+
+int polkit_authorise(Bus *b, sd_bus_message *m, const char *action, const char *const *details,
+                     sd_bus_error *error) {
+        _cleanup_strv_ char **copy = NULL;
+        Verdict verdict;
+        int r;
+
+        assert(b);
+        assert(m);
+        assert(action);
+
+        r = copy_details(details, &copy);
+        if (r < 0)
+                return r;
+        verdict = take_verdict(b, m, action, copy);
+        if (verdict == VERDICT_YES)
+                return 1;
+        if (verdict != VERDICT_OPEN || n_questions(b) >= QUESTIONS_MAX)
+                return refuse(error, m, action, verdict);
+
+        r = ask(b, m, action, TAKE_PTR(copy));
+        if (r < 0) {
+                log_debug("Cannot ask polkit: %s", strerror(-r));
+                return refuse(error, m, action, VERDICT_FAILED);
+        }
+        return 0;
+}
