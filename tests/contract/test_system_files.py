@@ -1,0 +1,250 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the system reads of us: bus policy and activation, unit, journal catalog, polkit actions.
+They agree with names.h and the contract both ways, and who reads them has no complaint.
+$BOOTSYNCD_UNIT is the unit as it is installed."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / 'integration'))
+
+from tap import main  # noqa: E402
+
+SOURCE = Path(__file__).parent.parent.parent
+CATALOG = SOURCE / 'systemd/bootsync.catalog'
+BUS_POLICY = SOURCE / 'dbus/org.bootsync1.conf'
+ACTIVATION = SOURCE / 'dbus/org.bootsync1.service'
+POLICY = SOURCE / 'policy/org.bootsync1.policy'
+NAME = 'org.bootsync1'
+EXPOSURE_MAX = 25  # tenths
+
+# The daemon reads these and leaves them to others.
+READ_ONLY = [Path('/boot'), Path('/etc/bootsync'), Path('/var/lib/dpkg')]
+
+# The standard configuration of the system bus, in what matters here.
+BUS = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>{services}</servicedir>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="*"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <include>{policy}</include>
+</busconfig>
+'''
+
+
+def names_of_header():
+    """The macros of names.h -> their text, with the macros in it resolved."""
+    text = re.sub(r' */\*.*', '', (SOURCE / 'common/names.h').read_text())
+    defined = dict(re.findall(r'(?m)^#define (\w+) +(.*)$', text))
+
+    def resolve(value):
+        return ''.join(resolve(defined[macro]) if macro else text
+                       for text, macro in re.findall(r'"([^"]*)"|(\w+)', value))
+    return {name: resolve(value) for name, value in defined.items()}
+
+
+NAMES = names_of_header()
+
+
+def names(prefix):
+    found = {value for name, value in NAMES.items() if name.startswith(prefix)}
+    assert found, f'no {prefix} in names.h'
+    return found
+
+
+def run(*command, **options):
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=120, **options)
+
+
+def doctype(path):
+    return re.search(r'<!DOCTYPE (\w+) PUBLIC\s+"([^"]+)"', path.read_text()).groups()
+
+
+class Polkit(unittest.TestCase):
+    ACTIONS = ElementTree.parse(POLICY).getroot().findall('action')
+
+    def test_the_actions_are_those_of_the_contract_and_of_the_code(self):
+        annotated = {a.get('value') for path in SOURCE.glob('dbus/*.xml')
+                     for a in ElementTree.parse(path).iter('annotation')
+                     if a.get('name') == f'{NAME}.PolkitAction'}
+        defined = [action.get('id') for action in self.ACTIONS]
+        self.assertEqual(len(defined), len(set(defined)))
+        self.assertEqual(set(defined), names('ACTION_'))
+        self.assertEqual(annotated, names('ACTION_'))
+
+    def test_each_action_says_what_it_is_about_and_asks_an_administrator(self):
+        for action in self.ACTIONS:
+            with self.subTest(action=action.get('id')):
+                self.assertRegex(action.findtext('description'), r'\A[A-Z].*[^.]\Z')
+                self.assertRegex(action.findtext('message'),
+                                 r'\AAuthentication is required to .*\.\Z')
+                self.assertEqual([(d.tag, d.text) for d in action.find('defaults')],
+                                 [('allow_any', 'auth_admin'), ('allow_inactive', 'auth_admin'),
+                                  ('allow_active', 'auth_admin_keep')])
+
+    def test_the_policy_is_a_policy_of_polkit(self):
+        self.assertEqual(doctype(POLICY), (
+            'policyconfig', '-//freedesktop//DTD PolicyKit Policy Configuration 1.0//EN'))
+
+
+class Bus(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        directory = Path(temporary.name)
+        directory.chmod(0o755)
+        (directory / 'services').mkdir(mode=0o755)
+        (directory / 'services' / ACTIVATION.name).write_text(ACTIVATION.read_text())
+        (directory / 'bus.conf').write_text(BUS.format(
+            socket=directory / 'socket', services=directory / 'services', policy=BUS_POLICY))
+        self.bus = subprocess.Popen(
+            ['dbus-daemon', f'--config-file={directory}/bus.conf', '--nofork', '--print-address'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(self.bus.stdout.close)
+        self.addCleanup(self.bus.wait, 30)
+        self.addCleanup(self.bus.terminate)
+        self.address = self.bus.stdout.readline().strip()
+
+    def call(self, *arguments, root=False):
+        """Call as root or as somebody else. Returns what busctl says."""
+        other = {'user': 65534, 'group': 65534, 'extra_groups': []}
+        done = run('busctl', f'--address={self.address}', 'call', *arguments, cwd='/',
+                   **({} if root or os.geteuid() != 0 else other))
+        return done.stdout.strip()
+
+    def own(self, **options):
+        return self.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus',
+                         'RequestName', 'su', NAME, '4', **options)
+
+    def test_nobody_but_root_may_own_the_name(self):
+        self.assertIn('Access denied', self.own())
+        if os.geteuid() == 0:
+            self.assertEqual(self.own(root=True), 'u 1')
+
+    def test_everybody_may_call_and_a_call_activates_what_only_systemd_can_start(self):
+        for interface, method in ((f'{NAME}.Manager', 'ListKernels'),
+                                  ('org.freedesktop.DBus.Introspectable', 'Introspect')):
+            said = self.call(NAME, '/org/bootsync1', interface, method)
+            self.assertRegex(said, r'/bin/false|exited with status 1')
+        said = self.call(f'{NAME}2', '/org/bootsync1', f'{NAME}.Manager', 'ListKernels')
+        self.assertNotRegex(said, r'/bin/false|exited with status 1')
+
+    def test_the_activation_names_the_unit_and_the_unit_the_bus_name(self):
+        keys = dict(re.findall(r'(?m)^(\w+)=(.*)$', ACTIVATION.read_text()))
+        self.assertEqual(keys, {'Name': NAMES['BUS_NAME'], 'Exec': '/bin/false', 'User': 'root',
+                                'SystemdService': Path(os.environ['BOOTSYNCD_UNIT']).name})
+        self.assertEqual(ACTIVATION.stem, keys['Name'])
+        self.assertEqual(Unit.values('BusName'), [keys['Name']])
+
+    def test_the_bus_policy_is_a_configuration_of_a_bus(self):
+        ElementTree.parse(BUS_POLICY)
+        self.assertEqual(doctype(BUS_POLICY), (
+            'busconfig', '-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN'))
+
+
+class Unit(unittest.TestCase):
+    TEXT = Path(os.environ['BOOTSYNCD_UNIT']).read_text()
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        # With the program where it is built, as it need not be installed.
+        self.unit = Path(temporary.name) / 'bootsyncd.service'
+        self.unit.write_text(re.sub(r'(?m)^ExecStart=.*$',
+                                    'ExecStart=' + os.environ['BOOTSYNC_DAEMON'], self.TEXT))
+
+    @classmethod
+    def values(cls, key):
+        return [word for line in re.findall(rf'(?m)^{key}=(.*)$', cls.TEXT)
+                for word in line.split()]
+
+    def test_systemd_has_no_complaint(self):
+        done = run('systemd-analyze', 'verify', '--man=no', self.unit)
+        self.assertEqual((done.returncode, done.stdout), (0, ''))
+
+    def test_the_sandbox_is_tight(self):
+        done = run('systemd-analyze', 'security', '--offline=true', '--no-pager',
+                   f'--threshold={EXPOSURE_MAX}', self.unit)
+        verdict = re.search(r'Overall exposure level.*: ([\d.]+)', done.stdout)
+        self.assertTrue(verdict, done.stdout)
+        print(f'# exposure level {verdict[1]}, allowed {EXPOSURE_MAX / 10}')
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_the_daemon_may_write_what_it_writes_and_not_what_it_only_reads(self):
+        writable = {Path(path.lstrip('-')) for path in self.values('ReadWritePaths')}
+        writable |= {Path('/var/lib') / path for path in self.values('StateDirectory')}
+        writable |= {Path('/run') / path for path in self.values('RuntimeDirectory')}
+
+        def is_below(path, directories):
+            return any(path == d or d in path.parents for d in directories)
+        paths = {Path('/', path) for path in names('PATH_')
+                 if re.match(r'(boot|etc|run|var)\b', path)}
+        foreign = {path for path in paths if is_below(path, READ_ONLY)}
+        self.assertGreater(len(foreign), 3)
+        self.assertGreater(len(paths - foreign), 8)
+        for path in paths - foreign:
+            self.assertTrue(is_below(path, writable), f'{path} is read-only')
+        for path in foreign - {Path('/boot')}:  # the boot loader's programs write there
+            self.assertFalse(is_below(path, writable), f'{path} is writable')
+
+    def test_a_worker_that_hangs_holds_nothing_up_and_stays_known(self):
+        for key, value in (('KillMode', 'process'), ('OOMPolicy', 'continue'),
+                           ('RuntimeDirectoryPreserve', 'yes'), ('Type', 'notify')):
+            self.assertEqual(self.values(key), [value])
+
+
+class Catalog(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = Path(temporary.name)
+        for directory in ('usr/lib', 'var/lib'):
+            (self.root / directory / 'systemd/catalog').mkdir(parents=True)
+        (self.root / 'usr/lib/systemd/catalog' / CATALOG.name).write_text(CATALOG.read_text())
+
+    def journalctl(self, option):
+        done = run('journalctl', f'--root={self.root}', '--no-pager', option)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def test_each_message_of_the_code_is_explained_and_no_other(self):
+        self.assertEqual(self.journalctl('--update-catalog'), '')
+        listed = [line.partition(' ')[0]
+                  for line in self.journalctl('--list-catalog').splitlines()]
+        self.assertEqual(len(listed), len(re.findall(r'(?m)^-- ', CATALOG.read_text())))
+        self.assertEqual(set(listed), names('MSG_'))
+
+    def test_each_entry_has_a_subject_and_tells_what_to_do(self):
+        for entry in re.split(r'(?m)^-- ', CATALOG.read_text())[1:]:
+            head, _, text = entry.partition('\n\n')
+            identifier, *lines = head.splitlines()
+            with self.subTest(entry=identifier):
+                keys = [line.partition(': ')[0] for line in lines]
+                self.assertEqual(keys, ['Subject', 'Defined-By', 'Support', 'Documentation'])
+                self.assertGreater(len(text.split()), 15)
+                self.assertEqual(set(re.findall(r'@(\w+)@', entry))
+                                 - names('FIELD_') - {'MESSAGE'}, set())
+
+
+if __name__ == '__main__':
+    main()
