@@ -332,6 +332,22 @@ class Polkit(LabCase):
         self.wake_workers()
         self.bus.wait_idle()
 
+    def test_a_verdict_on_a_job_that_has_ended_is_dropped(self):
+        self.start_polkit(refresh='late')
+        self.lab.stop_daemon()
+        self.lab.start_daemon('--debug', '--test-hook=stage:1:stop')
+        self.addCleanup(self.wake_workers)
+        self.lab.write_boot(f'initrd.img-{self.OLD}', self.lab.bytes(300 * 1024))
+        job, = self.bus.call('Refresh')
+        wait_until(self.lab.stopped_worker_pids, what='stopped worker')
+        child = self.start('Cancel', '(a{sv})', [{}], path=job, interface=JOB)
+        question, = self.asked(1)
+        self.wake_workers()
+        self.bus.wait_idle()
+        self.put('late', {question['id']: 'yes'})
+        self.assertEqual(self.finish(child).error, ERROR + 'UnknownObject')
+        self.assertEqual(self.record('cancelled'), [])
+
     def test_root_needs_no_polkit(self):
         self.start_polkit()
         for method, signature, arguments, _ in MUTATING[:4] + MUTATING[6:]:
