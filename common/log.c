@@ -39,10 +39,6 @@ void log_setup(const char *program, int max_level) {
         log_state.journal = stderr_is_journal();
 }
 
-int log_max_level(void) {
-        return log_state.max_level;
-}
-
 static void log_send(int level, const char *message_id, char *const *fields, const char *text) {
         struct iovec iov[FIELDS_MAX + 4];
         _cleanup_strv_ char **lines = NULL;

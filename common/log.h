@@ -10,7 +10,6 @@
 /* Choose the target by $JOURNAL_STREAM and set the highest level shown (LOG_WARNING …
  * LOG_DEBUG). Called once by each program, before the first line. */
 void log_setup(const char *program, int max_level);
-int log_max_level(void) _pure_;
 
 /* log_event(LOG_WARNING, MSG_X or NULL, FIELD_A, value_a, …, NULL, "Sentence '%s'.", …): the fields
  * are pairs and end with NULL; a NULL value leaves the field out. */

@@ -114,15 +114,3 @@ int host_boot_time(const Root *root, uint64_t *ret) {
         }
         return 0;
 }
-
-bool host_is_container(const Root *root) {
-        static const char *const marks[] = { "run/systemd/container", "run/.containerenv",
-                                             ".dockerenv" };
-
-        if (!root_is_host(root))
-                return false;
-        for (size_t i = 0; i < ELEMENTSOF(marks); i++)
-                if (exists(root, marks[i]))
-                        return true;
-        return false;
-}

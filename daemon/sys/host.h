@@ -21,6 +21,3 @@ int host_load(const Root *root, Host *ret);
 /* When this boot began: btime of proc/stat, s since the epoch; 0 if that is not there. Only -ENOMEM
  * fails. */
 int host_boot_time(const Root *root, uint64_t *ret);
-/* True in a container: run/systemd/container or run/.containerenv or .dockerenv below the root,
- * and the root is the host's. */
-bool host_is_container(const Root *root);

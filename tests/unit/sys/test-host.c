@@ -4,9 +4,6 @@
 
 #include "sys/host.h"
 
-#include <sched.h>
-#include <sys/wait.h>
-
 #include "common/names.h"
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -123,56 +120,6 @@ START_TEST(title_tells_the_product) {
 }
 END_TEST
 
-START_TEST(throw_away_root_is_no_container_whatever_marks_it_has) {
-        _cleanup_temp_root_ TempRoot t = temp_root_new();
-
-        temp_puts(&t, "run/systemd/container", "lxc\n");
-        temp_puts(&t, "run/.containerenv", "");
-        temp_puts(&t, ".dockerenv", "");
-        ck_assert(!host_is_container(t.root));
-}
-END_TEST
-
-#define CANNOT_CHROOT 99
-
-/* What a process sees whose "/" the root is. */
-static int is_container_inside(const TempRoot *t) {
-        int status;
-        pid_t pid = fork();
-
-        if (pid == 0) {
-                _cleanup_(root_freep) Root *root = NULL;
-
-                if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
-                        _exit(CANNOT_CHROOT);
-                if (chroot(t->path) < 0 || chdir("/") < 0 || root_open("/", &root) < 0)
-                        _exit(CANNOT_CHROOT);
-                _exit(host_is_container(root));
-        }
-        ck_assert_int_gt(pid, 0);
-        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-        ck_assert(WIFEXITED(status));
-        return WEXITSTATUS(status);
-}
-
-START_TEST(container_is_told_by_any_of_its_marks) {
-        static const char *const marks[] = { "run/systemd/container", "run/.containerenv",
-                                             ".dockerenv" };
-        _cleanup_temp_root_ TempRoot t = temp_root_new();
-        int r = is_container_inside(&t);
-
-        if (r == CANNOT_CHROOT)
-                return;
-        ck_assert_int_eq(r, 0);
-        for (size_t i = 0; i < ELEMENTSOF(marks); i++) {
-                temp_puts(&t, marks[i], "");
-                ck_assert_int_eq(is_container_inside(&t), 1);
-                ck_assert_int_ge(unlinkat(t.fd, marks[i], 0), 0);
-        }
-        ck_assert_int_eq(is_container_inside(&t), 0);
-}
-END_TEST
-
 START_TEST(boot_time_is_a_line_of_proc_stat) {
         static const struct {
                 const char *text;
@@ -209,6 +156,4 @@ END_TEST
 CHECK_MAIN("host", facts_are_read_below_the_root, what_is_absent_is_unknown,
            facts_of_this_machine_can_be_read, what_is_no_version_is_no_running_kernel,
            what_is_no_boot_id_is_unknown, hostile_files_are_unknown, title_tells_the_product,
-           throw_away_root_is_no_container_whatever_marks_it_has,
-           container_is_told_by_any_of_its_marks, boot_time_is_a_line_of_proc_stat,
-           boot_time_is_unknown_without_proc)
+           boot_time_is_a_line_of_proc_stat, boot_time_is_unknown_without_proc)
