@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import stat
@@ -84,7 +85,7 @@ class Lab:
                 self.bus.close()
         finally:
             for pid in self.strays | set(self.worker_pids()):
-                self._end_worker(pid)
+                self.end_worker(pid)
             for mount in reversed(self.mounts):
                 subprocess.run(['umount', mount], check=True, timeout=60)
             if os.environ.get('KEEP_LAB') == '1':
@@ -345,10 +346,20 @@ class Lab:
             return False
         return b'worker' in words and bytes(self.root) in words
 
-    def _end_worker(self, pid):
-        if self._is_worker(pid):
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: not self._is_worker(pid), what=f'end of worker {pid}')
+    def end_worker(self, pid):
+        """SIGKILL, and wait until the kernel says that the worker is gone. It says so to the daemon
+        in the same instant; the process looks gone in /proc earlier."""
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        try:
+            if self._is_worker(pid):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                if not select.select([pidfd], [], [], 60)[0]:
+                    raise AssertionError(f'worker {pid} did not end within 60 s')
+        finally:
+            os.close(pidfd)
 
 
 class LabCase(unittest.TestCase):

@@ -27,6 +27,7 @@ class TapResult(unittest.TestResult):
         seconds = time.monotonic() - self.started
         for reason in self.reasons:
             print(''.join(f'# {line}\n' for line in reason.splitlines()), end='')
+            print(f'{name}: {reason}', file=sys.stderr)  # of TAP, meson shows no comments
         print(f'{"not ok" if self.reasons else "ok"} {self.count} - {name}')
         print(f'# {seconds:.1f} s', flush=True)
 

@@ -60,10 +60,6 @@ class StuckCase(LabCase):
         self.addCleanup(self.lab.strays.add, pid)
         return pid
 
-    def end_worker(self, pid):
-        os.kill(pid, signal.SIGKILL)
-        lab.wait_until(lambda: pid not in self.lab.worker_pids(), what='end of the worker')
-
     def assert_back(self):
         self.bus.run(lambda: self.states()[BAD] not in ('stuck', 'unknown', 'syncing'),
                      what='the ESP is back')
@@ -135,7 +131,7 @@ class LeftAside(StuckCase):
         for step in (self.lab.take_away, self.lab.bring_back):
             step(BAD)
             self.assertEqual(self.refresh_and_hang(), pid)
-        self.end_worker(pid)
+        self.lab.end_worker(pid)
         self.assert_back()
 
     def test_an_esp_that_leaves_the_list_meanwhile_is_forgotten_when_its_worker_ends(self):
@@ -143,7 +139,7 @@ class LeftAside(StuckCase):
         pid = self.hang()
         self.lab.list_esps(GOOD)
         self.bus.refresh()
-        self.end_worker(pid)
+        self.lab.end_worker(pid)
         self.bus.run(lambda: self.states() == {GOOD: 'in-sync'}, what='the ESP is forgotten')
         self.lab.list_esps(GOOD, BAD)
         self.bus.run(lambda: self.states() == {GOOD: 'in-sync', BAD: 'in-sync'}, what='its return')
@@ -159,13 +155,13 @@ class Back(StuckCase):
         self.assertTrue(list(self.lab.esp(BAD).rglob('*.new')))
         # The next worker would stop at the same hook, so there must be nothing to stage.
         self.entry(BAD).write_bytes(entry)
-        self.end_worker(pid)
+        self.lab.end_worker(pid)
         self.assert_back()
 
     def test_late_exit_of_a_worker_killed_while_committing_brings_the_esp_back(self):
         self.start('place:2:stop')
         pid = self.hang()
-        self.end_worker(pid)
+        self.lab.end_worker(pid)
         self.assert_back()
 
     def test_a_worker_that_goes_on_at_last_brings_the_esp_back(self):
@@ -177,7 +173,7 @@ class Back(StuckCase):
     def test_without_autosync_the_esp_is_only_looked_at(self):
         self.start('stage:1:stop', auto_sync=False)
         pid = self.hang()
-        self.end_worker(pid)
+        self.lab.end_worker(pid)
         self.bus.run(lambda: self.states()[BAD] == 'outdated', what='the look')
         self.assertFalse(self.bus.properties()['InSync'])
 
@@ -203,7 +199,7 @@ class Restarted(StuckCase):
         return pid
 
     def test_the_esp_is_stuck_without_a_second_worker_until_the_old_one_is_killed(self):
-        self.end_worker(self.restart())
+        self.lab.end_worker(self.restart())
         self.assert_back()
 
     def test_an_old_worker_that_goes_on_while_staging_ends_by_itself(self):
