@@ -82,8 +82,8 @@ static int compare(const EspVolume *v, const Root *root, const PlanStep *step,
         _cleanup_(source_done) Source source = SOURCE_INIT;
         int r;
 
-        if (file->type == FILE_REGULAR && step->trust && file->size == step->esp_size &&
-            file->mtime == step->esp_mtime) {
+        if (file->type == FILE_REGULAR && step->trust && !v->distrust &&
+            file->size == step->esp_size && file->mtime == step->esp_mtime) {
                 file->verdict = VERDICT_TRUSTED;
                 memcpy(file->sha256, step->sha256, DIGEST_HEX_SIZE);
                 return 0;

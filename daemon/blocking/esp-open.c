@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The way into an ESP. Everything else on this floor works on the directory that is opened and
- * locked here and does not know what kind of ESP it is: so far a plain directory, which needs no
- * mount and no privileges. Nothing that lies on an ESP is trusted to stay within it. */
+ * locked here and does not know what kind of ESP it is: a partition with a FAT file system, or a
+ * plain directory, which needs no mount and no privileges. Nothing that lies on an ESP is trusted
+ * to stay within it. */
 
 #include "blocking/esp-open.h"
 
@@ -15,10 +16,18 @@
 #include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
+#include "core/fat.h"
 #include "sys/boot-dir.h"
+
+int esp_volume_close(EspVolume *v, Error *error) {
+        v->fd = safe_close(v->fd);
+        return v->mount.mounted ? esp_unmount(&v->mount, v->uuid, error) : 0;
+}
 
 void esp_volume_done(EspVolume *v) {
         safe_close(v->fd);
+        esp_mount_done(&v->mount);
+        esp_device_done(&v->device);
         free(v->uuid);
         *v = ESP_VOLUME_INIT;
 }
@@ -31,9 +40,9 @@ static int fail_open(const char *uuid, Error *error, int error_number) {
                                  "list of ESPs",
                                  uuid);
         case ENOTDIR:
-                return error_set(error, ERROR_NOT_SUPPORTED,
-                                 "ESP '%s' is a partition, and this version syncs only ESPs that "
-                                 "are directories; sync it with the tool that did so before",
+                return error_set(error, ERROR_NOT_AN_ESP,
+                                 "'/" PATH_BY_UUID "/%s' is neither a partition nor a directory; "
+                                 "remove it from the list of ESPs",
                                  uuid);
         case EWOULDBLOCK:
                 return error_set(error, ERROR_BUSY,
@@ -47,9 +56,63 @@ static int fail_open(const char *uuid, Error *error, int error_number) {
         }
 }
 
-int esp_volume_open(const Root *root, const char *uuid, EspVolume *ret, Error *error) {
+/* While it is mounted the bit is always set, and tells nothing. */
+static int look_at_dirty_bit(EspVolume *v, Error *error) {
+        uint8_t sector[FAT_BOOT_SECTOR_SIZE];
+        _cleanup_free_ char *target = NULL;
+        bool read_only, mounted;
+        Fat fat;
+        int r;
+
+        r = esp_device_find_mount(&v->device, &target, &read_only);
+        mounted = r > 0;
+        if (r >= 0)
+                r = esp_device_read(0, sector, sizeof(sector), &v->device);
+        if (r >= 0)
+                r = fat_parse(sector, &fat);
+        if (r < 0)
+                return error_set_errno(error, r,
+                                       "Cannot read the FAT of ESP '%s' (check it with fsck.vfat)",
+                                       v->uuid);
+        v->dirty = fat.dirty && !mounted;
+        v->distrust = fat.dirty;
+        return 0;
+}
+
+int esp_volume_mount(EspVolume *v, bool writable, Error *error) {
+        int r;
+
+        r = look_at_dirty_bit(v, error);
+        if (r < 0)
+                return r;
+        v->fd = esp_mount(&v->mount, &v->device, v->uuid, writable, error);
+        return MIN(v->fd, 0);
+}
+
+static int open_partition(EspVolume *v, const Root *root, int path_fd, bool writable,
+                          Error *error) {
+        int r;
+
+        r = esp_device_open(root, path_fd, v->uuid, &v->device, error);
+        if (r >= 0)
+                r = esp_mount_prepare(root, v->uuid, &v->mount, error);
+        return r < 0 ? r : esp_volume_mount(v, writable, error);
+}
+
+static int open_directory(EspVolume *v, const Root *root, const char *path, Error *error) {
+        v->fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
+        if (v->fd < 0)
+                return fail_open(v->uuid, error, v->fd);
+        return flock(v->fd, LOCK_EX | LOCK_NB) < 0 ? fail_open(v->uuid, error, errno) : 0;
+}
+
+int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume *ret,
+                    Error *error) {
         _cleanup_(esp_volume_done) EspVolume v = ESP_VOLUME_INIT;
+        _cleanup_close_ int path_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
+        struct stat st;
+        int r;
 
         assert(root);
         assert(uuid);
@@ -60,11 +123,15 @@ int esp_volume_open(const Root *root, const char *uuid, EspVolume *ret, Error *e
         if (!path || !v.uuid)
                 return -ENOMEM;
 
-        v.fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
-        if (v.fd < 0)
-                return fail_open(uuid, error, v.fd);
-        if (flock(v.fd, LOCK_EX | LOCK_NB) < 0)
-                return fail_open(uuid, error, errno);
+        path_fd = root_openat(root, path, O_PATH, 0);
+        if (path_fd < 0 || fstat(path_fd, &st) < 0)
+                return fail_open(uuid, error, path_fd < 0 ? path_fd : -errno);
+        if (S_ISBLK(st.st_mode))
+                r = open_partition(&v, root, TAKE_FD(path_fd), writable, error);
+        else
+                r = open_directory(&v, root, path, error);
+        if (r < 0)
+                return r;
 
         *ret = v;
         v = ESP_VOLUME_INIT;

@@ -5,21 +5,35 @@
 
 #include <sys/stat.h>
 
-#include "common/error.h"
+#include "blocking/esp-device.h"
+#include "blocking/esp-mount.h"
 #include "core/esp-image.h"
-#include "sys/root.h"
 
 typedef struct EspVolume {
-        int fd; /* its root directory; locked by flock(2) for as long as it is open */
+        int fd; /* its root directory */
         char *uuid;
+        bool dirty;       /* FAT's dirty bit was set before the volume was mounted here */
+        bool distrust;    /* it may have been written behind our back: content must be compared */
+        EspDevice device; /* fd is negative: a plain directory, and then there is no mount */
+        EspMount mount;
 } EspVolume;
 
-#define ESP_VOLUME_INIT ((EspVolume){ .fd = -EBADF })
+#define ESP_VOLUME_INIT \
+        ((EspVolume){ .fd = -EBADF, .device = ESP_DEVICE_INIT, .mount = ESP_MOUNT_INIT })
 
-/* Open dev/disk/by-uuid/@uuid below @root. A directory there is the ESP itself. Errors: EspMissing
- * if there is nothing; Busy if another process has it locked; NotSupported for a block device. */
-int esp_volume_open(const Root *root, const char *uuid, EspVolume *ret, Error *error);
+/* Open dev/disk/by-uuid/@uuid below @root, which is locked by flock(2) for as long as it is open. A
+ * directory there is the ESP itself; a block device is mounted in a mount namespace of this
+ * process's own, read-only unless @writable. Errors: EspMissing if there is nothing; Busy if
+ * another process has it locked; and those of esp_device_open() and esp_mount(). */
+int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume *ret,
+                    Error *error);
+/* Unmount it, and tell if that fails. Nothing below may be open. */
+int esp_volume_close(EspVolume *v, Error *error);
+/* The same, whatever comes. */
 void esp_volume_done(EspVolume *v);
+
+/* Mount the partition of @v, which must not be mounted, and look at its dirty bit before. */
+int esp_volume_mount(EspVolume *v, bool writable, Error *error);
 
 /* Open @path (relative; "." is the root directory) with openat2(RESOLVE_BENEATH |
  * RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS). O_CLOEXEC, O_NOFOLLOW and O_NONBLOCK are added, so

@@ -167,6 +167,7 @@ int esp_scan(const EspVolume *v, const EspImage *known, EspImage *ret, Error *er
                 if (r < 0)
                         return r;
         }
+        s.image.dirty = v->dirty;
         s.image.loader = esp_image_tell_loader(&s.image);
 
         *ret = TAKE_STRUCT(s.image);

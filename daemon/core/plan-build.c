@@ -299,7 +299,7 @@ static void refuse_removal(PlanBuilder *b) {
 }
 
 static int build(PlanBuilder *b) {
-        bool readable = b->in->kernels->database_readable, side_by_side;
+        bool readable = b->in->kernels->database_readable, side_by_side, repair;
         int r;
 
         r = plan_survey_make(b->in, &b->survey, &b->problem);
@@ -318,10 +318,14 @@ static int build(PlanBuilder *b) {
                 b->survey.stale = strv_free(b->survey.stale);
 
         side_by_side = fits_side_by_side(b);
+        repair = b->in->image->dirty || !strv_isempty(b->survey.leftovers);
         plan_builder_keep(b);
-        if (!side_by_side || !strv_isempty(b->survey.leftovers) ||
-            !strv_isempty(b->survey.dangling))
+        if (!side_by_side || repair || !strv_isempty(b->survey.dangling))
                 plan_builder_token(b);
+        /* After a power cut the FAT may count clusters of a live file as free, and a leftover may
+         * share its clusters with one. */
+        if (repair)
+                plan_builder_repair(b);
         plan_builder_clear_leftovers(b);
         plan_builder_remove_dangling(b);
         if (side_by_side)

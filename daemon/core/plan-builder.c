@@ -71,6 +71,10 @@ static void emit_each(PlanBuilder *b, PlanAction action, char *const *paths) {
         plan_builder_barrier(b);
 }
 
+void plan_builder_repair(PlanBuilder *b) {
+        emit(b, PLAN_REPAIR, NULL);
+}
+
 void plan_builder_clear_leftovers(PlanBuilder *b) {
         emit_each(b, PLAN_CLEAR, b->survey.leftovers);
 }

@@ -30,6 +30,7 @@ void plan_builder_token(PlanBuilder *b);
 /* Nothing if the last step is one. */
 void plan_builder_barrier(PlanBuilder *b);
 
+void plan_builder_repair(PlanBuilder *b);
 void plan_builder_clear_leftovers(PlanBuilder *b);
 void plan_builder_remove_dangling(PlanBuilder *b);
 /* All of @versions and, if @surplus, entries beside the one that a placed kernel should have. The

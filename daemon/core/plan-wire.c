@@ -33,6 +33,7 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_STAGE] = FIELD_PATH | FIELD_SOURCE | FIELD_STAMP,
         [PLAN_STAGE_TEXT] = FIELD_PATH | FIELD_TEXT,
         [PLAN_TOKEN] = 0,
+        [PLAN_REPAIR] = 0,
         [PLAN_PLACE] = FIELD_PATH,
         [PLAN_REMOVE_ENTRY] = FIELD_PATH,
         [PLAN_REMOVE_KERNEL] = FIELD_PATH,

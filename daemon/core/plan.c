@@ -16,6 +16,7 @@ static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_STAGE] = "stage",
         [PLAN_STAGE_TEXT] = "stage-text",
         [PLAN_TOKEN] = "token",
+        [PLAN_REPAIR] = "repair",
         [PLAN_PLACE] = "place",
         [PLAN_REMOVE_ENTRY] = "remove-entry",
         [PLAN_REMOVE_KERNEL] = "remove-kernel",
@@ -25,9 +26,9 @@ DEFINE_STRING_TABLE(plan_action, PlanAction)
 
 /* A barrier only flushes what other steps wrote, and the token only waits. */
 static const bool action_writes[_PLAN_ACTION_MAX] = {
-        [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true, [PLAN_STAGE] = true,
-        [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true, [PLAN_REMOVE_ENTRY] = true,
-        [PLAN_REMOVE_KERNEL] = true,
+        [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true,  [PLAN_STAGE] = true,
+        [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true,  [PLAN_REMOVE_ENTRY] = true,
+        [PLAN_REMOVE_KERNEL] = true, [PLAN_REPAIR] = true,
 };
 
 static const bool action_copies[_PLAN_ACTION_MAX] = {
@@ -99,6 +100,13 @@ bool plan_writes(const Plan *p) {
         return false;
 }
 
+bool plan_repairs(const Plan *p) {
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (p->steps[i].action == PLAN_REPAIR)
+                        return true;
+        return false;
+}
+
 uint64_t plan_bytes(const Plan *p) {
         uint64_t bytes = 0;
 
@@ -120,6 +128,6 @@ uint64_t plan_work_bytes(const Plan *p) {
 const char *plan_first_change(const Plan *p) {
         for (size_t i = 0; i < p->n_steps; i++)
                 if (action_writes[p->steps[i].action])
-                        return p->steps[i].path;
+                        return p->steps[i].path ?: "/";
         return NULL;
 }

@@ -21,9 +21,11 @@ typedef enum PlanAction {
         PLAN_STAGE,      /* path, source, stamp: copy to path.new, sync, read back, compare */
         PLAN_STAGE_TEXT, /* path, text: the same with a small text */
         /* committing */
-        PLAN_TOKEN,         /* wait until the engine lets this ESP commit */
-        PLAN_PLACE,         /* path: rename path.new over it, the old file held open */
-        PLAN_REMOVE_ENTRY,  /* path */
+        PLAN_TOKEN,        /* wait until the engine lets this ESP commit */
+        PLAN_REPAIR,       /* before anything is written: no two files share clusters, and the FAT's
+                            * dirty bit is cleared */
+        PLAN_PLACE,        /* path: rename path.new over it, the old file held open */
+        PLAN_REMOVE_ENTRY, /* path */
         PLAN_REMOVE_KERNEL, /* path: the directory of a version, with the kernel files in it */
         PLAN_BARRIER,       /* everything so far is on the disk before the next step; old files are
                              * let go */
@@ -31,8 +33,8 @@ typedef enum PlanAction {
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
 
-/* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "token", "place",
- * "remove-entry", "remove-kernel", "barrier" */
+/* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "token", "repair",
+ * "place", "remove-entry", "remove-kernel", "barrier" */
 DECLARE_STRING_TABLE(plan_action, PlanAction);
 
 typedef struct PlanStep {
@@ -68,12 +70,15 @@ void plan_clear(Plan *p);
 
 /* True if the plan writes to the ESP. */
 bool plan_writes(const Plan *p) _pure_;
+/* True if the plan repairs the FAT first, which must not be mounted writable before. */
+bool plan_repairs(const Plan *p) _pure_;
 /* Bytes that the staging steps copy. */
 uint64_t plan_bytes(const Plan *p) _pure_;
 /* What REPORT_PROGRESS counts up to: a staged file is written and read back; a check that trusts
  * nothing reads the file and its source. */
 uint64_t plan_work_bytes(const Plan *p) _pure_;
-/* The path of the first step that changes the ESP; NULL if there is none. */
+/* The path of the first step that changes the ESP, "/" if it concerns all of it; NULL if there is
+ * none. */
 const char *plan_first_change(const Plan *p) _pure_;
 
 typedef struct PlanInput {

@@ -10,6 +10,7 @@
 
 #include "blocking/esp-check.h"
 #include "blocking/esp-commit.h"
+#include "blocking/esp-repair.h"
 #include "blocking/esp-scan.h"
 #include "blocking/esp-stage.h"
 #include "common/string-util.h"
@@ -83,9 +84,10 @@ static int run_known(Interpreter *i, const PlanStep *step) {
 
 static int run_scan(Interpreter *i, const PlanStep *step) {
         _cleanup_(esp_image_done) EspImage image = {};
+        const EspImage nothing = {};
         int r;
 
-        r = esp_scan(&i->volume, &i->known, &image, &i->error);
+        r = esp_scan(&i->volume, i->volume.distrust ? &nothing : &i->known, &image, &i->error);
         if (r < 0)
                 return r;
         r = report(i, &(Report){
@@ -147,6 +149,10 @@ static int run_token(Interpreter *i, const PlanStep *step) {
         return r;
 }
 
+static int run_repair(Interpreter *i, const PlanStep *step) {
+        return esp_repair(&i->volume, &i->watch, &i->error);
+}
+
 static void change_reached(Interpreter *i, HookPoint point, const char *path) {
         hook_reached(i->hook, point);
         if (startswith(path, "loader/"))
@@ -194,13 +200,13 @@ static int run_barrier(Interpreter *i, const PlanStep *step) {
 }
 
 static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
-        [PLAN_KNOWN] = run_known,         [PLAN_SCAN] = run_scan,
-        [PLAN_CHECK] = run_check,         [PLAN_KEEP] = run_keep,
-        [PLAN_MKDIR] = run_mkdir,         [PLAN_CLEAR] = run_clear,
-        [PLAN_STAGE] = run_stage,         [PLAN_STAGE_TEXT] = run_stage,
-        [PLAN_TOKEN] = run_token,         [PLAN_PLACE] = run_place,
-        [PLAN_REMOVE_ENTRY] = run_remove, [PLAN_REMOVE_KERNEL] = run_remove,
-        [PLAN_BARRIER] = run_barrier,
+        [PLAN_KNOWN] = run_known,          [PLAN_SCAN] = run_scan,
+        [PLAN_CHECK] = run_check,          [PLAN_KEEP] = run_keep,
+        [PLAN_MKDIR] = run_mkdir,          [PLAN_CLEAR] = run_clear,
+        [PLAN_STAGE] = run_stage,          [PLAN_STAGE_TEXT] = run_stage,
+        [PLAN_TOKEN] = run_token,          [PLAN_REPAIR] = run_repair,
+        [PLAN_PLACE] = run_place,          [PLAN_REMOVE_ENTRY] = run_remove,
+        [PLAN_REMOVE_KERNEL] = run_remove, [PLAN_BARRIER] = run_barrier,
 };
 
 static int open_all(Interpreter *i, const char *root) {
@@ -212,7 +218,8 @@ static int open_all(Interpreter *i, const char *root) {
                                        "Cannot open '%s', below which ESP '%s' should be (give the "
                                        "directory of a system)",
                                        root, i->plan->esp_uuid);
-        r = esp_volume_open(i->root, i->plan->esp_uuid, &i->volume, &i->error);
+        r = esp_volume_open(i->root, i->plan->esp_uuid,
+                            plan_writes(i->plan) && !plan_repairs(i->plan), &i->volume, &i->error);
         if (r < 0)
                 return r;
         return report(i, &(Report){ .type = REPORT_STARTED });
@@ -233,8 +240,18 @@ static int run_steps(Interpreter *i) {
                 if (r < 0)
                         return r;
         }
-        /* A plan that ends without its last barrier gets it. */
-        return i->commit.open ? esp_commit_barrier(&i->commit, &i->error) : 0;
+        return 0;
+}
+
+/* A plan that ends without its last barrier gets it. An ESP that cannot be unmounted is not done.
+ */
+static int finish(Interpreter *i) {
+        int r = i->commit.open ? esp_commit_barrier(&i->commit, &i->error) : 0;
+
+        if (r < 0)
+                return r;
+        esp_commit_done(&i->commit);
+        return esp_volume_close(&i->volume, &i->error);
 }
 
 /* Leave an ESP that boots and nothing beside: what was replaced is let go only behind a barrier,
@@ -278,6 +295,8 @@ int interpreter_run(const char *root, const Plan *plan, Channel *channel, Hook *
         r = open_all(&i, root);
         if (r >= 0)
                 r = run_steps(&i);
+        if (r >= 0)
+                r = finish(&i);
         if (r < 0)
                 return fail(&i, r);
 

@@ -9,7 +9,7 @@ static void assert_refused(const Throwaway *t, const char *uuid, int r, ErrorCod
         _cleanup_(esp_volume_done) EspVolume volume = ESP_VOLUME_INIT;
         _cleanup_error_ Error error = {};
 
-        ck_assert_int_eq(esp_volume_open(t->root, uuid, &volume, &error), r);
+        ck_assert_int_eq(esp_volume_open(t->root, uuid, true, &volume, &error), r);
         ck_assert_int_eq(error.code, code);
         ck_assert_ptr_nonnull(strstr(error.message, uuid));
         ck_assert_int_lt(volume.fd, 0);
@@ -26,15 +26,14 @@ START_TEST(absent_esp_is_missing) {
 }
 END_TEST
 
-START_TEST(what_is_no_directory_is_not_supported) {
+START_TEST(what_is_neither_partition_nor_directory_is_no_esp) {
         _cleanup_throwaway_ Throwaway t;
 
         throwaway_init(&t);
         throwaway_put_text(&t, "dev/sda2", "");
         ck_assert_int_eq(symlink("../../sda2", throwaway_path(&t, "dev/disk/by-uuid/2222-2222")),
                          0);
-        assert_refused(&t, "2222-2222", error_code_to_errno(ERROR_NOT_SUPPORTED),
-                       ERROR_NOT_SUPPORTED);
+        assert_refused(&t, "2222-2222", error_code_to_errno(ERROR_NOT_AN_ESP), ERROR_NOT_AN_ESP);
 }
 END_TEST
 
@@ -45,7 +44,7 @@ START_TEST(esp_is_locked_while_it_is_open) {
         throwaway_init(&t);
         assert_refused(&t, UUID, error_code_to_errno(ERROR_BUSY), ERROR_BUSY);
         esp_volume_done(&t.volume);
-        ck_assert_int_eq(esp_volume_open(t.root, UUID, &again, NULL), 0);
+        ck_assert_int_eq(esp_volume_open(t.root, UUID, true, &again, NULL), 0);
         ck_assert_str_eq(again.uuid, UUID);
 }
 END_TEST
@@ -57,7 +56,7 @@ START_TEST(symlink_to_a_directory_within_the_root_is_an_esp) {
         throwaway_init(&t);
         throwaway_mkdir(&t, "dev/esp/EFI");
         ck_assert_int_eq(symlink("/dev/esp", throwaway_path(&t, "dev/disk/by-uuid/3333-3333")), 0);
-        ck_assert_int_eq(esp_volume_open(t.root, "3333-3333", &volume, NULL), 0);
+        ck_assert_int_eq(esp_volume_open(t.root, "3333-3333", true, &volume, NULL), 0);
         ck_assert_int_eq(faccessat(volume.fd, "EFI", F_OK, 0), 0);
 }
 END_TEST
@@ -153,7 +152,7 @@ START_TEST(failure_names_file_and_esp_and_says_what_to_do) {
 }
 END_TEST
 
-CHECK_MAIN("esp-open", absent_esp_is_missing, what_is_no_directory_is_not_supported,
+CHECK_MAIN("esp-open", absent_esp_is_missing, what_is_neither_partition_nor_directory_is_no_esp,
            esp_is_locked_while_it_is_open, symlink_to_a_directory_within_the_root_is_an_esp,
            no_path_leads_out_of_the_esp, stat_describes_a_symlink_and_does_not_follow_it,
            stat_of_nothing_is_no_error, times_are_nanoseconds,

@@ -33,6 +33,7 @@ typedef struct SimEsp {
         uint64_t held;    /* bytes of replaced and removed files, free after the next barrier */
         unsigned pending; /* of SimPending */
         bool token;
+        bool repaired;
         bool half;     /* of a kernel, the image is new and the initrd is not yet, or the reverse */
         char **staged; /* paths that this plan has staged and not placed yet */
         char **complete; /* entries that led to a complete kernel before the step */
@@ -166,7 +167,7 @@ static inline void sim_mkdir(SimEsp *s, const PlanStep *step) {
 }
 
 static inline void sim_clear(SimEsp *s, const PlanStep *step) {
-        sim_assert(s, s->token);
+        sim_assert(s, s->token && s->repaired);
         sim_assert(s, esp_path_is_leftover(step->path));
         sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
         sim_assert(s, !strv_contains(s->staged, step->path));
@@ -270,6 +271,10 @@ static inline void sim_keep(SimEsp *s, const PlanStep *step) {
 }
 
 static inline void sim_step(SimEsp *s, const PlanStep *step) {
+        const bool only_waits = step->action == PLAN_KEEP || step->action == PLAN_TOKEN ||
+                                step->action == PLAN_BARRIER || step->action == PLAN_REPAIR;
+
+        sim_assert(s, only_waits || !s->image.dirty);
         switch (step->action) {
         case PLAN_KEEP:
                 sim_keep(s, step);
@@ -287,6 +292,11 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_TOKEN:
                 sim_assert(s, !s->token);
                 s->token = true;
+                break;
+        case PLAN_REPAIR:
+                sim_assert(s, s->token && s->pending == 0 && strv_isempty(s->staged));
+                s->repaired = true;
+                s->image.dirty = false;
                 break;
         case PLAN_PLACE:
                 sim_place(s, step);
@@ -364,7 +374,7 @@ static inline void sim_judge(SimEsp *s) {
 /* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
 static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
         s->plan = plan;
-        s->token = s->half = false;
+        s->token = s->half = s->repaired = false;
         s->booted = sim_boots(s);
         s->n_foreign = sim_count_foreign(s);
         s->complete = strv_free(s->complete);
@@ -376,9 +386,11 @@ static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
                 sim_step(s, step);
                 /* The others change no file. */
                 if (step->action != PLAN_KEEP && step->action != PLAN_TOKEN &&
-                    step->action != PLAN_BARRIER)
+                    step->action != PLAN_BARRIER && step->action != PLAN_REPAIR)
                         sim_judge(s);
         }
+        if (n < plan->n_steps)
+                s->image.dirty = true;
         if (n == plan->n_steps) {
                 sim_assert(s, s->pending == 0);
                 sim_assert(s, strv_isempty(s->staged));

@@ -304,6 +304,7 @@ START_TEST(leftovers_are_cleared_under_the_token_before_anything_is_staged) {
         sim_put(&lab.esp, "loader/loader.conf.new", FILE_REGULAR, 5, 0, NULL);
         sim_put(&lab.esp, "loader/entries/proxmox-" V62 ".conf.new", FILE_REGULAR, 5, 0, NULL);
         lab_assert_steps(&lab, "token\n"
+                               "repair\n"
                                "clear initrd.img-6.8.12-4-pve.new\n"
                                "clear proxmox-6.2.16-3-pve.conf.new\n"
                                "clear loader.conf.new\n"

@@ -183,7 +183,8 @@ START_TEST(cleared_leftovers_count_as_room) {
         lab.esp.image.free_bytes = 0;
         lab_plan(&lab);
         ck_assert_int_eq(lab.plan->steps[0].action, PLAN_TOKEN);
-        ck_assert_int_eq(lab.plan->steps[1].action, PLAN_CLEAR);
+        ck_assert_int_eq(lab.plan->steps[1].action, PLAN_REPAIR);
+        ck_assert_int_eq(lab.plan->steps[2].action, PLAN_CLEAR);
         ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
         run(&lab);
 }

@@ -75,10 +75,11 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               " ctime=18446744073709551615 bytes=6\n"
                               "stage-text path=a%20b text=title%20%C3%A4%0A bytes=7\n"
                               "token bytes=8\n"
-                              "place path=a%20b bytes=9\n"
-                              "remove-entry path=a%20b bytes=10\n"
-                              "remove-kernel path=a%20b bytes=11\n"
-                              "barrier bytes=12\n"
+                              "repair bytes=9\n"
+                              "place path=a%20b bytes=10\n"
+                              "remove-entry path=a%20b bytes=11\n"
+                              "remove-kernel path=a%20b bytes=12\n"
+                              "barrier bytes=13\n"
                               "end\n");
 }
 END_TEST
@@ -97,6 +98,7 @@ START_TEST(what_is_written_can_be_read_back) {
                         "stage-text path=a text=\n"
                         "stage-text path=a%20%25%C3%A4 text=x%0D%0A\n"
                         "token\n"
+                        "repair\n"
                         "place path=a\n"
                         "remove-entry path=a\n"
                         "remove-kernel path=a\n"
@@ -105,7 +107,7 @@ START_TEST(what_is_written_can_be_read_back) {
         _cleanup_(plan_freep) Plan *p = NULL;
 
         ck_assert_int_eq(parse(text, &p), 0);
-        ck_assert_uint_eq(p->n_steps, 15);
+        ck_assert_uint_eq(p->n_steps, 16);
         ck_assert(p->steps[2].trust);
         ck_assert_str_eq(p->steps[2].sha256, SHA256);
         ck_assert_uint_eq(p->steps[2].esp_mtime, 6);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The link in dev/disk/by-uuid was made by udev some time ago; what the disk holds now is asked of
+ * libblkid before anything is mounted. The device is opened for reading only, since udev probes a
+ * device again whenever one that was open for writing is closed. */
+
+#include "blocking/esp-device.h"
+
+#include <blkid/blkid.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "common/fd.h"
+#include "common/string-util.h"
+
+DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
+DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
+
+void esp_device_done(EspDevice *d) {
+        safe_close(d->fd);
+        *d = ESP_DEVICE_INIT;
+}
+
+/* @path_fd names the very device that was looked up, whatever becomes of its name. */
+static int open_again(int path_fd, int flags) {
+        char path[sizeof("/proc/self/fd/-2147483648")];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+        fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+        return fd < 0 ? -errno : fd;
+}
+
+static const char *probe_value(blkid_probe probe, const char *name) {
+        const char *value;
+
+        return blkid_probe_lookup_value(probe, name, &value, NULL) < 0 ? "" : value;
+}
+
+static int check_content(const EspDevice *d, const char *uuid, Error *error) {
+        _cleanup_(blkid_free_probep) blkid_probe probe = blkid_new_probe();
+        int r;
+
+        if (!probe)
+                return -ENOMEM;
+        errno = 0;
+        if (blkid_probe_set_device(probe, d->fd, 0, 0) < 0)
+                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
+                                       uuid);
+        (void) blkid_probe_enable_superblocks(probe, true);
+        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID);
+
+        errno = 0;
+        r = blkid_do_safeprobe(probe);
+        if (r == -1)
+                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
+                                       uuid);
+        if (r == -2)
+                return error_set(error, ERROR_NOT_AN_ESP,
+                                 "The partition of ESP '%s' holds the signatures of several file "
+                                 "systems; look at it with 'wipefs' and remove the wrong ones",
+                                 uuid);
+        if (r == 1 || !streq(probe_value(probe, "TYPE"), "vfat") ||
+            strcasecmp(probe_value(probe, "UUID"), uuid) != 0)
+                return error_set(error, ERROR_NOT_AN_ESP,
+                                 "The partition of ESP '%s' holds no FAT file system with that "
+                                 "UUID any more; was it formatted?",
+                                 uuid);
+        return 0;
+}
+
+static void close_dirp(DIR **dir) {
+        if (*dir)
+                (void) closedir(*dir);
+}
+
+/* RAID, LVM and encryption claim a partition whatever its superblock looks like. */
+static int check_holders(const Root *root, const EspDevice *d, const char *uuid, Error *error) {
+        _cleanup_free_ char *path = strprintf("sys/dev/block/%u:%u/holders", major(d->number),
+                                              minor(d->number));
+        _cleanup_(close_dirp) DIR *dir = NULL;
+        struct dirent *entry;
+        int fd;
+
+        if (!path)
+                return -ENOMEM;
+        fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0)
+                return 0;
+        dir = fdopendir(fd);
+        if (!dir) {
+                safe_close(fd);
+                return -errno;
+        }
+        while ((entry = readdir(dir)))
+                if (entry->d_name[0] != '.')
+                        return error_set(error, ERROR_ESP_IN_USE,
+                                         "The partition of ESP '%s' is in use by '%s'; take it out "
+                                         "of there first",
+                                         uuid, entry->d_name);
+        return 0;
+}
+
+int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error) {
+        _cleanup_(esp_device_done) EspDevice d = ESP_DEVICE_INIT;
+        struct stat st;
+        int r;
+
+        d.fd = open_again(path_fd, O_RDONLY);
+        safe_close(path_fd);
+        if (d.fd < 0 || fstat(d.fd, &st) < 0)
+                return error_set_errno(error, d.fd < 0 ? d.fd : errno,
+                                       "Cannot open the disk of ESP '%s'", uuid);
+        d.number = st.st_rdev;
+        if (flock(d.fd, LOCK_EX | LOCK_NB) < 0)
+                return error_set(error, ERROR_BUSY,
+                                 "ESP '%s' is being worked on by another process; try again when "
+                                 "that has ended",
+                                 uuid);
+        r = check_holders(root, &d, uuid, error);
+        if (r >= 0)
+                r = check_content(&d, uuid, error);
+        if (r < 0)
+                return r;
+
+        *ret = d;
+        d = ESP_DEVICE_INIT;
+        return 0;
+}
+
+int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only) {
+        _cleanup_(mnt_unref_tablep) struct libmnt_table *table = NULL;
+        struct libmnt_fs *fs;
+        const char *options;
+        char *target;
+
+        errno = 0;
+        table = mnt_new_table_from_file("/proc/self/mountinfo");
+        if (!table)
+                return -(errno ?: EIO);
+        fs = mnt_table_find_devno(table, d->number, MNT_ITER_BACKWARD);
+        if (!fs)
+                return 0;
+        target = strdup(strempty(mnt_fs_get_target(fs)));
+        if (!target)
+                return -ENOMEM;
+        options = strempty(mnt_fs_get_fs_options(fs));
+        *ret_target = target;
+        *ret_read_only = mnt_optstr_get_option(options, "ro", NULL, NULL) == 0;
+        return 1;
+}
+
+int esp_device_read(uint64_t offset, void *buffer, size_t size, void *userdata) {
+        const EspDevice *d = userdata;
+        size_t have = 0;
+
+        while (have < size) {
+                ssize_t n = pread(d->fd, (char *) buffer + have, size - have,
+                                  (off_t) (offset + have));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -EIO; /* beyond the end of the partition */
+                have += (size_t) n;
+        }
+        return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The partition that an ESP is on: opened, locked, and known to be the right one. Nothing is
+ * written. */
+
+#include <sys/types.h>
+
+#include "common/error.h"
+#include "sys/root.h"
+
+typedef struct EspDevice {
+        int fd; /* O_RDONLY; locked by flock(2), which holds in every chroot with the same /dev */
+        dev_t number;
+} EspDevice;
+
+#define ESP_DEVICE_INIT ((EspDevice){ .fd = -EBADF })
+
+/* Take over @path_fd (O_PATH) of a block device: open and lock it, and let libblkid see that it
+ * holds a FAT file system with the UUID @uuid and nothing else, and that no other block device is
+ * made of it. Errors: Busy if another process has it locked; NotAnEsp if it holds something else;
+ * EspInUse, naming its user. */
+int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error);
+void esp_device_done(EspDevice *d);
+
+/* Where it is mounted in this mount namespace. 1 with the mount point and whether the file system
+ * (not only this mount of it) is read-only, 0 if nowhere, or -errno. */
+int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only);
+
+/* fat_read_t; @userdata is the EspDevice. */
+int esp_device_read(uint64_t offset, void *buffer, size_t size, void *userdata);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* After a power cut NAME and NAME.new may lead to the same clusters: the rename had written the one
+ * directory slot and not yet cleared the other. Unlinking such a NAME.new would free the clusters
+ * of the live file, and fsck.vfat may well truncate the live one. So its slot is edited, in one
+ * write of one sector, to be that of an empty file: whenever power fails, the live file keeps its
+ * clusters. What else a power cut leaves (clusters that nobody owns, a file that is shorter than
+ * its chain) is for fsck.vfat, which is safe once nothing is shared. */
+
+#include "blocking/esp-repair.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "blocking/program.h"
+#include "common/fd.h"
+#include "common/string-util.h"
+#include "core/fat.h"
+
+#define FSCK          "/sbin/fsck.vfat"
+#define FSCK_REPAIRED 1 /* exit status; 0: nothing to do */
+#define FAT_ENTRY     32
+
+static int look(const EspDevice *d, const char *uuid, Fat *ret_fat, FatReport *ret, Error *error) {
+        uint8_t sector[FAT_BOOT_SECTOR_SIZE];
+        Fat fat;
+        int r;
+
+        r = esp_device_read(0, sector, sizeof(sector), (void *) d);
+        if (r >= 0)
+                r = fat_parse(sector, &fat);
+        if (r >= 0)
+                r = fat_check(&fat, esp_device_read, (void *) d, ret);
+        if (r < 0)
+                return error_set_errno(error, r,
+                                       "Cannot follow the files on ESP '%s'; it is left as it is, "
+                                       "check it with fsck.vfat",
+                                       uuid);
+        *ret_fat = fat;
+        return 0;
+}
+
+static int refuse(const FatReport *report, const char *uuid, Error *error) {
+        _cleanup_strv_ char **paths = NULL;
+        _cleanup_free_ char *names = NULL;
+
+        for (size_t i = 0; i < report->n_sharers && i < 4; i++)
+                if (strv_extend(&paths, report->sharers[i].path) < 0)
+                        return -ENOMEM;
+        names = strv_join(paths, "', '");
+        return error_set(error, ERROR_NOT_AN_ESP,
+                         "The file system of ESP '%s' is damaged: '%s' share clusters; it is left "
+                         "as it is, save what you need and format it anew",
+                         uuid, strempty(names));
+}
+
+/* Without the leftovers nothing is shared any more, or it is damage of another kind: then a
+ * leftover that is cut off has lost nothing either, since its source is in boot/. */
+static int cut_leftovers(int fd, const FatReport *report, const char *uuid, Error *error) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < report->n_sharers; i++) {
+                const FatSharer *sharer = &report->sharers[i];
+                uint8_t entry[FAT_ENTRY];
+
+                if (!esp_path_is_leftover(sharer->path))
+                        continue;
+                if (pread(fd, entry, sizeof(entry), (off_t) sharer->offset) != sizeof(entry))
+                        return error_set_errno(error, EIO, "Cannot read from ESP '%s'", uuid);
+                fat_entry_cut(entry);
+                if (pwrite(fd, entry, sizeof(entry), (off_t) sharer->offset) != sizeof(entry))
+                        return error_set_errno(error, EIO, "Cannot write to ESP '%s'", uuid);
+                n++;
+        }
+        if (n == 0)
+                return refuse(report, uuid, error);
+        return fsync(fd) < 0 ? error_set_errno(error, errno, "Cannot write to ESP '%s'", uuid) : 0;
+}
+
+static int run_fsck(int fd, const char *uuid, const CopyWatch *watch, Error *error) {
+        static const char *const argv[] = { FSCK, "-a", "/proc/self/fd/3", NULL };
+        int r = program_run(argv, fd, watch, error);
+
+        if (r < 0)
+                return r;
+        if (r > FSCK_REPAIRED)
+                return error_set(error, ERROR_FAILED,
+                                 "fsck.vfat could not repair ESP '%s' (exit status %d, see the "
+                                 "journal); check it by hand",
+                                 uuid, r);
+        return fsync(fd) < 0 ? error_set_errno(error, errno, "Cannot write to ESP '%s'", uuid) : 0;
+}
+
+int esp_repair_fat(int fd, const char *uuid, const CopyWatch *watch, Error *error) {
+        _cleanup_(fat_report_done) FatReport before = {}, between = {}, after = {};
+        const EspDevice device = { .fd = fd };
+        Fat fat;
+        int r;
+
+        r = look(&device, uuid, &fat, &before, error);
+        if (r < 0)
+                return r;
+        if (before.n_sharers > 0) {
+                r = cut_leftovers(fd, &before, uuid, error);
+                if (r >= 0)
+                        r = look(&device, uuid, &fat, &between, error);
+                if (r < 0)
+                        return r;
+                if (between.n_sharers > 0)
+                        return refuse(&between, uuid, error);
+        }
+        if (!fat.dirty && before.n_sharers == 0 && before.n_broken == 0)
+                return 0;
+
+        r = run_fsck(fd, uuid, watch, error);
+        if (r >= 0)
+                r = look(&device, uuid, &fat, &after, error);
+        if (r < 0)
+                return r;
+        if (fat.dirty || after.n_sharers > 0 || after.n_broken > 0)
+                return error_set(error, ERROR_FAILED,
+                                 "fsck.vfat did not repair ESP '%s' (see the journal); check it by "
+                                 "hand",
+                                 uuid);
+        return 0;
+}
+
+/* O_EXCL on a block device: nobody has it mounted, and nobody will while it is open. */
+static int open_exclusively(const EspVolume *v, Error *error) {
+        char path[sizeof("/proc/self/fd/-2147483648")];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", v->device.fd);
+        fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+        if (fd < 0)
+                return error_set_errno(error, errno,
+                                       "Cannot open the disk of ESP '%s' to repair it", v->uuid);
+        return fd;
+}
+
+/* What somebody else has mounted can be looked at, and refused. */
+static int look_only(const EspVolume *v, Error *error) {
+        _cleanup_(fat_report_done) FatReport report = {};
+        Fat fat;
+        int r;
+
+        r = look(&v->device, v->uuid, &fat, &report, error);
+        if (r < 0)
+                return r;
+        return report.n_sharers > 0 ? refuse(&report, v->uuid, error) : 0;
+}
+
+int esp_repair(EspVolume *v, const CopyWatch *watch, Error *error) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *target = NULL;
+        bool read_only;
+        int r;
+
+        if (v->device.fd < 0)
+                return 0;
+        r = esp_volume_close(v, error);
+        if (r < 0)
+                return r;
+        r = esp_device_find_mount(&v->device, &target, &read_only);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot see where ESP '%s' is mounted", v->uuid);
+        if (r > 0)
+                r = look_only(v, error);
+        else {
+                r = fd = open_exclusively(v, error);
+                if (r >= 0)
+                        r = esp_repair_fat(fd, v->uuid, watch, error);
+                fd = safe_close(fd);
+        }
+        return r < 0 ? r : esp_volume_mount(v, true, error);
+}

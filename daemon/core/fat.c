@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Two walks over the tree. The first marks the clusters of every chain, and a second time those
+ * that were marked already; the second names the files that own such a cluster. So memory is two
+ * bits a cluster and one window of the table, however many files there are. Nothing here is
+ * trusted: a chain ends at the number of clusters, and a directory that shares its clusters (it may
+ * contain itself) is named and not entered. */
+
+#include "core/fat.h"
+
+#include "common/string-util.h"
+
+#define ENTRY_SIZE     32
+#define WINDOW_BYTES   4096
+#define DEPTH_MAX      16
+#define NAME_MAX_UNITS (20 * 13) /* a long name has at most 20 parts */
+#define N_CLUSTERS_MAX 0x0ffffff5u
+
+#define ATTRIBUTE_VOLUME    0x08
+#define ATTRIBUTE_DIRECTORY 0x10
+#define ATTRIBUTE_LONG_NAME 0x0f
+#define ENTRY_FREE          0xe5
+#define STATE_DIRTY         0x01
+
+typedef struct LongName {
+        char text[NAME_MAX_UNITS + 1];
+        uint8_t checksum; /* of the short name that it belongs to */
+} LongName;
+
+typedef struct Walk {
+        const Fat *fat;
+        fat_read_t read;
+        void *userdata;
+        FatReport *report;
+        uint8_t *used, *shared; /* one bit a cluster */
+        bool naming;            /* the second walk */
+        uint8_t window[WINDOW_BYTES];
+        uint64_t window_offset; /* UINT64_MAX: empty */
+} Walk;
+
+static uint32_t get16(const uint8_t *p) {
+        return (uint32_t) p[0] | (uint32_t) p[1] << 8;
+}
+
+static uint32_t get32(const uint8_t *p) {
+        return get16(p) | get16(p + 2) << 16;
+}
+
+static bool is_power_of_two(uint32_t n) {
+        return n > 0 && (n & (n - 1)) == 0;
+}
+
+int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret) {
+        uint32_t sector_bytes = get16(sector + 11), per_cluster = sector[13];
+        uint32_t reserved = get16(sector + 14), n_tables = sector[16];
+        uint32_t root_entries = get16(sector + 17);
+        uint32_t n_sectors = get16(sector + 19) ?: get32(sector + 32);
+        uint32_t table_sectors = get16(sector + 22) ?: get32(sector + 36);
+        uint64_t root_sectors, first_data;
+        Fat fat = {};
+
+        if (sector[510] != 0x55 || sector[511] != 0xaa || sector_bytes < 512 ||
+            sector_bytes > 4096 || !is_power_of_two(sector_bytes) ||
+            !is_power_of_two(per_cluster) || reserved == 0 || n_tables == 0 || table_sectors == 0)
+                return -EINVAL;
+
+        root_sectors = ((uint64_t) root_entries * ENTRY_SIZE + sector_bytes - 1) / sector_bytes;
+        first_data = reserved + (uint64_t) n_tables * table_sectors + root_sectors;
+        if (first_data >= n_sectors)
+                return -EINVAL;
+
+        fat.cluster_bytes = (uint64_t) sector_bytes * per_cluster;
+        fat.n_clusters = (uint32_t) ((n_sectors - first_data) / per_cluster);
+        fat.table_offset = (uint64_t) reserved * sector_bytes;
+        fat.data_offset = first_data * sector_bytes;
+        /* As Linux tells them apart: only FAT32 has no 16-bit table length. */
+        if (get16(sector + 22) == 0) {
+                fat.bits = 32;
+                fat.root_cluster = get32(sector + 44);
+                fat.dirty = sector[0x41] & STATE_DIRTY;
+        } else {
+                fat.bits = fat.n_clusters < 4085 ? 12 : 16;
+                fat.root_offset = fat.data_offset - root_sectors * sector_bytes;
+                fat.root_bytes = root_entries * ENTRY_SIZE;
+                fat.dirty = sector[0x25] & STATE_DIRTY;
+        }
+        /* A table that is too short for the volume must not lead behind it. */
+        if (fat.n_clusters == 0 || fat.n_clusters > N_CLUSTERS_MAX ||
+            ((uint64_t) fat.n_clusters + 2) * fat.bits >
+                            (uint64_t) table_sectors * sector_bytes * 8)
+                return -EINVAL;
+        *ret = fat;
+        return 0;
+}
+
+void fat_report_done(FatReport *report) {
+        for (size_t i = 0; i < report->n_sharers; i++)
+                free(report->sharers[i].path);
+        free(report->sharers);
+        *report = (FatReport){};
+}
+
+void fat_entry_cut(uint8_t entry[static 32]) {
+        memset(entry + 20, 0, 2); /* upper half of the first cluster */
+        memset(entry + 26, 0, 6); /* lower half, and the size */
+}
+
+static bool is_cluster(const Walk *w, uint32_t cluster) {
+        return cluster >= 2 && cluster - 2 < w->fat->n_clusters;
+}
+
+/* True if the bit was set before. */
+static bool set_bit(uint8_t *bits, uint32_t cluster) {
+        uint8_t *byte = &bits[cluster / 8], mask = (uint8_t) (1u << cluster % 8);
+        bool was = *byte & mask;
+
+        *byte |= mask;
+        return was;
+}
+
+static bool get_bit(const uint8_t *bits, uint32_t cluster) {
+        return bits[cluster / 8] & 1u << cluster % 8;
+}
+
+/* One byte of the table. */
+static int table_byte(Walk *w, uint64_t index, uint8_t *ret) {
+        uint64_t window = index / WINDOW_BYTES * WINDOW_BYTES;
+        int r;
+
+        if (window != w->window_offset) {
+                w->window_offset = UINT64_MAX;
+                r = w->read(w->fat->table_offset + window, w->window, WINDOW_BYTES, w->userdata);
+                if (r < 0)
+                        return r;
+                w->window_offset = window;
+        }
+        *ret = w->window[index - window];
+        return 0;
+}
+
+/* What the table says of @cluster: the next one, 0 (free), or something that is no cluster. */
+static int table_get(Walk *w, uint32_t cluster, uint32_t *ret) {
+        uint64_t begin = (uint64_t) cluster * w->fat->bits / 8;
+        size_t size = w->fat->bits == 32 ? 4 : 2;
+        uint8_t bytes[4] = {};
+        uint32_t value;
+
+        for (size_t i = 0; i < size; i++) {
+                int r = table_byte(w, begin + i, &bytes[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        value = get32(bytes);
+        if (w->fat->bits == 32)
+                value &= 0x0fffffff;
+        else if (w->fat->bits == 12)
+                value = cluster % 2 ? value >> 4 : value & 0xfff;
+        *ret = value;
+        return 0;
+}
+
+/* A chain ends at a value that says so, and nowhere else. */
+static bool is_end(const Walk *w, uint32_t value) {
+        return value >= (w->fat->bits == 32 ? 0x0ffffff8 : w->fat->bits == 16 ? 0xfff8 : 0xff8);
+}
+
+/* Follow the chain from @cluster on. *@ret_n: clusters in it; *@ret_shared: it owns a cluster that
+ * something else owns, too (in the first walk: that something else owned first). */
+static int follow(Walk *w, uint32_t cluster, uint64_t *ret_n, bool *ret_shared) {
+        bool shared = false, broken = cluster != 0 && !is_cluster(w, cluster);
+        uint64_t n = 0;
+        uint32_t next;
+        int r;
+
+        for (; is_cluster(w, cluster); cluster = next) {
+                if (w->naming)
+                        shared |= get_bit(w->shared, cluster);
+                else if (set_bit(w->used, cluster)) {
+                        /* What follows is owned twice, too: whoever was here first followed it. */
+                        set_bit(w->shared, cluster);
+                        shared = true;
+                }
+                n++;
+                r = table_get(w, cluster, &next);
+                if (r < 0)
+                        return r;
+                broken = !is_cluster(w, next) && !is_end(w, next);
+                if ((shared && !w->naming) || n > w->fat->n_clusters)
+                        break;
+        }
+        if (broken && !w->naming)
+                w->report->n_broken++;
+        *ret_n = n;
+        *ret_shared = shared;
+        return 0;
+}
+
+static void take_long_name(LongName *name, const uint8_t *entry) {
+        static const uint8_t at[] = { 1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30 };
+        unsigned part = entry[0] & 0x3f;
+
+        if (entry[0] & 0x40) /* the last part comes first */
+                *name = (LongName){ .checksum = entry[13] };
+        if (part == 0 || part > NAME_MAX_UNITS / ELEMENTSOF(at))
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(at); i++) {
+                uint32_t unit = get16(entry + at[i]);
+
+                name->text[(part - 1) * ELEMENTSOF(at) + i] =
+                                (char) (unit == 0 || unit == 0xffff ? 0
+                                        : unit < 0x7f               ? unit
+                                                                    : '?');
+        }
+}
+
+/* A long name whose file is gone must not become that of the next one. */
+static bool long_name_belongs(const LongName *name, const uint8_t *entry) {
+        uint8_t sum = 0;
+
+        for (size_t i = 0; i < 11; i++)
+                sum = (uint8_t) ((sum & 1 ? 0x80 : 0) + (sum >> 1) + entry[i]);
+        return name->text[0] != '\0' && name->checksum == sum;
+}
+
+/* "NAME    EXT" without its blanks. */
+static void take_short_name(LongName *name, const uint8_t *entry) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < 11; i++) {
+                if (i == 8 && entry[8] != ' ')
+                        name->text[n++] = '.';
+                if (entry[i] != ' ')
+                        name->text[n++] = (char) (entry[i] < 0x7f ? entry[i] : '?');
+        }
+        name->text[n] = '\0';
+}
+
+static int add_sharer(Walk *w, char *path, uint64_t offset) {
+        FatReport *report = w->report;
+
+        if (!ARRAY_RESERVE(report->sharers, report->n_allocated, report->n_sharers + 1)) {
+                free(path);
+                return -ENOMEM;
+        }
+        report->sharers[report->n_sharers++] = (FatSharer){ .path = path, .offset = offset };
+        return 0;
+}
+
+static int walk_chain(Walk *w, const char *path, uint32_t cluster, unsigned depth);
+
+/* A directory entry that is in use and no part of a long name. */
+static int walk_file(Walk *w, const char *path, const uint8_t *entry, uint64_t offset,
+                     unsigned depth) {
+        uint32_t cluster = get16(entry + 26), size = get32(entry + 28);
+        bool directory = entry[11] & ATTRIBUTE_DIRECTORY, shared;
+        uint64_t n;
+        int r;
+
+        if (w->fat->bits == 32)
+                cluster |= get16(entry + 20) << 16;
+        r = follow(w, cluster, &n, &shared);
+        if (r < 0)
+                return r;
+        if (shared && w->naming) {
+                char *copy = strdup(path);
+
+                r = copy ? add_sharer(w, copy, offset) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        if (!directory) {
+                if (!w->naming && !shared && n * w->fat->cluster_bytes < size)
+                        w->report->n_broken++;
+                return 0;
+        }
+        if (n == 0)
+                return -EUCLEAN; /* there is at least the cluster of "." */
+        return shared ? 0 : walk_chain(w, path, cluster, depth + 1);
+}
+
+/* One stretch of a directory, @size bytes at @offset. 1 to go on, 0 at the end of the directory. */
+static int walk_entries(Walk *w, const char *path, uint64_t offset, size_t size, LongName *name,
+                        unsigned depth) {
+        _cleanup_free_ uint8_t *block = malloc(size);
+        int r;
+
+        if (!block)
+                return -ENOMEM;
+        r = w->read(offset, block, size, w->userdata);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i + ENTRY_SIZE <= size; i += ENTRY_SIZE) {
+                const uint8_t *entry = block + i;
+                _cleanup_free_ char *child = NULL;
+
+                if (entry[0] == 0)
+                        return 0;
+                if (entry[0] == ENTRY_FREE || entry[0] == '.') {
+                        name->text[0] = '\0';
+                        continue;
+                }
+                if (entry[11] == ATTRIBUTE_LONG_NAME) {
+                        take_long_name(name, entry);
+                        continue;
+                }
+                if (!long_name_belongs(name, entry))
+                        take_short_name(name, entry);
+                child = strprintf("%s%s%s", path, *path ? "/" : "", name->text);
+                name->text[0] = '\0';
+                if (!child)
+                        return -ENOMEM;
+                if (entry[11] & ATTRIBUTE_VOLUME)
+                        continue;
+                r = walk_file(w, child, entry, offset + i, depth);
+                if (r < 0)
+                        return r;
+        }
+        return 1;
+}
+
+static uint64_t cluster_offset(const Walk *w, uint32_t cluster) {
+        return w->fat->data_offset + (cluster - 2) * w->fat->cluster_bytes;
+}
+
+/* A directory whose chain was followed, so that it has an end. */
+static int walk_chain(Walk *w, const char *path, uint32_t cluster, unsigned depth) {
+        LongName name = {};
+
+        if (depth > DEPTH_MAX)
+                return -EUCLEAN;
+        while (is_cluster(w, cluster)) {
+                int r = walk_entries(w, path, cluster_offset(w, cluster), w->fat->cluster_bytes,
+                                     &name, depth);
+
+                if (r <= 0)
+                        return r;
+                r = table_get(w, cluster, &cluster);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int walk_root(Walk *w) {
+        LongName name = {};
+        bool shared;
+        uint64_t n;
+        int r;
+
+        if (w->fat->bits != 32) {
+                r = walk_entries(w, "", w->fat->root_offset, w->fat->root_bytes, &name, 0);
+                return MIN(r, 0);
+        }
+        r = follow(w, w->fat->root_cluster, &n, &shared);
+        if (r < 0)
+                return r;
+        /* In the first walk nothing was followed before it: then it meets itself. */
+        if (n == 0 || (shared && !w->naming))
+                return -EUCLEAN;
+        return walk_chain(w, "", w->fat->root_cluster, 0);
+}
+
+int fat_check(const Fat *fat, fat_read_t read, void *userdata, FatReport *ret) {
+        size_t size = ((size_t) fat->n_clusters + 2) / 8 + 1;
+        _cleanup_free_ uint8_t *used = calloc(1, size), *shared = calloc(1, size);
+        _cleanup_(fat_report_done) FatReport report = {};
+        Walk w = {
+                .fat = fat,
+                .read = read,
+                .userdata = userdata,
+                .report = &report,
+                .used = used,
+                .shared = shared,
+                .window_offset = UINT64_MAX,
+        };
+        int r;
+
+        assert(read);
+        assert(ret);
+
+        if (!used || !shared)
+                return -ENOMEM;
+        r = walk_root(&w);
+        if (r < 0)
+                return r;
+        w.naming = true;
+        r = walk_root(&w);
+        if (r < 0)
+                return r;
+        *ret = TAKE_STRUCT(report);
+        return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A FAT file system (12, 16 or 32 bits) as it lies on the disk, read without mounting it: what
+ * mounting hides is whether two files share clusters. After Microsoft's "FAT: General Overview of
+ * On-Disk Format" 1.03. */
+
+#include "common/macros.h"
+
+#define FAT_BOOT_SECTOR_SIZE 512
+
+typedef struct Fat {
+        unsigned bits; /* of an entry of the table: 12, 16 or 32 */
+        uint64_t cluster_bytes;
+        uint32_t n_clusters;   /* numbered from 2 */
+        uint64_t table_offset; /* of the first copy; offsets are in bytes from the volume's start */
+        uint64_t root_offset;  /* 12 and 16 bits */
+        uint32_t root_bytes;
+        uint32_t root_cluster; /* 32 bits */
+        uint64_t data_offset;  /* of cluster 2 */
+        bool dirty;            /* it is mounted writable, or was when the power failed */
+} Fat;
+
+/* Read a boot sector. -EINVAL if it is not that of a FAT file system. */
+int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret);
+
+/* Read exactly @size bytes at @offset. 0 or -errno. */
+typedef int (*fat_read_t)(uint64_t offset, void *buffer, size_t size, void *userdata);
+
+/* A file or directory that owns a cluster which another one owns, too. */
+typedef struct FatSharer {
+        char *path;      /* relative to the root; what is not ASCII in it is '?' */
+        uint64_t offset; /* of its 32-byte directory entry */
+} FatSharer;
+
+typedef struct FatReport {
+        FatSharer *sharers;
+        size_t n_sharers, n_allocated;
+        unsigned n_broken; /* chains that end in a free cluster, or before the file does */
+} FatReport;
+
+void fat_report_done(FatReport *report);
+
+/* Follow the chain of every file. Only the first copy of the table counts, as for the kernel. 0,
+ * -EUCLEAN if the tree is so damaged that it cannot be followed, -ENOMEM, or what @read returned.
+ */
+int fat_check(const Fat *fat, fat_read_t read, void *userdata, FatReport *ret);
+
+/* Make the 32-byte directory entry @entry one of an empty file: whatever its chain was, the file
+ * does not lead to it any more. */
+void fat_entry_cut(uint8_t entry[static 32]);
