@@ -10,7 +10,9 @@
 
 struct Esp {
         char *uuid;
-        char *device;
+        char *id;
+        char *link; /* in dev/disk/by-uuid */
+        BlockNames names;
         bool present;
         EspState state;
         char *last_error;
@@ -26,15 +28,18 @@ static const char *const esp_state_table[_ESP_STATE_MAX] = {
 };
 DEFINE_STRING_TABLE(esp_state, EspState)
 
-int esp_new(const char *uuid, Esp **ret) {
+int esp_new(const char *uuid, BlockNames *names, Esp **ret) {
+        _cleanup_(block_names_done) BlockNames taken = TAKE_STRUCT(*names);
         _cleanup_(esp_freep) Esp *esp = calloc(1, sizeof(*esp));
 
         if (!esp)
                 return -ENOMEM;
         esp->uuid = strdup(uuid);
-        esp->device = strprintf("/" PATH_BY_UUID "/%s", uuid);
-        if (!esp->uuid || !esp->device)
+        esp->id = strdup(taken.part_uuid ?: uuid);
+        esp->link = strprintf("/" PATH_BY_UUID "/%s", uuid);
+        if (!esp->uuid || !esp->id || !esp->link)
                 return -ENOMEM;
+        esp->names = TAKE_STRUCT(taken);
         *ret = TAKE_PTR(esp);
         return 0;
 }
@@ -45,7 +50,9 @@ Esp *esp_free(Esp *esp) {
         esp_image_free(esp->image);
         strv_free(esp->kernels);
         free(esp->last_error);
-        free(esp->device);
+        block_names_done(&esp->names);
+        free(esp->link);
+        free(esp->id);
         free(esp->uuid);
         return mfree(esp);
 }
@@ -54,21 +61,20 @@ const char *esp_uuid(const Esp *esp) {
         return esp->uuid;
 }
 
-/* Directories have no PARTUUID, so the FAT UUID names the object. */
 const char *esp_id(const Esp *esp) {
-        return esp->uuid;
+        return esp->id;
 }
 
 const char *esp_device(const Esp *esp) {
-        return esp->device;
+        return esp->names.device ?: esp->link;
 }
 
 const char *esp_disk(const Esp *esp) {
-        return "";
+        return strempty(esp->names.disk);
 }
 
 const char *esp_part_uuid(const Esp *esp) {
-        return "";
+        return strempty(esp->names.part_uuid);
 }
 
 bool esp_present(const Esp *esp) {
@@ -122,6 +128,27 @@ const EspImage *esp_image(const Esp *esp) {
 
 void esp_set_present(Esp *esp, bool present) {
         esp->present = present;
+}
+
+/* Keep *@old where there is no @new. */
+static bool replace_name(char **old, char **new) {
+        bool changed = *new && !streq_ptr(*old, *new);
+
+        if (*new) {
+                free(*old);
+                *old = TAKE_PTR(*new);
+        }
+        return changed;
+}
+
+bool esp_set_names(Esp *esp, BlockNames *names) {
+        bool changed = !streq_ptr(esp->names.device, names->device);
+
+        free(esp->names.device);
+        esp->names.device = TAKE_PTR(names->device);
+        changed |= replace_name(&esp->names.disk, &names->disk);
+        changed |= replace_name(&esp->names.part_uuid, &names->part_uuid);
+        return changed;
 }
 
 void esp_set_state(Esp *esp, EspState state, const char *last_error) {

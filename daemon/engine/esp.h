@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "core/esp-image.h"
+#include "sys/block-names.h"
 
 typedef struct Esp Esp;
 typedef struct Task Task;
@@ -24,15 +25,16 @@ typedef enum EspState {
 /* "unknown", "in-sync", "outdated", "syncing", "missing", "stuck", "failed" */
 DECLARE_STRING_TABLE(esp_state, EspState);
 
-int esp_new(const char *uuid, Esp **ret);
+/* Takes @names over in any case. */
+int esp_new(const char *uuid, BlockNames *names, Esp **ret);
 Esp *esp_free(Esp *esp);
 DEFINE_CLEANUP(Esp *, esp_free)
 
 /* Queries; strings are "" where nothing is known, never NULL. Sizes in bytes, times in µs since the
  * epoch (0: never). */
 const char *esp_uuid(const Esp *esp);
-/* The last component of the object path before encoding: the PARTUUID where there is one, else the
- * FAT UUID. */
+/* The last component of the object path before encoding: the PARTUUID if it was known when the ESP
+ * was first seen, else the FAT UUID. */
 const char *esp_id(const Esp *esp);
 const char *esp_device(const Esp *esp);
 const char *esp_disk(const Esp *esp);
@@ -52,6 +54,9 @@ const EspImage *esp_image(const Esp *esp); /* NULL: never seen */
 
 /* Verbs of the engine. */
 void esp_set_present(Esp *esp, bool present);
+/* Takes @names over. What is NULL in it stays as it was, but for the device. True if that changed
+ * anything. */
+bool esp_set_names(Esp *esp, BlockNames *names);
 void esp_set_state(Esp *esp, EspState state, const char *last_error);
 /* Takes @image over in any case. */
 int esp_set_image(Esp *esp, EspImage *image);

@@ -149,12 +149,15 @@ Member *manager_find_member(const Manager *m, const char *uuid) {
 
 static int add_member(Manager *m, const char *uuid) {
         _cleanup_free_ Member *member = calloc(1, sizeof(*member));
+        _cleanup_(block_names_done) BlockNames names = {};
         int r;
 
         if (!member || !ARRAY_RESERVE(m->members, m->n_members_allocated, m->n_members + 1))
                 return -ENOMEM;
         member->manager = m;
-        r = esp_new(uuid, &member->esp);
+        r = block_names_load(m->options.root, uuid, &names);
+        if (r >= 0)
+                r = esp_new(uuid, &names, &member->esp);
         if (r < 0)
                 return r;
         m->members[m->n_members++] = TAKE_PTR(member);
@@ -225,6 +228,15 @@ void manager_esp_changed(Manager *m, Esp *esp) {
         show_verdict(m);
 }
 
+/* A disk may come back under another name. */
+static void update_names(Manager *m, Esp *esp) {
+        _cleanup_(block_names_done) BlockNames names = {};
+
+        if (block_names_load(m->options.root, esp_uuid(esp), &names) >= 0 &&
+            esp_set_names(esp, &names) && m->listener)
+                m->listener->esp_changed(esp, m->userdata);
+}
+
 bool manager_update_presence(Manager *m) {
         bool changed = false;
 
@@ -234,6 +246,7 @@ bool manager_update_presence(Manager *m) {
                 struct stat st;
                 bool present = path && root_stat(m->options.root, path, &st) >= 0;
 
+                update_names(m, esp);
                 if (present == esp_present(esp) &&
                     (present || esp_state(esp) == ESP_MISSING || esp_state(esp) == ESP_STUCK))
                         continue;
@@ -242,8 +255,8 @@ bool manager_update_presence(Manager *m) {
                 if (!present && esp_state(esp) != ESP_STUCK) {
                         log_event(manager_log_level(m, LOG_WARNING), MSG_ESP_MISSING,
                                   FIELD_ESP_UUID, esp_uuid(esp), NULL,
-                                  "ESP '%s' is missing: there is no %s.", esp_uuid(esp),
-                                  esp_device(esp));
+                                  "ESP '%s' is missing: there is no /" PATH_BY_UUID "/%s.",
+                                  esp_uuid(esp), esp_uuid(esp));
                         esp_set_state(esp, ESP_MISSING, NULL);
                 } else if (present && esp_state(esp) == ESP_MISSING)
                         esp_set_state(esp, ESP_UNKNOWN, NULL);

@@ -118,9 +118,10 @@ void part_start(Part *part) {
         }
         if (!esp_present(part->esp)) {
                 (void) error_set(&part->error, ERROR_ESP_MISSING,
-                                 "ESP '%s' is missing: there is no %s; connect its disk, or take "
-                                 "it off /" PATH_ESP_LIST,
-                                 esp_uuid(part->esp), esp_device(part->esp));
+                                 "ESP '%s' is missing: there is no /" PATH_BY_UUID
+                                 "/%s; connect its "
+                                 "disk, or take it off /" PATH_ESP_LIST,
+                                 esp_uuid(part->esp), esp_uuid(part->esp));
                 part_end(part, ESP_MISSING);
                 return;
         }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The links in dev/disk are udev's, and those in sys/class/block the kernel's. A name is taken from
+ * where a link points, not from what is there: the disk may just have gone. */
+
+#include "sys/block-names.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/names.h"
+#include "common/string-util.h"
+
+#define PATH_BY_PARTUUID "dev/disk/by-partuuid"
+#define PATH_CLASS_BLOCK "sys/class/block"
+
+void block_names_done(BlockNames *names) {
+        free(names->device);
+        free(names->disk);
+        free(names->part_uuid);
+        *names = (BlockNames){};
+}
+
+static void close_dirp(DIR **dir) {
+        if (*dir)
+                (void) closedir(*dir);
+}
+
+/* Where the link at @path (below the directory @dir_fd) points; "" if it is none. */
+static void read_link(int dir_fd, const char *path, char ret[static PATH_MAX]) {
+        ssize_t n = readlinkat(dir_fd, path, ret, PATH_MAX - 1);
+
+        ret[MAX(n, 0)] = '\0';
+}
+
+static void read_root_link(const Root *root, const char *path, char ret[static PATH_MAX]) {
+        _cleanup_close_ int fd = root_openat(root, path, O_PATH | O_NOFOLLOW, 0);
+
+        ret[0] = '\0';
+        if (fd >= 0)
+                read_link(fd, "", ret);
+}
+
+static const char *last_component(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+static int find_part_uuid(const Root *root, const char *kernel_name, char **ret) {
+        _cleanup_close_ int fd = root_openat(root, PATH_BY_PARTUUID, O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_(close_dirp) DIR *dir = NULL;
+        struct dirent *entry;
+
+        if (fd < 0)
+                return 0;
+        dir = fdopendir(fd);
+        if (!dir)
+                return -ENOMEM;
+        TAKE_FD(fd);
+        while ((entry = readdir(dir))) {
+                char target[PATH_MAX];
+
+                read_link(dirfd(dir), entry->d_name, target);
+                if (!streq(last_component(target), kernel_name))
+                        continue;
+                *ret = strdup(entry->d_name);
+                return *ret ? 0 : -ENOMEM;
+        }
+        return 0;
+}
+
+/* sys/class/block/sda2 leads to …/block/sda/sda2, where a partition has a file of that name. */
+static int find_disk(const Root *root, const char *kernel_name, char **ret) {
+        _cleanup_free_ char *link = strprintf(PATH_CLASS_BLOCK "/%s", kernel_name);
+        _cleanup_free_ char *partition = strprintf(PATH_CLASS_BLOCK "/%s/partition", kernel_name);
+        char target[PATH_MAX], *slash;
+        struct stat st;
+
+        if (!link || !partition)
+                return -ENOMEM;
+        read_root_link(root, link, target);
+        if (target[0] == '\0')
+                return 0;
+        slash = strrchr(target, '/');
+        if (slash && root_stat(root, partition, &st) >= 0)
+                *slash = '\0';
+        *ret = strprintf("/dev/%s", last_component(target));
+        return *ret ? 0 : -ENOMEM;
+}
+
+int block_names_load(const Root *root, const char *uuid, BlockNames *ret) {
+        _cleanup_free_ char *path = strprintf(PATH_BY_UUID "/%s", uuid);
+        _cleanup_(block_names_done) BlockNames names = {};
+        char target[PATH_MAX];
+        const char *name;
+        int r;
+
+        assert(root);
+        assert(ret);
+
+        if (!path)
+                return -ENOMEM;
+        read_root_link(root, path, target);
+        name = last_component(target);
+        if (*name != '\0') {
+                names.device = strprintf("/dev/%s", name);
+                if (!names.device)
+                        return -ENOMEM;
+                r = find_part_uuid(root, name, &names.part_uuid);
+                if (r >= 0)
+                        r = find_disk(root, name, &names.disk);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_STRUCT(names);
+        return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What udev and the kernel call a partition, by links alone: no device is opened, so nothing here
+ * waits for a disk. */
+
+#include "sys/root.h"
+
+typedef struct BlockNames {
+        char *device;    /* "/dev/sda2" */
+        char *disk;      /* "/dev/sda": of the whole disk; NULL if sysfs does not tell */
+        char *part_uuid; /* of its entry in the partition table; NULL without a link that tells */
+} BlockNames;
+
+void block_names_done(BlockNames *names);
+
+/* Of the partition that the link dev/disk/by-uuid/@uuid leads to. All NULL if there is no link. 0
+ * or -ENOMEM. */
+int block_names_load(const Root *root, const char *uuid, BlockNames *ret);
