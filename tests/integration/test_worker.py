@@ -315,10 +315,10 @@ class ByHand(WorkerCase):
         self.addCleanup(setattr, self, 'root', self.root.parent)
         self.assert_failed(self.run_plan(SCAN), 'Failed', str(self.root))
 
-    def test_what_is_no_directory_is_not_supported(self):
+    def test_what_is_neither_partition_nor_directory_is_no_esp(self):
         shutil.rmtree(self.esp)
         self.esp.write_bytes(b'')
-        self.assert_failed(self.run_plan(SCAN), 'NotSupported')
+        self.assert_failed(self.run_plan(SCAN), 'NotAnEsp')
 
     def test_esp_that_another_process_works_on_is_busy(self):
         fd = os.open(self.esp, os.O_RDONLY | os.O_DIRECTORY)
