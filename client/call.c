@@ -6,6 +6,9 @@
 
 #include "client/call.h"
 
+#include <unistd.h>
+
+#include "client/agent.h"
 #include "client/output.h"
 #include "common/names.h"
 #include "common/string-util.h"
@@ -102,10 +105,19 @@ ExitStatus call_new(Connection *c, CallType type, const char *method, char *cons
         return STATUS_DONE;
 }
 
+/* Root is not asked, a private daemon trusts its peer, and an agent of this host is none for
+ * another. */
+static bool needs_agent(const Connection *c) {
+        return c->agent == 0 && geteuid() != 0 && !connection_is_private(c) && !c->host &&
+               is_interactive();
+}
+
 ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_message **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
+        if (type == CALL_CHANGE && needs_agent(c))
+                c->agent = agent_start();
         r = sd_bus_call(c->bus, call, type == CALL_CHANGE ? CHANGE_TIMEOUT_USEC : 0, &error, ret);
         return r < 0 ? call_failed(c, &error, r) : STATUS_DONE;
 }

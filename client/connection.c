@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/agent.h"
 #include "client/call.h"
 #include "client/output.h"
 #include "client/private-daemon.h"
@@ -125,6 +126,7 @@ ExitStatus connection_open(const Options *options, Connection *ret) {
 }
 
 void connection_close(Connection *c) {
+        agent_stop(c->agent);
         c->bus = sd_bus_flush_close_unref(c->bus);
         if (connection_is_private(c))
                 private_daemon_wait(c->daemon);

@@ -13,6 +13,7 @@ typedef struct Connection {
         const char *destination; /* BUS_NAME; NULL: the peer is the daemon itself */
         const char *host;        /* NULL: this one. Borrowed from the options */
         pid_t daemon;            /* of a private daemon; 0: not private */
+        pid_t agent;             /* that asks for a password; 0: not needed, or not there */
 } Connection;
 
 static inline bool connection_is_private(const Connection *c) {

@@ -4,6 +4,8 @@
  * Derived anew from the ESPs' records each time; what was not looked at yet is "unknown", never a
  * guess. */
 
+#include <systemd/sd-daemon.h>
+
 #include "engine/look.h"
 #include "engine/manager-private.h"
 
@@ -79,6 +81,9 @@ void manager_update_verdict(Manager *m) {
                 reason = strdup("Only one ESP is configured.");
         else
                 reason = strprintf("%zu ESPs are in sync.", c.in_sync);
+        /* What 'systemctl status' shows. */
+        if (reason && !streq_ptr(reason, m->redundancy_reason))
+                (void) sd_notifyf(false, "STATUS=%s", reason);
         free(m->redundancy_reason);
         m->redundancy_reason = reason;
 
