@@ -14,9 +14,14 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include "common/fd.h"
 #include "common/string-util.h"
+
+/* A worker that was killed leaves its mount to the kernel, which may take a moment. */
+#define BUSY_TRIES_MAX  50
+#define BUSY_PAUSE_NSEC (100 * 1000 * 1000)
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
@@ -153,6 +158,20 @@ int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_
         *ret_target = target;
         *ret_read_only = mnt_optstr_get_option(options, "ro", NULL, NULL) == 0;
         return 1;
+}
+
+int esp_device_wait_free(const EspDevice *d) {
+        int fd = -EBUSY;
+
+        for (unsigned i = 0; i < BUSY_TRIES_MAX && fd == -EBUSY; i++) {
+                if (i > 0)
+                        (void) nanosleep(&(struct timespec){ .tv_nsec = BUSY_PAUSE_NSEC }, NULL);
+                fd = open_again(d->fd, O_RDONLY | O_EXCL);
+        }
+        if (fd < 0)
+                return fd;
+        safe_close(fd);
+        return 0;
 }
 
 int esp_device_read(uint64_t offset, void *buffer, size_t size, void *userdata) {

@@ -27,5 +27,9 @@ void esp_device_done(EspDevice *d);
  * (not only this mount of it) is read-only, 0 if nowhere, or -errno. */
 int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only);
 
+/* Claim the device for a moment, as a mount does. 0, or -EBUSY if somebody has it mounted or
+ * claimed, and still has it after some seconds. */
+int esp_device_wait_free(const EspDevice *d);
+
 /* fat_read_t; @userdata is the EspDevice. */
 int esp_device_read(uint64_t offset, void *buffer, size_t size, void *userdata);

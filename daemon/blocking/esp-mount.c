@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <time.h>
 
 #include "common/fd.h"
 #include "common/names.h"
@@ -24,10 +23,6 @@
 /* A time stamp on FAT is local time. Fixed to UTC, what a manifest says of a file stays true when
  * the time zone or the season changes. */
 #define OPTIONS "umask=0077,tz=UTC,nodev,nosuid,noexec"
-
-/* A worker that was killed leaves its mount to the kernel, which may take a moment. */
-#define BUSY_TRIES_MAX  50
-#define BUSY_PAUSE_NSEC (100 * 1000 * 1000)
 
 DEFINE_CLEANUP(struct libmnt_context *, mnt_free_context)
 
@@ -104,10 +99,6 @@ static int mount_vfat(const EspMount *m, const EspDevice *d, bool read_only) {
         return r > 0 ? -EINVAL : r;
 }
 
-static void pause_briefly(void) {
-        (void) nanosleep(&(struct timespec){ .tv_nsec = BUSY_PAUSE_NSEC }, NULL);
-}
-
 /* All mounts of one file system are either writable or not, so a look at one that is mounted
  * writable elsewhere is writable, too, and writes nothing for that. */
 static int choose_mode(const EspDevice *d, const char *uuid, bool writable, bool *ret_read_only,
@@ -125,22 +116,23 @@ static int choose_mode(const EspDevice *d, const char *uuid, bool writable, bool
                                  "unmount it there",
                                  uuid, elsewhere);
         *ret_read_only = r > 0 ? read_only : !writable;
-        return r;
+        return 0;
 }
 
 int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, Error *error) {
-        bool read_only = !writable;
-        int fd, r, q;
+        bool read_only = true;
+        int fd, r;
 
-        for (unsigned i = 0;; i++) {
-                q = choose_mode(d, uuid, writable, &read_only, error);
-                if (q < 0)
-                        return q;
-                r = mount_vfat(m, d, read_only);
-                if (r != -EBUSY || q > 0 || i >= BUSY_TRIES_MAX)
-                        break;
-                pause_briefly();
-        }
+        r = choose_mode(d, uuid, writable, &read_only, error);
+        if (r < 0)
+                return r;
+        r = mount_vfat(m, d, read_only);
+        if (r == -EBUSY)
+                return error_set(
+                                error, ERROR_ESP_MOUNTED,
+                                "ESP '%s' is mounted where it cannot be seen from here, such as in "
+                                "a container; unmount it there",
+                                uuid);
         if (r < 0)
                 return error_set_errno(
                                 error, r,

@@ -65,7 +65,7 @@ static int look_at_dirty_bit(EspVolume *v, Error *error) {
         int r;
 
         r = esp_device_find_mount(&v->device, &target, &read_only);
-        mounted = r > 0;
+        mounted = r > 0 || (r == 0 && esp_device_wait_free(&v->device) < 0);
         if (r >= 0)
                 r = esp_device_read(0, sector, sizeof(sector), &v->device);
         if (r >= 0)
