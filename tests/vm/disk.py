@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Disks as Proxmox's installer partitions them, made and looked at from the host, which cannot mount
+a vfat: mtools reads and writes it. Do not write to a disk that a running guest has."""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+MIB = 1 << 20
+ESP_OFFSET = 1 * MIB
+
+
+def tool(*words, **kwargs):
+    env = dict(os.environ, MTOOLS_SKIP_CHECK='1', MTOOLSRC='/dev/null')
+    return subprocess.run([str(w) for w in words], check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=120, env=env, **kwargs).stdout
+
+
+class Disk:
+    """A raw image with BIOS boot partition, ESP and the rest, or nothing on it."""
+
+    def __init__(self, path, serial, sector=512):
+        self.path = Path(path)
+        self.serial = serial
+        self.sector = sector
+        self.uuid = None
+        self.esp_size = 0
+
+    @classmethod
+    def blank(cls, path, serial, size=1024 * MIB, sector=512):
+        disk = cls(path, serial, sector)
+        with open(path, 'xb') as f:
+            f.truncate(size)
+        return disk
+
+    @classmethod
+    def with_esp(cls, path, serial, uuid, size=1024 * MIB, esp_size=512 * MIB):
+        """@uuid: of the FAT, as in XXXX-XXXX."""
+        disk = cls.blank(path, serial, size)
+        disk.uuid, disk.esp_size = uuid, esp_size
+        tool('sgdisk', '-a1', '-n1:34:2047', '-t1:EF02', '-a2048',
+             f'-n2:2048:+{esp_size // MIB}M', '-t2:EF00', '-n3:0:0', '-t3:8300', path)
+        tool('mkfs.fat', '-F32', '-i', uuid.replace('-', ''), '--offset', ESP_OFFSET // 512,
+             path, esp_size // 1024)
+        return disk
+
+    # What QEMU is told
+
+    def backend(self):
+        return {'driver': 'raw', 'node-name': self.serial,
+                'file': {'driver': 'file', 'filename': str(self.path)}}
+
+    def device(self, slot, bootindex=None):
+        device = {'driver': 'virtio-blk-pci', 'id': f'disk-{self.serial}', 'drive': self.serial,
+                  'serial': self.serial, 'bus': slot, 'logical_block_size': self.sector,
+                  'physical_block_size': self.sector}
+        return device if bootindex is None else dict(device, bootindex=bootindex)
+
+    # Where the guest finds it
+
+    @property
+    def device_path(self):
+        return f'/dev/disk/by-id/virtio-{self.serial}'
+
+    @property
+    def esp_path(self):
+        return f'{self.device_path}-part2'
+
+    # What is on the ESP
+
+    @property
+    def _drive(self):
+        return f'{self.path}@@{ESP_OFFSET}'
+
+    def files(self):
+        """The paths of all files, without the leading slash."""
+        out = tool('mdir', '-b', '-/', '-i', self._drive, '::/').decode()
+        return sorted(line.removeprefix('::/') for line in out.splitlines()
+                      if not line.endswith('/'))
+
+    def read(self, name):
+        return tool('mtype', '-i', self._drive, f'::/{name}')
+
+    def write(self, name, data):
+        """Write a file; directories on its way are made."""
+        parts = name.split('/')
+        for depth in range(1, len(parts)):
+            directory = '::/' + '/'.join(parts[:depth])
+            try:
+                tool('mdir', '-i', self._drive, directory)
+            except subprocess.CalledProcessError:
+                tool('mmd', '-i', self._drive, directory)
+        tool('mcopy', '-o', '-i', self._drive, '-', f'::/{name}', input=data)
+
+    def digest(self, name=None):
+        """SHA-256 of a file, or of the whole partition."""
+        digest = hashlib.sha256()
+        if name:
+            digest.update(self.read(name))
+            return digest.hexdigest()
+        with open(self.path, 'rb') as f:
+            f.seek(ESP_OFFSET)
+            for _ in range(self.esp_size // MIB):
+                digest.update(f.read(MIB))
+        return digest.hexdigest()
+
+    def fsck(self):
+        """What fsck.vfat finds wrong with the ESP; nothing if it is clean."""
+        with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
+            tool('dd', f'if={self.path}', f'of={copy.name}', 'bs=1M', f'skip={ESP_OFFSET // MIB}',
+                 f'count={self.esp_size // MIB}', 'conv=sparse,notrunc')
+            copy.truncate(self.esp_size)
+            done = subprocess.run(['fsck.vfat', '-n', copy.name], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=120)
+        return '' if done.returncode == 0 else done.stdout
+
+    def install_systemd_boot(self, loader):
+        """Make the ESP one as the existing tool's `init` leaves it: boot loader, no kernels."""
+        for name in ('EFI/systemd/systemd-bootx64.efi', 'EFI/BOOT/BOOTX64.EFI'):
+            self.write(name, Path(loader).read_bytes())
+        tool('mmd', '-i', self._drive, '::/EFI/proxmox', '::/loader', '::/loader/entries')
+        self.write('loader/loader.conf', b'timeout 3\ndefault proxmox-*\n')
