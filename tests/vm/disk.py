@@ -10,6 +10,27 @@ from pathlib import Path
 
 MIB = 1 << 20
 ESP_OFFSET = 1 * MIB
+PARTITIONS = '''label: gpt
+first-lba: 34
+start=34, size=2014, type=21686148-6449-6E6F-744E-656564454649
+start=2048, size={}, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
+type=linux
+'''
+
+
+def copy_data(source, target, offset, size):
+    """Copy a part of a sparse file, without its holes."""
+    position, end = offset, offset + size
+    while position < end:
+        try:
+            position = os.lseek(source, position, os.SEEK_DATA)
+        except OSError:  # only a hole is left
+            break
+        hole = min(os.lseek(source, position, os.SEEK_HOLE), end)
+        while position < hole:
+            position += os.copy_file_range(source, target, hole - position, position,
+                                           position - offset)
+    os.truncate(target, size)
 
 
 def tool(*words, **kwargs):
@@ -40,8 +61,7 @@ class Disk:
         """@uuid: of the FAT, as in XXXX-XXXX."""
         disk = cls.blank(path, serial, size)
         disk.uuid, disk.esp_size = uuid, esp_size
-        tool('sgdisk', '-a1', '-n1:34:2047', '-t1:EF02', '-a2048',
-             f'-n2:2048:+{esp_size // MIB}M', '-t2:EF00', '-n3:0:0', '-t3:8300', path)
+        tool('sfdisk', '--quiet', path, input=PARTITIONS.format(esp_size // 512).encode())
         tool('mkfs.fat', '-F32', '-i', uuid.replace('-', ''), '--offset', ESP_OFFSET // 512,
              path, esp_size // 1024)
         return disk
@@ -109,9 +129,8 @@ class Disk:
     def fsck(self):
         """What fsck.vfat finds wrong with the ESP; nothing if it is clean."""
         with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
-            tool('dd', f'if={self.path}', f'of={copy.name}', 'bs=1M', f'skip={ESP_OFFSET // MIB}',
-                 f'count={self.esp_size // MIB}', 'conv=sparse,notrunc')
-            copy.truncate(self.esp_size)
+            with open(self.path, 'rb') as disk:
+                copy_data(disk.fileno(), copy.fileno(), ESP_OFFSET, self.esp_size)
             done = subprocess.run(['fsck.vfat', '-n', copy.name], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, timeout=120)
         return '' if done.returncode == 0 else done.stdout

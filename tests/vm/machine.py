@@ -36,6 +36,7 @@ class Machine:
         self.memory, self.cpus = memory, cpus
         self.disks = {}  # number of its slot -> disk
         self.process = self.channel = self.qmp = None
+        self.vfat_seen = ''
         self.directory.mkdir(parents=True)
         if snapshot:
             self._take_over(snapshot)
@@ -68,6 +69,9 @@ class Machine:
     def resume(self, state):
         """Start from the memory of a booted guest."""
         self._start(['-incoming', f'exec:cat {state}'])
+        wait_until(lambda: self.qmp.call('query-status')['status'] == 'paused', 120,
+                   'loading the state', 0.05)
+        self.qmp.call('cont')
         self.wait_up()
         self.sh(f'date -s @{time.time():.3f}')
 
@@ -76,6 +80,7 @@ class Machine:
 
     def shut_down(self, verb='poweroff', timeout=120):
         """Let the guest end in peace."""
+        self.note_sightings()
         self.channel.send({'run': f'systemctl {verb}', 'timeout': 60})
         self.wait_off(timeout)
 
@@ -94,10 +99,17 @@ class Machine:
             self.process.wait(60)
             self._close()
 
-    def pull_plug_in_peace(self):
-        """End the machine when the disks hold all that was written: as good as a shutdown."""
-        self.sh('sync')
+    def stop_quietly(self):
+        """End the machine when no vfat is mounted and the disks hold all that was written: for the
+        disks as good as a shutdown, but quicker."""
+        self.sh('while cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -q " - vfat "; do sleep 0.2; '
+                'done; sync', 150)
+        self.note_sightings()
         self.power_cut()
+
+    def note_sightings(self):
+        """Remember what the agent says of vfats that were mounted where everybody sees them."""
+        self.vfat_seen = self.sh('cat /var/lib/vm/vfat-seen 2>/dev/null || true')
 
     @property
     def on(self):
@@ -184,15 +196,17 @@ class Machine:
 
     # Disks
 
-    def attach(self, disk):
-        """Put a disk into the first free slot; into a running machine it is plugged."""
-        number = min(set(range(qemu.SLOTS)) - set(self.disks))
+    def attach(self, *disks):
+        """Put disks into free slots; into a running machine they are plugged."""
+        for disk in disks:
+            number = min(set(range(qemu.SLOTS)) - set(self.disks))
+            if self.on:
+                self.qmp.call('blockdev-add', **disk.backend())
+                self.qmp.call('device_add', **disk.device(qemu.slot(number)))
+            self.disks[number] = disk
         if self.on:
-            self.qmp.call('blockdev-add', **disk.backend())
-            self.qmp.call('device_add', **disk.device(qemu.slot(number)))
-            # udev has it, and its partitions, when the kernel's queue of events is empty.
-            self.sh(f'until [ -e {disk.device_path} ]; do sleep 0.05; done; udevadm settle')
-        self.disks[number] = disk
+            self.sh('; '.join(f'until [ -b {disk.device_path} ]; do sleep 0.05; done'
+                              for disk in disks) + '; udevadm settle')
 
     def detach(self, disk):
         """Take a disk away; out of a running machine it is pulled."""
@@ -201,7 +215,7 @@ class Machine:
             device = disk.device(qemu.slot(number))['id']
             self.qmp.call('device_del', id=device)
             self.qmp.wait_event('DEVICE_DELETED', device=device)
-            self.qmp.call('blockdev-del', node_name=disk.serial)
+            self.qmp.call('blockdev-del', **{'node-name': disk.serial})
         del self.disks[number]
 
     def throttle(self, disk, bytes_per_second=0):

@@ -23,9 +23,7 @@ class Qmp:
         self.socket.close()
 
     def call(self, command, timeout=60, **arguments):
-        """Run a command (underscores in the names of arguments stand for hyphens)."""
-        request = {'execute': command,
-                   'arguments': {name.replace('_', '-'): v for name, v in arguments.items()}}
+        request = {'execute': command, 'arguments': arguments}
         self.socket.sendall(json.dumps(request).encode() + b'\n')
         deadline = time.monotonic() + timeout
         while True:

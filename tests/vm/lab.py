@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a scenario gets: machines with ESPs, and this build of bootsync to put on them."""
+
+import snapshot
+from disk import Disk
+from machine import Machine
+
+UUIDS = [f'{digit * 4}-{letter * 4}' for digit, letter in zip('123456', 'ABCDEF')]
+
+
+class Lab:
+    def __init__(self, directory, image, build):
+        """@build: a tar of the installed build."""
+        self.directory = directory
+        self.image = image
+        self.build = build
+        self.machines = []
+
+    def machine(self, esps=2, loader=True, firmware='uefi', booted=True, **options):
+        """A machine with @esps disks `machine.esps`, each with an ESP that holds systemd-boot (if
+        @loader) and no kernels. @booted: it runs already, from a snapshot; else it is off."""
+        state = snapshot.get(self.image, firmware, say=lambda _: None) if booted else None
+        directory = self.directory / f'machine{len(self.machines) + 1}'
+        machine = Machine(directory, self.image, firmware, snapshot=state, **options)
+        self.machines.append(machine)
+        machine.esps = [self.disk(machine, f'esp{n + 1}', UUIDS[n], loader) for n in range(esps)]
+        if booted:
+            machine.resume(state / 'state')
+        if machine.esps:
+            machine.attach(*machine.esps)
+        return machine
+
+    def disk(self, machine, serial, uuid, loader=True, **options):
+        """A new disk with an ESP, not attached yet."""
+        disk = Disk.with_esp(machine.directory / f'{serial}.raw', serial, uuid, **options)
+        if loader:
+            disk.install_systemd_boot(self.image.systemd_boot)
+        return disk
+
+    def install(self, machine, start=True):
+        """Put this build onto a running machine, as a package would."""
+        machine.put('/root/build.tar', self.build)
+        machine.sh('tar -xf /root/build.tar -C / --no-same-owner --keep-directory-symlink && '
+                   'systemctl daemon-reload && systemctl reload dbus && journalctl --update-catalog')
+        if start:
+            machine.sh('systemctl enable --now bootsyncd', 120)
+
+    def list_esps(self, machine):
+        """List the machine's ESPs for bootsync, and give it a command line that boots here."""
+        uuids = '\\n'.join(sorted(esp.uuid for esp in machine.esps))
+        machine.sh('mkdir -p /etc/kernel && '
+                   'echo "root=LABEL=vmroot rw quiet console=ttyS0 panic=5 mitigations=off" '
+                   '>/etc/kernel/cmdline && '
+                   f"printf '{uuids}\\n' >/etc/kernel/proxmox-boot-uuids")
+
+    # What must hold after every scenario
+
+    def problems(self):
+        """End the machines, and tell what is wrong with what they leave behind."""
+        result = []
+        for machine in self.machines:
+            if machine.on:
+                machine.stop_quietly()
+            if machine.vfat_seen:
+                result.append('a vfat was mounted for everybody to see:\n' + machine.vfat_seen)
+            for disk in machine.disks.values():
+                complaint = disk.fsck() if disk.uuid else ''
+                if complaint:
+                    result.append(f'ESP on {disk.serial}:\n{complaint}')
+        return result
+
+    def save_journals(self):
+        """Called after a failure: what the guests say of themselves, if they still do."""
+        for machine in self.machines:
+            if machine.on:
+                out = machine.run('journalctl -b --no-pager; ps axf', 60).out
+                (machine.directory / 'journal.log').write_text(out)
+
+    def close(self, keep_disks):
+        for machine in self.machines:
+            machine.power_cut()
+            for path in machine.directory.iterdir():
+                if path.suffix != '.log' and not keep_disks:
+                    path.unlink()
