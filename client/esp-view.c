@@ -32,6 +32,7 @@ json_object *esp_view_json(const EspInfos *infos) {
                 json_add_string(object, "uuid", esp->uuid);
                 json_add_string(object, "device", esp->device);
                 json_add_string(object, "disk", esp->disk);
+                json_add_string(object, "part_uuid", esp->part_uuid);
                 json_add_boolean(object, "present", esp->present);
                 json_add_string(object, "loader", esp->loader);
                 json_add_string(object, "one_shot_method", esp->one_shot_method);

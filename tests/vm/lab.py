@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a scenario gets: machines with ESPs, and this build of bootsync to put on them."""
 
+import json
+
 import snapshot
 from disk import Disk
-from machine import Machine
+from machine import Machine, wait_until
 
 UUIDS = [f'{digit * 4}-{letter * 4}' for digit, letter in zip('123456', 'ABCDEF')]
 
 
 class Lab:
+    wait_until = staticmethod(wait_until)
+
     def __init__(self, directory, image, build):
         """@build: a tar of the installed build."""
         self.directory = directory
@@ -52,6 +56,40 @@ class Lab:
                    'echo "root=LABEL=vmroot rw quiet console=ttyS0 panic=5 mitigations=off" '
                    '>/etc/kernel/cmdline && '
                    f"printf '{uuids}\\n' >/etc/kernel/proxmox-boot-uuids")
+
+    # What bootsync says, and what is so
+
+    def status(self, machine):
+        """`bootctl-pve status`, parsed; an ESP that is not in sync is no error here."""
+        result = machine.run('bootctl-pve --json status')
+        if result.status not in (0, 3):
+            raise AssertionError(f'status: {result}')
+        return json.loads(result.out)
+
+    def esp_objects(self, machine):
+        """FAT UUID -> what status says of that ESP."""
+        return {esp['uuid']: esp for esp in self.status(machine)['esps']}
+
+    def wait_in_sync(self, machine, timeout=120):
+        return wait_until(lambda: self.status(machine)['in_sync'], timeout, 'in sync')
+
+    def wait_state(self, machine, esp, state, timeout=60):
+        """Wait until bootsync says that of the ESP."""
+        return wait_until(lambda: self.esp_objects(machine).get(esp.uuid, {}).get('state') == state,
+                          timeout, f'{esp.serial} {state}')
+
+    def check_synced(self, esp, versions):
+        """The machine is off, or does not write: the ESP holds just these kernels, as in /boot, and
+        an entry for each. The first one is what the loader takes."""
+        files = set(esp.files())
+        entries = {f'loader/entries/proxmox-{v}.conf' for v in versions}
+        expected = {f'EFI/proxmox/{v}/{stem}-{v}': self.image.boot_file(stem, v)
+                    for v in versions for stem in ('vmlinuz', 'initrd.img')}
+        found = {f for f in files if f.startswith(('EFI/proxmox/', 'loader/entries/'))}
+        assert found == entries | set(expected), found
+        for name, source in expected.items():
+            assert esp.read(name) == source.read_bytes(), f'{name} on {esp.serial}'
+        assert not [f for f in files if f.endswith('.new')], files
 
     # What must hold after every scenario
 

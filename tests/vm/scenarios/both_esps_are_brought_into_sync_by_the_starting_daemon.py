@@ -1,0 +1,40 @@
+"""On real vfat, within the sandbox of the unit: the first start syncs both ESPs; what is on them is
+what is in /boot; partition, disk and loader are told; and a refresh with nothing to do starts one
+worker an ESP and writes not one sector."""
+
+QUICK = True
+KERNELS = ['6.8.12-4-pve', '6.5.13-5-pve']
+
+
+def sectors_written(machine, esp):
+    return machine.sh(f'cat /sys/class/block/$(basename $(readlink -f {esp.device_path}))/stat'
+                      ).split()[6]
+
+
+def forks(machine, call):
+    """Processes that are started while busctl makes this call, busctl among them."""
+    call = call.format('org.bootsync1', '/org/bootsync1')
+    count = 'awk \'/^processes/ {print $2}\' /proc/stat'
+    return int(machine.sh(f'a=$({count}); busctl {call} >/dev/null; b=$({count}); echo $((b - a))'))
+
+
+def run(lab):
+    machine = lab.machine(esps=2)
+    lab.list_esps(machine)
+    lab.install(machine)
+    lab.wait_in_sync(machine)
+    for esp in lab.esp_objects(machine).values():
+        assert esp['kernels'] == KERNELS, esp
+        assert esp['loader'] == 'systemd-boot' and esp['part_uuid'], esp
+        assert esp['device'] == esp['disk'] + '2', esp
+
+    before = [(sectors_written(machine, esp), esp.digest()) for esp in machine.esps]
+    workers = (forks(machine, 'call {0} {1} {0}.Manager Refresh "a{{sv}}" 1 wait b true')
+               - forks(machine, 'get-property {0} {1} {0}.Manager InSync'))
+    print(f'# a refresh with nothing to do: {workers} forks for 2 ESPs')
+    assert 0 < workers <= 2, workers
+    assert [(sectors_written(machine, esp), esp.digest()) for esp in machine.esps] == before
+
+    machine.stop_quietly()
+    for esp in machine.esps:
+        lab.check_synced(esp, KERNELS)
