@@ -220,8 +220,8 @@ class Machine:
 
     def throttle(self, disk, bytes_per_second=0):
         """Make a disk slow; 0: as fast as it can."""
-        self.qmp.call('block_set_io_throttle', id=disk.device('')['id'], bps=bytes_per_second,
-                      bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
+        backend = f'/machine/peripheral/{disk.device("")["id"]}/virtio-backend'
+        self.qmp.call('block_set_io_throttle', id=backend, bps=bytes_per_second, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
 
     def written(self, disk):
         """Bytes that the guest has written to a disk since it was plugged."""
