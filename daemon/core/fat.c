@@ -3,29 +3,45 @@
 /* Two walks over the tree. The first marks the clusters of every chain, and a second time those
  * that were marked already; the second names the files that own such a cluster. So memory is two
  * bits a cluster and one window of the table, however many files there are. Nothing here is
- * trusted: a chain ends at the number of clusters, and a directory that shares its clusters (it may
+ * trusted: a walk leaves a chain at the first cluster that is not its own alone, so that it reads
+ * no more than there are clusters and entries, and a directory that shares its clusters (it may
  * contain itself) is named and not entered. */
 
 #include "core/fat.h"
 
 #include "common/string-util.h"
 
-#define ENTRY_SIZE     32
-#define WINDOW_BYTES   4096
-#define DEPTH_MAX      16
-#define NAME_MAX_UNITS (20 * 13) /* a long name has at most 20 parts */
-#define N_CLUSTERS_MAX 0x0ffffff5u
+#define ENTRY_SIZE   32
+#define WINDOW_BYTES 4096
+#define DEPTH_MAX    16
+#define SHARERS_MAX  1024
+#define PART_UNITS   13
+/* With more, the number of one would be a value that says "bad" or "end". */
+#define N_CLUSTERS_MAX_16 0xfff4u
+#define N_CLUSTERS_MAX_32 0x0ffffff5u
+#define NAME_MAX_UNITS    (20 * PART_UNITS) /* a long name has at most 20 parts */
 
 #define ATTRIBUTE_VOLUME    0x08
 #define ATTRIBUTE_DIRECTORY 0x10
 #define ATTRIBUTE_LONG_NAME 0x0f
+#define PART_LAST           0x40
+#define CASE_LOWER_BASE     0x08
+#define CASE_LOWER_SUFFIX   0x10
 #define ENTRY_FREE          0xe5
 #define STATE_DIRTY         0x01
 
 typedef struct LongName {
         char text[NAME_MAX_UNITS + 1];
         uint8_t checksum; /* of the short name that it belongs to */
+        unsigned missing; /* parts that are still to come; the last one comes first */
 } LongName;
+
+/* The clusters that an entry owns. */
+typedef struct Chain {
+        uint64_t n;  /* clusters, up to the first one that is shared */
+        bool shared; /* one of them is something else's, too; in the first walk: was before */
+        bool broken; /* it leads to what is neither a cluster nor the end */
+} Chain;
 
 typedef struct Walk {
         const Fat *fat;
@@ -56,7 +72,7 @@ int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret) {
         uint32_t root_entries = get16(sector + 17);
         uint32_t n_sectors = get16(sector + 19) ?: get32(sector + 32);
         uint32_t table_sectors = get16(sector + 22) ?: get32(sector + 36);
-        uint64_t root_sectors, first_data;
+        uint64_t root_sectors, first_data, table_entries;
         Fat fat = {};
 
         if (sector[510] != 0x55 || sector[511] != 0xaa || sector_bytes < 512 ||
@@ -84,10 +100,12 @@ int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret) {
                 fat.root_bytes = root_entries * ENTRY_SIZE;
                 fat.dirty = sector[0x25] & STATE_DIRTY;
         }
-        /* A table that is too short for the volume must not lead behind it. */
-        if (fat.n_clusters == 0 || fat.n_clusters > N_CLUSTERS_MAX ||
-            ((uint64_t) fat.n_clusters + 2) * fat.bits >
-                            (uint64_t) table_sectors * sector_bytes * 8)
+        /* What a table is too short for is no cluster, for Linux either. The first two of its
+         * entries stand for none. */
+        table_entries = (uint64_t) table_sectors * sector_bytes * 8 / fat.bits;
+        fat.n_clusters = (uint32_t) MIN(fat.n_clusters, table_entries - 2);
+        if (fat.n_clusters == 0 ||
+            fat.n_clusters > (fat.bits == 32 ? N_CLUSTERS_MAX_32 : N_CLUSTERS_MAX_16))
                 return -EINVAL;
         *ret = fat;
         return 0;
@@ -122,14 +140,16 @@ static bool get_bit(const uint8_t *bits, uint32_t cluster) {
         return bits[cluster / 8] & 1u << cluster % 8;
 }
 
-/* One byte of the table. */
+/* One byte of the table. A window ends with the table, behind which there may be nothing. */
 static int table_byte(Walk *w, uint64_t index, uint8_t *ret) {
         uint64_t window = index / WINDOW_BYTES * WINDOW_BYTES;
+        uint64_t table_bytes = (((uint64_t) w->fat->n_clusters + 2) * w->fat->bits + 7) / 8;
         int r;
 
         if (window != w->window_offset) {
                 w->window_offset = UINT64_MAX;
-                r = w->read(w->fat->table_offset + window, w->window, WINDOW_BYTES, w->userdata);
+                r = w->read(w->fat->table_offset + window, w->window,
+                            MIN(table_bytes - window, WINDOW_BYTES), w->userdata);
                 if (r < 0)
                         return r;
                 w->window_offset = window;
@@ -165,53 +185,57 @@ static bool is_end(const Walk *w, uint32_t value) {
         return value >= (w->fat->bits == 32 ? 0x0ffffff8 : w->fat->bits == 16 ? 0xfff8 : 0xff8);
 }
 
-/* Follow the chain from @cluster on. *@ret_n: clusters in it; *@ret_shared: it owns a cluster that
- * something else owns, too (in the first walk: that something else owned first). */
-static int follow(Walk *w, uint32_t cluster, uint64_t *ret_n, bool *ret_shared) {
-        bool shared = false, broken = cluster != 0 && !is_cluster(w, cluster);
-        uint64_t n = 0;
+/* Follow the chain from @cluster on; 0 is that of an empty file. */
+static int follow(Walk *w, uint32_t cluster, Chain *ret) {
+        Chain chain = { .broken = cluster != 0 && !is_cluster(w, cluster) };
         uint32_t next;
         int r;
 
         for (; is_cluster(w, cluster); cluster = next) {
                 if (w->naming)
-                        shared |= get_bit(w->shared, cluster);
+                        chain.shared = get_bit(w->shared, cluster);
                 else if (set_bit(w->used, cluster)) {
-                        /* What follows is owned twice, too: whoever was here first followed it. */
                         set_bit(w->shared, cluster);
-                        shared = true;
+                        chain.shared = true;
                 }
-                n++;
+                /* What follows is owned twice, too: whoever was here first followed it. The second
+                 * limit is for a table that changes while it is read. */
+                if (chain.shared || chain.n >= w->fat->n_clusters)
+                        break;
+                chain.n++;
                 r = table_get(w, cluster, &next);
                 if (r < 0)
                         return r;
-                broken = !is_cluster(w, next) && !is_end(w, next);
-                if ((shared && !w->naming) || n > w->fat->n_clusters)
-                        break;
+                chain.broken = !is_cluster(w, next) && !is_end(w, next);
         }
-        if (broken && !w->naming)
-                w->report->n_broken++;
-        *ret_n = n;
-        *ret_shared = shared;
+        *ret = chain;
         return 0;
 }
 
+/* What a terminal, a log and a path can hold. */
+static char name_char(uint32_t unit) {
+        return (char) (unit < ' ' || unit > '~' || unit == '/' || unit == '\\' ? '?' : unit);
+}
+
 static void take_long_name(LongName *name, const uint8_t *entry) {
-        static const uint8_t at[] = { 1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30 };
+        static const uint8_t at[PART_UNITS] = { 1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30 };
         unsigned part = entry[0] & 0x3f;
 
-        if (entry[0] & 0x40) /* the last part comes first */
-                *name = (LongName){ .checksum = entry[13] };
-        if (part == 0 || part > NAME_MAX_UNITS / ELEMENTSOF(at))
+        if (entry[0] & PART_LAST)
+                *name = (LongName){ .checksum = entry[13], .missing = part };
+        if (part == 0 || part > NAME_MAX_UNITS / PART_UNITS || part != name->missing ||
+            name->checksum != entry[13]) {
+                *name = (LongName){};
                 return;
-        for (size_t i = 0; i < ELEMENTSOF(at); i++) {
+        }
+        for (size_t i = 0; i < PART_UNITS; i++) {
                 uint32_t unit = get16(entry + at[i]);
 
-                name->text[(part - 1) * ELEMENTSOF(at) + i] =
-                                (char) (unit == 0 || unit == 0xffff ? 0
-                                        : unit < 0x7f               ? unit
-                                                                    : '?');
+                if (unit == 0)
+                        break;
+                name->text[(part - 1) * PART_UNITS + i] = name_char(unit);
         }
+        name->missing--;
 }
 
 /* A long name whose file is gone must not become that of the next one. */
@@ -220,63 +244,68 @@ static bool long_name_belongs(const LongName *name, const uint8_t *entry) {
 
         for (size_t i = 0; i < 11; i++)
                 sum = (uint8_t) ((sum & 1 ? 0x80 : 0) + (sum >> 1) + entry[i]);
-        return name->text[0] != '\0' && name->checksum == sum;
+        return name->text[0] != '\0' && name->missing == 0 && name->checksum == sum;
 }
 
-/* "NAME    EXT" without its blanks. */
+/* "NAME    EXT" without its blanks, in lower case where Windows NT says so. */
 static void take_short_name(LongName *name, const uint8_t *entry) {
         size_t n = 0;
 
         for (size_t i = 0; i < 11; i++) {
-                if (i == 8 && entry[8] != ' ')
+                bool lower = entry[12] & (i < 8 ? CASE_LOWER_BASE : CASE_LOWER_SUFFIX);
+                char c = name_char(entry[i]);
+
+                if (i == 8 && c != ' ')
                         name->text[n++] = '.';
-                if (entry[i] != ' ')
-                        name->text[n++] = (char) (entry[i] < 0x7f ? entry[i] : '?');
+                if (c != ' ')
+                        name->text[n++] =
+                                        (char) (lower && c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
         }
         name->text[n] = '\0';
 }
 
-static int add_sharer(Walk *w, char *path, uint64_t offset) {
+static int add_sharer(Walk *w, const char *path, uint64_t offset, bool directory) {
         FatReport *report = w->report;
+        char *copy;
 
-        if (!ARRAY_RESERVE(report->sharers, report->n_allocated, report->n_sharers + 1)) {
-                free(path);
+        if (report->n_sharers >= SHARERS_MAX)
+                return -EUCLEAN;
+        if (!ARRAY_RESERVE(report->sharers, report->n_allocated, report->n_sharers + 1))
                 return -ENOMEM;
-        }
-        report->sharers[report->n_sharers++] = (FatSharer){ .path = path, .offset = offset };
+        copy = strdup(path);
+        if (!copy)
+                return -ENOMEM;
+        report->sharers[report->n_sharers++] = (FatSharer){
+                .path = copy,
+                .offset = offset,
+                .directory = directory,
+        };
         return 0;
 }
 
-static int walk_chain(Walk *w, const char *path, uint32_t cluster, unsigned depth);
+static int walk_chain(Walk *w, const char *path, uint32_t cluster, uint64_t n, unsigned depth);
 
 /* A directory entry that is in use and no part of a long name. */
 static int walk_file(Walk *w, const char *path, const uint8_t *entry, uint64_t offset,
                      unsigned depth) {
         uint32_t cluster = get16(entry + 26), size = get32(entry + 28);
-        bool directory = entry[11] & ATTRIBUTE_DIRECTORY, shared;
-        uint64_t n;
+        bool directory = entry[11] & ATTRIBUTE_DIRECTORY;
+        Chain chain;
         int r;
 
         if (w->fat->bits == 32)
                 cluster |= get16(entry + 20) << 16;
-        r = follow(w, cluster, &n, &shared);
+        r = follow(w, cluster, &chain);
         if (r < 0)
                 return r;
-        if (shared && w->naming) {
-                char *copy = strdup(path);
-
-                r = copy ? add_sharer(w, copy, offset) : -ENOMEM;
-                if (r < 0)
-                        return r;
-        }
-        if (!directory) {
-                if (!w->naming && !shared && n * w->fat->cluster_bytes < size)
-                        w->report->n_broken++;
+        if (chain.shared)
+                return w->naming ? add_sharer(w, path, offset, directory) : 0;
+        if (!w->naming && (chain.broken || (!directory && chain.n * w->fat->cluster_bytes < size)))
+                w->report->n_broken++;
+        if (!directory)
                 return 0;
-        }
-        if (n == 0)
-                return -EUCLEAN; /* there is at least the cluster of "." */
-        return shared ? 0 : walk_chain(w, path, cluster, depth + 1);
+        /* There is at least the cluster of ".". */
+        return chain.n == 0 ? -EUCLEAN : walk_chain(w, path, cluster, chain.n, depth + 1);
 }
 
 /* One stretch of a directory, @size bytes at @offset. 1 to go on, 0 at the end of the directory. */
@@ -296,8 +325,9 @@ static int walk_entries(Walk *w, const char *path, uint64_t offset, size_t size,
 
                 if (entry[0] == 0)
                         return 0;
-                if (entry[0] == ENTRY_FREE || entry[0] == '.') {
-                        name->text[0] = '\0';
+                if (entry[0] == ENTRY_FREE || memcmp(entry, ".          ", 11) == 0 ||
+                    memcmp(entry, "..         ", 11) == 0) {
+                        *name = (LongName){};
                         continue;
                 }
                 if (entry[11] == ATTRIBUTE_LONG_NAME) {
@@ -307,7 +337,7 @@ static int walk_entries(Walk *w, const char *path, uint64_t offset, size_t size,
                 if (!long_name_belongs(name, entry))
                         take_short_name(name, entry);
                 child = strprintf("%s%s%s", path, *path ? "/" : "", name->text);
-                name->text[0] = '\0';
+                *name = (LongName){};
                 if (!child)
                         return -ENOMEM;
                 if (entry[11] & ATTRIBUTE_VOLUME)
@@ -323,13 +353,13 @@ static uint64_t cluster_offset(const Walk *w, uint32_t cluster) {
         return w->fat->data_offset + (cluster - 2) * w->fat->cluster_bytes;
 }
 
-/* A directory whose chain was followed, so that it has an end. */
-static int walk_chain(Walk *w, const char *path, uint32_t cluster, unsigned depth) {
+/* A directory whose chain of @n clusters was followed. */
+static int walk_chain(Walk *w, const char *path, uint32_t cluster, uint64_t n, unsigned depth) {
         LongName name = {};
 
         if (depth > DEPTH_MAX)
                 return -EUCLEAN;
-        while (is_cluster(w, cluster)) {
+        for (; n > 0 && is_cluster(w, cluster); n--) {
                 int r = walk_entries(w, path, cluster_offset(w, cluster), w->fat->cluster_bytes,
                                      &name, depth);
 
@@ -344,21 +374,23 @@ static int walk_chain(Walk *w, const char *path, uint32_t cluster, unsigned dept
 
 static int walk_root(Walk *w) {
         LongName name = {};
-        bool shared;
-        uint64_t n;
+        Chain chain;
         int r;
 
         if (w->fat->bits != 32) {
                 r = walk_entries(w, "", w->fat->root_offset, w->fat->root_bytes, &name, 0);
                 return MIN(r, 0);
         }
-        r = follow(w, w->fat->root_cluster, &n, &shared);
+        r = follow(w, w->fat->root_cluster, &chain);
         if (r < 0)
                 return r;
         /* In the first walk nothing was followed before it: then it meets itself. */
-        if (n == 0 || (shared && !w->naming))
+        if (!w->naming && (chain.n == 0 || chain.shared))
                 return -EUCLEAN;
-        return walk_chain(w, "", w->fat->root_cluster, 0);
+        if (!w->naming && chain.broken)
+                w->report->n_broken++;
+        /* It is entered in any case, as far as it goes: who shares its clusters is to be named. */
+        return walk_chain(w, "", w->fat->root_cluster, w->fat->n_clusters, 0);
 }
 
 int fat_check(const Fat *fat, fat_read_t read, void *userdata, FatReport *ret) {

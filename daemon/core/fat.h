@@ -27,23 +27,26 @@ int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret);
 /* Read exactly @size bytes at @offset. 0 or -errno. */
 typedef int (*fat_read_t)(uint64_t offset, void *buffer, size_t size, void *userdata);
 
-/* A file or directory that owns a cluster which another one owns, too. */
+/* A file or directory that owns a cluster which something else owns, too: another one, itself in a
+ * loop, or the root directory. */
 typedef struct FatSharer {
-        char *path;      /* relative to the root; what is not ASCII in it is '?' */
+        char *path;      /* relative to the root; what is not printable ASCII in it is '?' */
         uint64_t offset; /* of its 32-byte directory entry */
+        bool directory;
 } FatSharer;
 
 typedef struct FatReport {
         FatSharer *sharers;
         size_t n_sharers, n_allocated;
-        unsigned n_broken; /* chains that end in a free cluster, or before the file does */
+        uint64_t n_broken; /* chains that end in a free cluster, or before the file does */
 } FatReport;
 
 void fat_report_done(FatReport *report);
 
-/* Follow the chain of every file. Only the first copy of the table counts, as for the kernel. 0,
- * -EUCLEAN if the tree is so damaged that it cannot be followed, -ENOMEM, or what @read returned.
- */
+/* Follow the chain of every file. Only the first copy of the table counts, as for the kernel. What
+ * is below a directory that shares is not looked at. 0, -EUCLEAN if the tree is so damaged that it
+ * cannot be followed (a directory without a cluster, too deep, more than a thousand sharers),
+ * -ENOMEM, or what @read returned. */
 int fat_check(const Fat *fat, fat_read_t read, void *userdata, FatReport *ret);
 
 /* Make the 32-byte directory entry @entry one of an empty file: whatever its chain was, the file
