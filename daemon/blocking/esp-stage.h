@@ -45,5 +45,5 @@ bool esp_stage_discard(EspStage *s);
 /* PLAN_MKDIR: make @path and its missing parents (0700), each synced into its parent. */
 int esp_stage_mkdir(const EspVolume *v, const char *path, Error *error);
 
-/* PLAN_CLEAR: unlink a leftover of an earlier run; only what ends in STAGED_SUFFIX. */
+/* PLAN_CLEAR: unlink a leftover of an earlier run, and nothing else. */
 int esp_stage_clear(const EspVolume *v, const char *path, Error *error);

@@ -39,6 +39,25 @@ char *boot_source_path(const char *version, KernelFile file) {
         return strprintf(PATH_BOOT "/%s-%s", kernel_file_stem(file), version);
 }
 
+bool esp_path_is_kernel(const char *path) {
+        const char *rest = startswith(path, ESP_KERNEL_DIR "/");
+        const char *slash = rest ? strchr(rest, '/') : NULL;
+        _cleanup_free_ char *version = NULL;
+
+        if (!slash)
+                return false;
+        version = strndup(rest, (size_t) (slash - rest));
+        if (!version || !kernel_version_is_valid(version))
+                return false;
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *kernel_path = esp_kernel_path(version, f);
+
+                if (kernel_path && streq(kernel_path, path))
+                        return true;
+        }
+        return false;
+}
+
 /* systemd-boot takes a counter beyond INT_MAX for a part of the name. */
 static bool take_counter(const char **p, uint64_t *ret) {
         const char *s = *p;

@@ -28,6 +28,9 @@ char *esp_kernel_path(const char *version, KernelFile file);  /* EFI/proxmox/VER
 char *esp_entry_path(const char *version);                    /* loader/entries/proxmox-VER.conf */
 char *boot_source_path(const char *version, KernelFile file); /* boot/vmlinuz-VER */
 
+/* True for what esp_kernel_path() gives for a valid version. */
+bool esp_path_is_kernel(const char *path);
+
 /* The version in "loader/entries/proxmox-VER.conf" or, with a boot counter (@ret_counted),
  * "loader/entries/proxmox-VER+3-1.conf". -EINVAL if it is not one of our entries, a bare file name
  * included; -ENOMEM. @ret_counted may be NULL. */

@@ -131,7 +131,12 @@ EspLoader esp_image_tell_loader(const EspImage *image) {
 }
 
 bool esp_path_is_leftover(const char *path) {
-        return endswith(path, STAGED_SUFFIX);
+        const char *suffix = endswith(path, STAGED_SUFFIX);
+        _cleanup_free_ char *base = NULL, *version = NULL;
+
+        base = suffix ? strndup(path, (size_t) (suffix - path)) : NULL;
+        return base && (streq(base, ESP_LOADER_CONF) || esp_path_is_kernel(base) ||
+                        esp_entry_version(base, &version, NULL) >= 0);
 }
 
 /* The regular file that the value of an entry's "linux" or "initrd" key names. */

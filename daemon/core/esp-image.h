@@ -80,8 +80,9 @@ EspFile *esp_image_get(EspImage *image, const char *path);
  * and EFI/proxmox → systemd-boot; of all these only grub/ → GRUB; else none. */
 EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
 
-/* True if @path names a file whose staging was interrupted: it ends in STAGED_SUFFIX. */
-bool esp_path_is_leftover(const char *path) _pure_;
+/* True if @path is what an interrupted staging leaves: a file that only we write, with
+ * STAGED_SUFFIX. What else ends in it is somebody else's. */
+bool esp_path_is_leftover(const char *path);
 
 /* 1 if the file at @path is an entry of ours that names an image and an initrd which are in the ESP
  * and not empty, else 0. An entry whose text was not read does not count. Or -ENOMEM. */

@@ -88,36 +88,8 @@ static const char *kernel_dir_version(const char *path) {
                                                                                     : NULL;
 }
 
-/* True for EFI/proxmox/VER/vmlinuz-VER and the like. */
-static bool is_kernel_path(const char *path) {
-        const char *rest = startswith(path, ESP_KERNEL_DIR "/");
-        const char *slash = rest ? strchr(rest, '/') : NULL;
-        _cleanup_free_ char *version = NULL;
-
-        if (!slash)
-                return false;
-        version = strndup(rest, (size_t) (slash - rest));
-        if (!version || !kernel_version_is_valid(version))
-                return false;
-        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
-                _cleanup_free_ char *kernel_path = esp_kernel_path(version, f);
-
-                if (kernel_path && streq(kernel_path, path))
-                        return true;
-        }
-        return false;
-}
-
-/* True for NAME.new where NAME is a file that only we write. */
 static bool is_our_leftover(const EspFile *file) {
-        const char *suffix = endswith(file->path, STAGED_SUFFIX);
-        _cleanup_free_ char *base = NULL, *version = NULL;
-
-        if (!suffix || file->type != FILE_REGULAR)
-                return false;
-        base = strndup(file->path, (size_t) (suffix - file->path));
-        return base && (streq(base, ESP_LOADER_CONF) || is_kernel_path(base) ||
-                        esp_entry_version(base, &version, NULL) >= 0);
+        return file->type == FILE_REGULAR && esp_path_is_leftover(file->path);
 }
 
 bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version) {
@@ -135,7 +107,7 @@ bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version) {
                 if (!rest || rest[0] != '/')
                         continue;
                 if (is_our_leftover(file) ||
-                    (file->type == FILE_REGULAR && is_kernel_path(file->path)))
+                    (file->type == FILE_REGULAR && esp_path_is_kernel(file->path)))
                         return true;
                 others = true;
         }

@@ -6,9 +6,10 @@
 #include "blocking/esp-stage.h"
 #include "throwaway-esp.h"
 
-#define ON_ESP "EFI/proxmox/initrd.img-1-pve"
-#define STAGED ON_ESP ".new"
-#define SOURCE "boot/initrd.img-1-pve"
+#define ON_ESP   "EFI/proxmox/initrd.img-1-pve"
+#define STAGED   ON_ESP ".new"
+#define LEFTOVER "EFI/proxmox/1-pve/initrd.img-1-pve.new"
+#define SOURCE   "boot/initrd.img-1-pve"
 
 typedef struct Case {
         Throwaway t;
@@ -275,14 +276,19 @@ START_TEST(clear_removes_leftovers_and_nothing_else) {
         _cleanup_case_ Case c;
 
         case_init(&c, "", 0);
-        throwaway_put_text(&c.t, ESP(STAGED), "left");
+        throwaway_put_text(&c.t, ESP(LEFTOVER), "left");
         throwaway_put_text(&c.t, ESP(ON_ESP), "live");
-        ck_assert_int_eq(esp_stage_clear(&c.t.volume, STAGED, &c.error), 0);
-        ck_assert(!throwaway_has(&c.t, ESP(STAGED)));
-        ck_assert_int_eq(esp_stage_clear(&c.t.volume, STAGED, &c.error), 0);
-        ck_assert_int_eq(esp_stage_clear(&c.t.volume, "absent/x.new", &c.error), 0);
-        ck_assert_int_lt(esp_stage_clear(&c.t.volume, ON_ESP, &c.error), 0);
+        throwaway_put_text(&c.t, ESP("EFI/proxmox/theirs.new"), "live");
+        ck_assert_int_eq(esp_stage_clear(&c.t.volume, LEFTOVER, &c.error), 0);
+        ck_assert(!throwaway_has(&c.t, ESP(LEFTOVER)));
+        ck_assert_int_eq(esp_stage_clear(&c.t.volume, LEFTOVER, &c.error), 0);
+        ck_assert_int_eq(esp_stage_clear(&c.t.volume, "loader/entries/proxmox-1-pve.conf.new",
+                                         &c.error),
+                         0);
+        ck_assert_int_lt(esp_stage_clear(&c.t.volume, "EFI/proxmox/theirs.new", &c.error), 0);
         ck_assert_int_eq(c.error.code, ERROR_FAILED);
+        ck_assert_int_lt(esp_stage_clear(&c.t.volume, ON_ESP, &c.error), 0);
+        throwaway_assert_text(&c.t, ESP("EFI/proxmox/theirs.new"), "live");
         throwaway_assert_text(&c.t, ESP(ON_ESP), "live");
 }
 END_TEST

@@ -198,11 +198,16 @@ START_TEST(grub_directory_alone_is_grub_on_bios) {
 }
 END_TEST
 
-START_TEST(leftover_ends_in_the_staging_suffix) {
+START_TEST(leftover_is_a_file_of_ours_with_the_staging_suffix) {
         ck_assert(esp_path_is_leftover("loader/loader.conf.new"));
         ck_assert(esp_path_is_leftover("EFI/proxmox/6.8/vmlinuz-6.8.new"));
         ck_assert(!esp_path_is_leftover("loader/loader.conf"));
         ck_assert(!esp_path_is_leftover("loader/loader.conf.new2"));
+        ck_assert(esp_path_is_leftover("loader/entries/proxmox-6.8.conf.new"));
+        ck_assert(!esp_path_is_leftover("loader/entries/windows.conf.new"));
+        ck_assert(!esp_path_is_leftover("EFI/proxmox/6.8/vmlinuz-6.9.new"));
+        ck_assert(!esp_path_is_leftover("EFI/proxmox/6.8/vmlinuz-6.8.new.new"));
+        ck_assert(!esp_path_is_leftover("EFI/Microsoft/data.new"));
         ck_assert(!esp_path_is_leftover("renew"));
         ck_assert(!esp_path_is_leftover(""));
 }
@@ -464,7 +469,7 @@ CHECK_MAIN("esp-image", files_are_sorted_and_unique, new_file_is_regular_and_unc
            absent_file_is_not_found, thousand_files_in_any_order_are_found, empty_esp_has_no_loader,
            systemd_boot_needs_conf_and_directory, file_below_the_directory_shows_it,
            grub_wins_over_systemd_boot, grub_marker_is_read_in_any_case_and_for_any_machine,
-           grub_directory_alone_is_grub_on_bios, leftover_ends_in_the_staging_suffix,
+           grub_directory_alone_is_grub_on_bios, leftover_is_a_file_of_ours_with_the_staging_suffix,
            digest_is_64_lower_case_hex_digits, complete_kernels_are_listed_newest_first,
            kernel_that_lacks_a_part_is_not_listed, entry_that_was_not_read_counts_as_none,
            counted_and_plain_entry_are_one_kernel, kernels_of_others_are_not_listed,
