@@ -15,11 +15,14 @@
 #include "blocking/program.h"
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "core/boot-entry.h"
 #include "core/fat.h"
 
-#define FSCK          "/sbin/fsck.vfat"
-#define FSCK_REPAIRED 1 /* exit status; 0: nothing to do */
-#define FAT_ENTRY     32
+#define FSCK             "/sbin/fsck.vfat"
+#define FSCK_REPAIRED    1 /* exit status; 0: nothing to do */
+#define FSCK_TIMEOUT_SEC 600
+#define FAT_ENTRY        32
+#define NAMES_MAX        4
 
 static int look(const EspDevice *d, const char *uuid, Fat *ret_fat, FatReport *ret, Error *error) {
         uint8_t sector[FAT_BOOT_SECTOR_SIZE];
@@ -33,8 +36,8 @@ static int look(const EspDevice *d, const char *uuid, Fat *ret_fat, FatReport *r
                 r = fat_check(&fat, esp_device_read, (void *) d, ret);
         if (r < 0)
                 return error_set_errno(error, r,
-                                       "Cannot follow the files on ESP '%s'; it is left as it is, "
-                                       "check it with fsck.vfat",
+                                       "Cannot follow the files on ESP '%s' (save what you need "
+                                       "and check it with fsck.vfat)",
                                        uuid);
         *ret_fat = fat;
         return 0;
@@ -44,14 +47,28 @@ static int refuse(const FatReport *report, const char *uuid, Error *error) {
         _cleanup_strv_ char **paths = NULL;
         _cleanup_free_ char *names = NULL;
 
-        for (size_t i = 0; i < report->n_sharers && i < 4; i++)
+        for (size_t i = 0; i < report->n_sharers && i < NAMES_MAX; i++)
                 if (strv_extend(&paths, report->sharers[i].path) < 0)
                         return -ENOMEM;
         names = strv_join(paths, "', '");
         return error_set(error, ERROR_NOT_AN_ESP,
-                         "The file system of ESP '%s' is damaged: '%s' share clusters; it is left "
-                         "as it is, save what you need and format it anew",
-                         uuid, strempty(names));
+                         "The file system of ESP '%s' is damaged, clusters of '%s'%s are used "
+                         "twice; it is left as it is, save what you need and format it anew",
+                         uuid, strempty(names), report->n_sharers > NAMES_MAX ? " and others" : "");
+}
+
+/* Only a file that we staged is made empty. The directories' names may have been written in another
+ * case, which FAT does not tell apart. */
+static bool is_our_leftover(const FatSharer *sharer) {
+        static const char *const parents[] = { ESP_KERNEL_DIR "/", ESP_ENTRY_DIR "/", "loader/" };
+        _cleanup_free_ char *path = strdup(sharer->path);
+
+        if (!path || sharer->directory)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
+                if (strncasecmp(path, parents[i], strlen(parents[i])) == 0)
+                        memcpy(path, parents[i], strlen(parents[i]));
+        return esp_path_is_leftover(path);
 }
 
 /* Without the leftovers nothing is shared any more, or it is damage of another kind: then a
@@ -63,7 +80,7 @@ static int cut_leftovers(int fd, const FatReport *report, const char *uuid, Erro
                 const FatSharer *sharer = &report->sharers[i];
                 uint8_t entry[FAT_ENTRY];
 
-                if (!esp_path_is_leftover(sharer->path))
+                if (!is_our_leftover(sharer))
                         continue;
                 if (pread(fd, entry, sizeof(entry), (off_t) sharer->offset) != sizeof(entry))
                         return error_set_errno(error, EIO, "Cannot read from ESP '%s'", uuid);
@@ -79,7 +96,7 @@ static int cut_leftovers(int fd, const FatReport *report, const char *uuid, Erro
 
 static int run_fsck(int fd, const char *uuid, const CopyWatch *watch, Error *error) {
         static const char *const argv[] = { FSCK, "-a", "/proc/self/fd/3", NULL };
-        int r = program_run(argv, fd, watch, error);
+        int r = program_run(argv, fd, FSCK_TIMEOUT_SEC, watch, error);
 
         if (r < 0)
                 return r;

@@ -14,5 +14,6 @@
  * names if files share clusters. */
 int esp_repair(EspVolume *v, const CopyWatch *watch, Error *error);
 
-/* The part of it that needs no mount, on the unmounted volume @fd (O_RDWR). */
+/* The part of it that needs no mount, on the unmounted volume @fd (O_RDWR). Of what is there only
+ * the slots of leftovers are written by us; then fsck.vfat has its turn, if there is reason. */
 int esp_repair_fat(int fd, const char *uuid, const CopyWatch *watch, Error *error);

@@ -6,12 +6,11 @@
 #include "blocking/digest-copy.h"
 #include "common/error.h"
 
-#define PROGRAM_TIMEOUT_SEC 600
-
 /* Run @argv (argv[0] is an absolute path; no shell) to its end. It inherits @fd as descriptor 3
  * unless that is negative, and nothing else: stdin is /dev/null, what it prints goes to our stderr,
  * which is the journal, in the C locale. @watch hears a sign of life each second; it is not asked
- * whether to stop, since a program that repairs must not be ended half-way. After
- * PROGRAM_TIMEOUT_SEC it gets SIGKILL. Returns its exit status, or -errno with @error: NotSupported
- * if there is no such program, Timeout, Failed if a signal ended it. */
-int program_run(const char *const *argv, int fd, const CopyWatch *watch, Error *error);
+ * whether to stop, since a program that repairs must not be ended half-way. After @timeout_sec it
+ * gets SIGKILL. Returns its exit status, or -errno with @error: NotSupported if there is no such
+ * program, Timeout, Failed if a signal ended it. */
+int program_run(const char *const *argv, int fd, unsigned timeout_sec, const CopyWatch *watch,
+                Error *error);
