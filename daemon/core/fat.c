@@ -82,7 +82,7 @@ int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret) {
 
         root_sectors = ((uint64_t) root_entries * ENTRY_SIZE + sector_bytes - 1) / sector_bytes;
         first_data = reserved + (uint64_t) n_tables * table_sectors + root_sectors;
-        if (first_data >= n_sectors)
+        if (first_data >= n_sectors || (root_entries == 0 && get16(sector + 22) != 0))
                 return -EINVAL;
 
         fat.cluster_bytes = (uint64_t) sector_bytes * per_cluster;
