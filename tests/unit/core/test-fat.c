@@ -69,6 +69,7 @@ START_TEST(what_is_no_boot_sector_is_refused_for_each_field) {
                 { "no length of the table", 22, 0, 2 },
                 { "a table beyond the end", 22, 60000, 2 },
                 { "a root directory beyond the end", 17, 65535, 2 },
+                { "no root directory", 17, 0, 2 },
                 { "no length of the volume", 19, 0, 2 },
                 { "a volume without clusters", 19, 5, 2 },
         };
@@ -104,6 +105,7 @@ START_TEST(bits_are_told_apart_as_linux_does) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 uint8_t sector[FAT_BOOT_SECTOR_SIZE] = { [510] = 0x55, [511] = 0xaa };
+                uint32_t n_before;
                 Fat fat = {};
                 int r;
 
@@ -111,10 +113,11 @@ START_TEST(bits_are_told_apart_as_linux_does) {
                 sector[13] = 1;
                 lab_put(sector + 14, 1, 2);
                 sector[16] = 1;
+                lab_put(sector + 17, cases[i].length16 != 0 ? LAB_SECTOR / 32 : 0, 2);
                 lab_put(sector + 22, cases[i].length16, 2);
                 lab_put(sector + 36, cases[i].length32, 4);
-                lab_put(sector + 32,
-                        1 + (cases[i].length16 ?: cases[i].length32) + cases[i].n_clusters, 4);
+                n_before = 1 + (cases[i].length16 != 0 ? cases[i].length16 + 1 : cases[i].length32);
+                lab_put(sector + 32, n_before + cases[i].n_clusters, 4);
                 r = fat_parse(sector, &fat);
                 ck_assert_int_eq(r, cases[i].bits != 0 ? 0 : -EINVAL);
                 ck_assert_uint_eq(fat.bits, cases[i].bits);

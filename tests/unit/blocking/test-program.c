@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a program is given, how its end is told, and that it is never waited for without end. */
+
+#include "blocking/program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../check-main.h"
+#include "common/fd.h"
+#include "common/string-util.h"
+
+#define SHELL       "/bin/sh"
+#define TIMEOUT_SEC 30
+
+typedef struct Watcher {
+        unsigned n_moved;
+        uint64_t bytes;
+} Watcher;
+
+static bool never_asked(void *userdata) {
+        ck_abort_msg("a program is not to be stopped");
+        return true;
+}
+
+static void count(CopyMove move, uint64_t bytes, void *userdata) {
+        Watcher *w = userdata;
+
+        w->n_moved++;
+        w->bytes += bytes;
+}
+
+/* Run @script, and return what program_run() does; *@ret_output is what came out of our stderr. */
+static int run_shell(const char *script, int fd, unsigned timeout_sec, char **ret_output,
+                     Error *error) {
+        const char *const argv[] = { SHELL, "-c", script, NULL };
+        Watcher watcher = {};
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &watcher };
+        char *output = calloc(1, 65536);
+        int stderr_fd, r;
+        FILE *file;
+
+        ck_assert_ptr_nonnull(output);
+        file = tmpfile();
+        ck_assert_ptr_nonnull(file);
+        stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+        ck_assert_int_ge(stderr_fd, 0);
+        ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
+        r = program_run(argv, fd, timeout_sec, &watch, error);
+        ck_assert_int_ge(dup2(stderr_fd, STDERR_FILENO), 0);
+        (void) close(stderr_fd);
+        ck_assert_int_ge(pread(fileno(file), output, 65535, 0), 0);
+        (void) fclose(file);
+        *ret_output = output;
+        return r;
+}
+
+static void assert_output(const char *script, int fd, const char *expect) {
+        _cleanup_free_ char *output = NULL;
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(run_shell(script, fd, TIMEOUT_SEC, &output, &error), 0);
+        ck_assert_str_eq(output, expect);
+        ck_assert(!error_is_set(&error));
+}
+
+START_TEST(exit_status_is_returned_and_is_no_error) {
+        for (int status = 0; status < 256; status += 51) {
+                _cleanup_free_ char *script = strprintf("exit %d", status), *output = NULL;
+                _cleanup_error_ Error error = {};
+
+                ck_assert_int_eq(run_shell(script, -1, TIMEOUT_SEC, &output, &error), status);
+                ck_assert(!error_is_set(&error));
+        }
+}
+END_TEST
+
+START_TEST(program_that_is_not_there_is_not_supported_and_named) {
+        static const char *const argv[] = { "/nowhere/fsck", NULL };
+        const CopyWatch watch = { .stop = never_asked, .moved = count };
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(program_run(argv, -1, TIMEOUT_SEC, &watch, &error),
+                         error_code_to_errno(ERROR_NOT_SUPPORTED));
+        ck_assert_int_eq(error.code, ERROR_NOT_SUPPORTED);
+        ck_assert_ptr_nonnull(strstr(error.message, "'/nowhere/fsck'"));
+        ck_assert_ptr_nonnull(strstr(error.message, "install"));
+}
+END_TEST
+
+START_TEST(what_is_no_program_is_an_error) {
+        static const char *const argv[] = { "/etc/passwd", NULL };
+        const CopyWatch watch = { .stop = never_asked, .moved = count };
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(program_run(argv, -1, TIMEOUT_SEC, &watch, &error), -EACCES);
+        ck_assert_int_eq(error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, "'/etc/passwd'"));
+}
+END_TEST
+
+START_TEST(end_by_a_signal_is_a_failure_that_names_it) {
+        _cleanup_free_ char *output = NULL;
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(run_shell("kill -SEGV $$", -1, TIMEOUT_SEC, &output, &error),
+                         error_code_to_errno(ERROR_FAILED));
+        ck_assert_int_eq(error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, strsignal(SIGSEGV)));
+}
+END_TEST
+
+START_TEST(program_that_does_not_end_in_time_is_killed_and_reaped) {
+        _cleanup_free_ char *output = NULL;
+        _cleanup_error_ Error error = {};
+        struct timespec before, after;
+        pid_t pid;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &before);
+        ck_assert_int_eq(run_shell("echo $$ >&2; trap '' TERM; exec sleep 1000", -1, 1, &output,
+                                   &error),
+                         error_code_to_errno(ERROR_TIMEOUT));
+        (void) clock_gettime(CLOCK_MONOTONIC, &after);
+        ck_assert_int_eq(error.code, ERROR_TIMEOUT);
+        ck_assert_ptr_nonnull(strstr(error.message, "within 1 s"));
+        ck_assert_int_lt(after.tv_sec - before.tv_sec, 20);
+        pid = (pid_t) atoi(output);
+        ck_assert_int_gt(pid, 1);
+        ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), -1);
+        ck_assert_int_eq(errno, ECHILD);
+}
+END_TEST
+
+START_TEST(watch_hears_a_sign_of_life_each_second) {
+        static const char *const argv[] = { SHELL, "-c", "sleep 2.5", NULL };
+        Watcher watcher = {};
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &watcher };
+
+        ck_assert_int_eq(program_run(argv, -1, TIMEOUT_SEC, &watch, NULL), 0);
+        ck_assert_uint_ge(watcher.n_moved, 2);
+        ck_assert_uint_le(watcher.n_moved, 3);
+        ck_assert_uint_eq(watcher.bytes, 0);
+}
+END_TEST
+
+START_TEST(stdin_is_empty) {
+        _cleanup_close_ int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+        int pipe_fds[2];
+
+        /* There would be something to read, and then nothing and no end. */
+        ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+        ck_assert_int_eq(write(pipe_fds[1], "y\n", 2), 2);
+        ck_assert_int_ge(dup2(pipe_fds[0], STDIN_FILENO), 0);
+        assert_output("readlink /proc/self/fd/0; cat", -1, "/dev/null\n");
+        if (saved >= 0)
+                ck_assert_int_ge(dup2(saved, STDIN_FILENO), 0);
+        (void) close(pipe_fds[0]);
+        (void) close(pipe_fds[1]);
+}
+END_TEST
+
+START_TEST(stdout_and_stderr_go_to_our_stderr) {
+        assert_output("echo one; echo two >&2; echo three", -1, "one\ntwo\nthree\n");
+}
+END_TEST
+
+/* The shell opens nothing of its own while it expands the pattern: it reads the directory. */
+#define LIST_FDS "cd /proc/$$/fd; for fd in *; do [ -e \"$fd\" ] && echo \"$fd\"; done; true"
+
+START_TEST(only_the_one_descriptor_is_inherited_as_number_3) {
+        _cleanup_close_ int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+        int others[20];
+
+        for (size_t i = 0; i < ELEMENTSOF(others); i++) {
+                others[i] = open("/dev/null", O_RDONLY); /* not closed by exec */
+                ck_assert_int_ge(others[i], 0);
+        }
+        assert_output(LIST_FDS, fd, "0\n1\n2\n3\n");
+        assert_output("head -c 5 <&3", fd, "Name:");
+        assert_output(LIST_FDS, -1, "0\n1\n2\n");
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                (void) close(others[i]);
+        ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+}
+END_TEST
+
+/* dup2() to the same number would leave the close-on-exec flag. A process of its own does it, since
+ * the numbers are Check's here. */
+START_TEST(descriptor_may_have_any_number_before) {
+        static const char *const argv[] = { SHELL, "-c", "head -c 5 <&3; " LIST_FDS, NULL };
+        static const int numbers[] = { 0, 1, 3, 4, 20 };
+        const CopyWatch watch = { .stop = never_asked, .moved = count };
+
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+                char output[64] = {};
+                FILE *file = tmpfile();
+                int status;
+                pid_t pid;
+
+                ck_assert_ptr_nonnull(file);
+                pid = fork();
+                ck_assert_int_ge(pid, 0);
+                if (pid == 0) {
+                        int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+                        if (fd < 0 || dup2(fileno(file), STDERR_FILENO) < 0 ||
+                            (fd != numbers[i] && dup3(fd, numbers[i], O_CLOEXEC) < 0))
+                                _exit(2);
+                        _exit(program_run(argv, numbers[i], TIMEOUT_SEC, &watch, NULL) != 0);
+                }
+                ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+                ck_assert_int_eq(status, 0);
+                ck_assert_int_ge(pread(fileno(file), output, sizeof(output) - 1, 0), 0);
+                ck_assert_str_eq(output, "Name:0\n1\n2\n3\n");
+                (void) fclose(file);
+        }
+}
+END_TEST
+
+START_TEST(environment_is_locale_and_path_and_nothing_else) {
+        ck_assert_int_eq(setenv("LD_BIND_NOW", "1", true), 0);
+        ck_assert_int_eq(setenv("LC_ALL", "de_DE.UTF-8", true), 0);
+        /* The shell adds PWD and the like, hence what the kernel has. */
+        assert_output("tr '\\0' '\\n' </proc/$$/environ", -1,
+                      "LC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
+}
+END_TEST
+
+START_TEST(signals_are_neither_blocked_nor_ignored) {
+        _cleanup_free_ char *output = NULL;
+        unsigned long blocked, ignored;
+        sigset_t all, before;
+
+        (void) sigfillset(&all);
+        ck_assert_int_eq(sigprocmask(SIG_SETMASK, &all, &before), 0);
+        ck_assert(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+        ck_assert(signal(SIGTERM, SIG_IGN) != SIG_ERR);
+        ck_assert_int_eq(run_shell("exec grep -E '^Sig(Blk|Ign)' /proc/self/status", -1,
+                                   TIMEOUT_SEC, &output, NULL),
+                         0);
+        ck_assert_int_eq(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+        ck_assert_int_eq(sscanf(output, "SigBlk: %lx SigIgn: %lx", &blocked, &ignored), 2);
+        ck_assert_uint_eq(blocked, 0);
+        /* posix_spawn() ignores the two that are the C library's own. */
+        for (int n = 1; n <= SIGRTMAX; n++)
+                ck_assert(!(ignored & 1ul << (n - 1)) || (n >= 32 && n < SIGRTMIN));
+}
+END_TEST
+
+static void ignore_signal(int number) {
+}
+
+START_TEST(interrupted_wait_goes_on) {
+        const struct sigaction action = { .sa_handler = ignore_signal }; /* no SA_RESTART */
+        _cleanup_free_ char *script = strprintf("for i in 1 2 3; do sleep 0.1; kill -USR1 %d; "
+                                                "done; exit 7",
+                                                (int) getpid());
+        _cleanup_free_ char *output = NULL;
+
+        ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+        ck_assert_int_eq(run_shell(script, -1, TIMEOUT_SEC, &output, NULL), 7);
+}
+END_TEST
+
+CHECK_MAIN("program", exit_status_is_returned_and_is_no_error,
+           program_that_is_not_there_is_not_supported_and_named, what_is_no_program_is_an_error,
+           end_by_a_signal_is_a_failure_that_names_it,
+           program_that_does_not_end_in_time_is_killed_and_reaped,
+           watch_hears_a_sign_of_life_each_second, stdin_is_empty,
+           stdout_and_stderr_go_to_our_stderr, only_the_one_descriptor_is_inherited_as_number_3,
+           descriptor_may_have_any_number_before, environment_is_locale_and_path_and_nothing_else,
+           signals_are_neither_blocked_nor_ignored, interrupted_wait_goes_on)
