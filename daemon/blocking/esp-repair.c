@@ -5,13 +5,15 @@
  * of the live file, and fsck.vfat may well truncate the live one. So its slot is edited, in one
  * write of one sector, to be that of an empty file: whenever power fails, the live file keeps its
  * clusters. What else a power cut leaves (clusters that nobody owns, a file that is shorter than
- * its chain) is for fsck.vfat, which is safe once nothing is shared. */
+ * its chain) is for fsck.vfat, which is safe once nothing is shared. It makes files of clusters
+ * that nobody owns; those are removed again through the mount, as any file is. */
 
 #include "blocking/esp-repair.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "blocking/esp-salvage.h"
 #include "blocking/program.h"
 #include "common/fd.h"
 #include "common/string-util.h"
@@ -168,20 +170,24 @@ static int look_only(const EspVolume *v, Error *error) {
 }
 
 int esp_repair(EspVolume *v, const CopyWatch *watch, Error *error) {
-        _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *target = NULL;
-        bool read_only;
+        _cleanup_strv_ char **salvaged = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        bool read_only, mounted;
         int r;
 
         if (v->device.fd < 0)
                 return 0;
-        r = esp_volume_close(v, error);
+        r = esp_salvage_list(v, &salvaged, error);
+        if (r >= 0)
+                r = esp_volume_close(v, error);
         if (r < 0)
                 return r;
         r = esp_device_find_mount(&v->device, &target, &read_only);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot see where ESP '%s' is mounted", v->uuid);
-        if (r > 0)
+        mounted = r > 0;
+        if (mounted)
                 r = look_only(v, error);
         else {
                 r = fd = open_exclusively(v, error);
@@ -189,5 +195,7 @@ int esp_repair(EspVolume *v, const CopyWatch *watch, Error *error) {
                         r = esp_repair_fat(fd, v->uuid, watch, error);
                 fd = safe_close(fd);
         }
-        return r < 0 ? r : esp_volume_mount(v, true, error);
+        if (r >= 0)
+                r = esp_volume_mount(v, true, error);
+        return r < 0 || mounted ? r : esp_salvage_drop(v, salvaged, error);
 }
