@@ -337,20 +337,23 @@ typedef struct Change {
 
 /* The sectors in which @after differs from @before. */
 static size_t find_changes(const FatImage *before, const FatImage *after, Change *ret) {
+        static uint8_t blocks[2][MIB];
         struct stat st;
         size_t n = 0;
 
         ck_assert_int_eq(fstat(before->fd, &st), 0);
-        /* What neither has written is a hole in both. */
-        for (uint64_t offset = 0; offset < (uint64_t) st.st_size; offset += SECTOR) {
-                Change change = { .offset = offset };
-
-                fat_image_read(before, offset, change.before, SECTOR);
-                fat_image_read(after, offset, change.after, SECTOR);
-                if (memcmp(change.before, change.after, SECTOR) == 0)
-                        continue;
-                ck_assert_uint_lt(n, SECTORS_MAX);
-                ret[n++] = change;
+        for (uint64_t block = 0; block < (uint64_t) st.st_size; block += MIB) {
+                fat_image_read(before, block, blocks[0], MIB);
+                fat_image_read(after, block, blocks[1], MIB);
+                for (size_t i = 0; i < MIB; i += SECTOR) {
+                        if (memcmp(blocks[0] + i, blocks[1] + i, SECTOR) == 0)
+                                continue;
+                        ck_assert_uint_lt(n, SECTORS_MAX);
+                        ret[n].offset = block + i;
+                        memcpy(ret[n].before, blocks[0] + i, SECTOR);
+                        memcpy(ret[n].after, blocks[1] + i, SECTOR);
+                        n++;
+                }
         }
         return n;
 }
