@@ -11,6 +11,7 @@
 #include "blocking/esp-repair.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 
 #include "blocking/esp-salvage.h"
@@ -59,6 +60,22 @@ static int refuse(const FatReport *report, const char *uuid, Error *error) {
                          uuid, strempty(names), report->n_sharers > NAMES_MAX ? " and others" : "");
 }
 
+/* The aliases that Linux gives to what we stage. A slot shows its alias if the long name before it,
+ * which lies in another sector, was cleared already. */
+static bool is_alias_of_leftover(const char *path) {
+        static const char *const patterns[] = {
+                ESP_KERNEL_DIR "/*/VM????~?.NEW", /* vmlinuz-VER.new */
+                ESP_KERNEL_DIR "/*/IN????~?.NEW", /* initrd.img-VER.new */
+                ESP_ENTRY_DIR "/PR????~?.NEW",    /* proxmox-VER.conf.new */
+                "loader/LO????~?.NEW",            /* loader.conf.new */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(patterns); i++)
+                if (fnmatch(patterns[i], path, FNM_PATHNAME | FNM_CASEFOLD | FNM_NOESCAPE) == 0)
+                        return true;
+        return false;
+}
+
 /* Only a file that we staged is made empty. The directories' names may have been written in another
  * case, which FAT does not tell apart. */
 static bool is_our_leftover(const FatSharer *sharer) {
@@ -70,7 +87,7 @@ static bool is_our_leftover(const FatSharer *sharer) {
         for (size_t i = 0; i < ELEMENTSOF(parents); i++)
                 if (strncasecmp(path, parents[i], strlen(parents[i])) == 0)
                         memcpy(path, parents[i], strlen(parents[i]));
-        return esp_path_is_leftover(path);
+        return esp_path_is_leftover(path) || is_alias_of_leftover(path);
 }
 
 /* Without the leftovers nothing is shared any more, or it is damage of another kind: then a

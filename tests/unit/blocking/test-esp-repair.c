@@ -155,6 +155,58 @@ START_TEST(leftover_that_joins_the_live_file_in_mid_chain_is_cut) {
 }
 END_TEST
 
+/* The slots of its name lie in two sectors, and of these only the first one was written. */
+START_TEST(leftover_whose_long_name_was_cleared_already_is_cut) {
+        static const char *const leftovers[] = { LEFTOVER, OTHER ".new",
+                                                 "loader/entries/proxmox-" VERSION ".conf.new",
+                                                 "loader/loader.conf.new" };
+
+        for (size_t i = 0; i < ELEMENTSOF(leftovers); i++)
+                for (int n_left = 0; n_left < 2; n_left++) {
+                        static const uint8_t freed = 0xe5;
+                        _cleanup_lab_ Lab lab = {};
+                        uint64_t slot;
+                        size_t n;
+
+                        fat_image_init(&lab.image, 32);
+                        fat_image_mkdir(&lab.image, "EFI");
+                        fat_image_mkdir(&lab.image, "EFI/proxmox");
+                        fat_image_mkdir(&lab.image, DIR);
+                        fat_image_mkdir(&lab.image, "loader");
+                        fat_image_mkdir(&lab.image, "loader/entries");
+                        fat_image_put(&lab.image, LIVE, LIVE_SEED, LIVE_SIZE);
+                        fat_image_put(&lab.image, leftovers[i], LEFTOVER_SEED, LEFTOVER_SIZE);
+                        slot = fat_image_slot(&lab.image, LEFTOVER_SIZE);
+                        fat_image_share(&lab.image, fat_image_slot(&lab.image, LIVE_SIZE), slot);
+                        n = (strlen(strrchr(leftovers[i], '/') + 1) + 12) / 13;
+                        for (size_t k = n; k > (size_t) n_left; k--)
+                                fat_image_write(&lab.image, slot - 32 * k, &freed, 1);
+                        /* The part of the name that is left may be complained of by fsck.vfat. */
+                        ck_assert_msg(repair(&lab) == 0, "%s", strempty(lab.error.message));
+                        ck_assert(fat_image_has(&lab.image, LIVE, LIVE_SEED, LIVE_SIZE));
+                        ck_assert_uint_eq(fat_image_first_cluster(&lab.image, slot), 0);
+                        ck_assert_uint_eq(fat_image_number(&lab.image, slot + 28, 4), 0);
+                }
+}
+END_TEST
+
+/* A power cut between the writes of the two copies. */
+START_TEST(first_copy_of_the_table_counts) {
+        for (size_t i = 0; i < ELEMENTSOF(all_bits); i++) {
+                _cleanup_lab_ Lab lab;
+                uint32_t first;
+
+                lab_init(&lab, all_bits[i]);
+                first = fat_image_first_cluster(&lab.image, lab.live);
+                fat_image_set_number(&lab.image, fat_image_table(&lab.image, 1, first), 0,
+                                     all_bits[i] / 8);
+                fat_image_share(&lab.image, lab.live, lab.leftover);
+                assert_repaired(&lab);
+                assert_live(&lab);
+        }
+}
+END_TEST
+
 START_TEST(leftover_in_directories_of_another_case_is_cut) {
         static const char *const cases[][3] = {
                 { "LOADER", "LOADER/ENTRIES", "LOADER/ENTRIES/proxmox-" VERSION ".conf.new" },
@@ -243,12 +295,13 @@ END_TEST
 
 START_TEST(file_of_somebody_else_is_not_cut_whatever_its_suffix) {
         static const char *const names[] = { "EFI/theirs.new", DIR "/vmlinuz-6.9.new",
-                                             "EFI/proxmox/loader.conf.new" };
+                                             "EFI/proxmox/loader.conf.new",
+                                             "EFI/proxmox/INITRD~1.NEW", DIR "/OTHERS~1.NEW" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 _cleanup_lab_ Lab lab;
 
-                lab_init_named(&lab, 32, names[i], names[i][12] != '6');
+                lab_init_named(&lab, 32, names[i], !startswith(names[i], DIR));
                 fat_image_share(&lab.image, lab.live, lab.leftover);
                 assert_refused(&lab, ERROR_NOT_AN_ESP, names[i]);
         }
@@ -455,6 +508,7 @@ END_TEST
 CHECK_MAIN("esp-repair", torn_rename_keeps_the_live_file_and_empties_the_leftover,
            clusters_that_nobody_owns_become_a_file_to_be_dropped,
            leftover_that_joins_the_live_file_in_mid_chain_is_cut,
+           leftover_whose_long_name_was_cleared_already_is_cut, first_copy_of_the_table_counts,
            leftover_in_directories_of_another_case_is_cut,
            dirty_bit_alone_is_cleared_and_nothing_else_changes,
            sound_volume_is_not_written_and_fsck_is_not_asked,
