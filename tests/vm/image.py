@@ -19,7 +19,7 @@ CACHE = Path(os.environ.get('BOOTSYNC_VM_CACHE', '/var/cache/bootsync-vm'))
 RECIPE = (HERE / 'aptsources.py', HERE / 'image.py', HERE / 'kernels.py')
 
 HOST_PACKAGES = ('qemu-system-x86', 'qemu-utils', 'ovmf', 'mmdebstrap', 'dosfstools', 'mtools',
-                 'gdisk', 'e2fsprogs', 'socat')
+                 'fdisk', 'e2fsprogs', 'socat')
 PACKAGES = (
     # the system
     'systemd-sysv', 'udev', 'dbus', 'polkitd', 'pkexec', 'procps', 'kmod', 'util-linux', 'fdisk',
