@@ -13,25 +13,29 @@ UUIDS = [f'{digit * 4}-{letter * 4}' for digit, letter in zip('123456', 'ABCDEF'
 class Lab:
     wait_until = staticmethod(wait_until)
 
-    def __init__(self, directory, image, build):
-        """@build: a tar of the installed build."""
+    def __init__(self, directory, image, installed):
+        """@installed: a snapshot with this build of bootsync."""
         self.directory = directory
         self.image = image
-        self.build = build
+        self.snapshot = installed
         self.machines = []
 
-    def machine(self, esps=2, loader=True, firmware='uefi', booted=True, **options):
+    def machine(self, esps=2, loader=True, firmware='uefi', start='installed', **options):
         """A machine with @esps disks `machine.esps`, each with an ESP that holds systemd-boot (if
-        @loader) and no kernels. @booted: it runs already, from a snapshot; else it is off."""
-        state = snapshot.get(self.image, firmware, say=lambda _: None) if booted else None
+        @loader) and no kernels. @start: 'installed' runs already, with this build installed and the
+        ESPs listed, bootsyncd is not started; 'plain' runs without bootsync; 'off' is off."""
+        state = {'installed': lambda: self.snapshot, 'off': lambda: None,
+                 'plain': lambda: snapshot.get(self.image, firmware, say=lambda _: None)}[start]()
         directory = self.directory / f'machine{len(self.machines) + 1}'
         machine = Machine(directory, self.image, firmware, snapshot=state, **options)
         self.machines.append(machine)
         machine.esps = [self.disk(machine, f'esp{n + 1}', UUIDS[n], loader) for n in range(esps)]
-        if booted:
+        if state:
             machine.resume(state / 'state')
         if machine.esps:
             machine.attach(*machine.esps)
+        if start == 'installed':
+            self.list_esps(machine)
         return machine
 
     def disk(self, machine, serial, uuid, loader=True, **options):
@@ -40,14 +44,6 @@ class Lab:
         if loader:
             disk.install_systemd_boot(self.image.systemd_boot)
         return disk
-
-    def install(self, machine, start=True):
-        """Put this build onto a running machine, as a package would."""
-        machine.put('/root/build.tar', self.build)
-        machine.sh('tar -xf /root/build.tar -C / --no-same-owner --keep-directory-symlink && '
-                   'systemctl daemon-reload && systemctl reload dbus && journalctl --update-catalog')
-        if start:
-            machine.sh('systemctl enable --now bootsyncd', 120)
 
     def list_esps(self, machine):
         """List the machine's ESPs for bootsync, and give it a command line that boots here."""

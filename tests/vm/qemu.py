@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 OVMF = Path('/usr/share/OVMF')
-SLOTS = 8  # PCIe ports, into which disks can be plugged
+SLOTS = 6  # PCIe ports, into which disks can be plugged
 KERNEL_OPTIONS = ('root=LABEL=vmroot rootfstype=ext4 rw quiet console=ttyS0 panic=5 fsck.mode=skip '
                   'mitigations=off apparmor=0 audit=0')
 
@@ -30,14 +30,14 @@ def create_nvram(firmware, path):
 
 def firmware_options(firmware, nvram):
     if firmware == 'bios':
-        return ['-machine', 'q35', '-device', 'VGA']  # without a screen GRUB hangs in SeaBIOS
+        return ['-machine', 'q35,sata=off', '-device', 'VGA']  # without a screen GRUB hangs in SeaBIOS
     code = OVMF / FIRMWARE[firmware][0]
     drives = ['-drive', f'if=pflash,format=raw,unit=0,readonly=on,file={code}',
               '-drive', f'if=pflash,format=raw,unit=1,file={nvram}']
     if firmware == 'secure-boot':
-        return ['-machine', 'q35,smm=on', '-global',
+        return ['-machine', 'q35,sata=off,smm=on', '-global',
                 'driver=cfi.pflash01,property=secure,value=on', *drives]
-    return ['-machine', 'q35', *drives]
+    return ['-machine', 'q35,sata=off', *drives]
 
 
 def port_options():
@@ -69,10 +69,10 @@ def kernel_options(image, version, append):
             '-append', f'{KERNEL_OPTIONS} {append}'.strip()]
 
 
-def common_options(firmware, nvram, root, memory, cpus):
+def common_options(firmware, nvram, root, memory=1024, cpus=2):
     """What must be equal where a snapshot is taken and where it is started."""
     return [
-        'qemu-system-x86_64', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'Nehalem',
+        'qemu-system-x86_64', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'Nehalem,+rdrand',
         '-smp', cpus, '-m', memory, '-nodefaults', '-no-user-config', '-display', 'none',
         '-net', 'none', '-no-reboot', *firmware_options(firmware, nvram),
         '-drive', f'file={root},format=qcow2,if=none,id=root',

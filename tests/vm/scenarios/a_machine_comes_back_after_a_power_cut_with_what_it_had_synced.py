@@ -5,7 +5,7 @@ QUICK = True
 
 
 def run(lab):
-    machine = lab.machine(esps=2)
+    machine = lab.machine(esps=2, start='plain')
     esp = machine.esps[0]
     machine.sh('echo kept >/root/kept; sync; echo lost >/root/lost')
     machine.sh(f'unshare --mount sh -ec "mount {esp.esp_path} /mnt; echo kept >/mnt/kept; '

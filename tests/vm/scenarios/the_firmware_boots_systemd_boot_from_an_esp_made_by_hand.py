@@ -11,7 +11,7 @@ OLD, NEW = '6.5.13-1-pve', '6.8.12-4-pve'
 
 
 def run(lab):
-    machine = lab.machine(esps=1, booted=False)
+    machine = lab.machine(esps=1, start='off')
     esp = machine.esps[0]
     for version in (OLD, NEW):
         for stem in ('vmlinuz', 'initrd.img'):
