@@ -53,6 +53,14 @@ class Lab:
                    '>/etc/kernel/cmdline && '
                    f"printf '{uuids}\\n' >/etc/kernel/proxmox-boot-uuids")
 
+    def start(self, machine, drop_in=''):
+        """Start the service, now and at each boot, with more lines for its [Service] section."""
+        if drop_in:
+            machine.put('/etc/systemd/system/bootsyncd.service.d/scenario.conf',
+                        f'[Service]\n{drop_in}\n'.encode())
+            machine.sh('systemctl daemon-reload')
+        machine.sh('systemctl enable --now bootsyncd', 120)
+
     # What bootsync says, and what is so
 
     def status(self, machine):

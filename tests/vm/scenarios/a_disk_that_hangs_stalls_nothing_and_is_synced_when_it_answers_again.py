@@ -6,7 +6,7 @@ import time
 
 KERNELS = ['6.8.12-4-pve', '6.5.13-5-pve']
 # The deadlines are those of the daemon, divided by ten: stuck after 11 s.
-FASTER = '[Service]\\nExecStart=\\nExecStart=/usr/sbin/bootsyncd --test-deadline-percent=10\\n'
+FASTER = 'ExecStart=\nExecStart=/usr/sbin/bootsyncd --test-deadline-percent=10'
 
 
 def seconds(machine, command):
@@ -23,11 +23,7 @@ def workers(machine):
 def run(lab):
     machine = lab.machine(esps=2)
     good, bad = machine.esps
-    lab.list_esps(machine)
-    lab.install(machine, start=False)
-    machine.sh('mkdir -p /etc/systemd/system/bootsyncd.service.d && '
-               f"printf '{FASTER}' >/etc/systemd/system/bootsyncd.service.d/test.conf && "
-               'systemctl daemon-reload && systemctl enable --now bootsyncd')
+    lab.start(machine, FASTER)
     lab.wait_in_sync(machine)
 
     machine.throttle(bad, 1)

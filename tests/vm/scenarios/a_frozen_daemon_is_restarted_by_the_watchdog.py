@@ -2,7 +2,6 @@
 with a job running: its workers finish or end, and the restarted daemon shows what is so."""
 
 KERNELS = ['6.8.12-4-pve', '6.5.13-5-pve']
-SOONER = '[Service]\\nWatchdogSec=5s\\nRestartSec=1s\\n'
 
 
 def pid(machine):
@@ -11,11 +10,7 @@ def pid(machine):
 
 def run(lab):
     machine = lab.machine(esps=2)
-    lab.list_esps(machine)
-    lab.install(machine, start=False)
-    machine.sh(f"mkdir -p /etc/systemd/system/bootsyncd.service.d && printf '{SOONER}' "
-               '>/etc/systemd/system/bootsyncd.service.d/test.conf && systemctl daemon-reload && '
-               'systemctl enable --now bootsyncd')
+    lab.start(machine, 'WatchdogSec=5s\nRestartSec=1s')
 
     # Killed in mid-copy: on to the true state.
     old = pid(machine)

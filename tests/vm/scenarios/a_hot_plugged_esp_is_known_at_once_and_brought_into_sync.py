@@ -8,8 +8,7 @@ KERNELS = ['6.8.12-4-pve', '6.5.13-5-pve']
 def run(lab):
     machine = lab.machine(esps=2)
     first, second = machine.esps
-    lab.list_esps(machine)
-    lab.install(machine)
+    lab.start(machine)
     lab.wait_in_sync(machine)
 
     old = lab.esp_objects(machine)[second.uuid]

@@ -20,8 +20,7 @@ def forks(machine, call):
 
 def run(lab):
     machine = lab.machine(esps=2)
-    lab.list_esps(machine)
-    lab.install(machine)
+    lab.start(machine)
     lab.wait_in_sync(machine)
     for esp in lab.esp_objects(machine).values():
         assert esp['kernels'] == KERNELS, esp

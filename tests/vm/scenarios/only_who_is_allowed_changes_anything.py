@@ -50,8 +50,7 @@ def pinned(lab, machine):
 
 def run(lab):
     machine = lab.machine(esps=2)
-    lab.list_esps(machine)
-    lab.install(machine)
+    lab.start(machine)
     lab.wait_in_sync(machine)
     files = machine.sh('find /etc/kernel -type f -exec sha256sum {} +')
 
