@@ -14,24 +14,23 @@ CHANGES = [
 ]
 READS = ['status', 'kernel list', 'esp list', '--json status']
 # Types root's password when asked, as a person does.
-TERMINAL = r'''import os, pty, sys
+TERMINAL = r'''import os, pty, signal, sys
+signal.alarm(100)
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp('runuser', ['runuser', '-u', 'user', '--', 'bootctl-pve', 'kernel', 'pin', sys.argv[1]])
-seen = b''
+seen, answered = b'', False
 while True:
     try:
         data = os.read(fd, 4096)
     except OSError:
         break
-    if not data:
-        break
     seen += data
-    if b'assword' in data:
+    if b'assword' in seen and not answered:
+        answered = True
         os.write(fd, b'secret\n')
-status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 sys.stdout.write(seen.decode(errors='replace'))
-sys.exit(status)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 '''
 
 
