@@ -63,33 +63,21 @@ static int append_strv_option(sd_bus_message *m, const char *key, char *const *v
         return sd_bus_message_close_container(m);
 }
 
-static int append_all(sd_bus_message *m, char *const *strings, char *const *esps,
-                      const char *new_kernel) {
+static int append_options(sd_bus_message *m, const CallOptions *options) {
         int r;
 
-        for (; strings && *strings; strings++) {
-                r = sd_bus_message_append(m, "s", *strings);
-                if (r < 0)
-                        return r;
-        }
         r = sd_bus_message_open_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        if (!strv_isempty(esps)) {
-                r = append_strv_option(m, "esps", esps);
-                if (r < 0)
-                        return r;
-        }
-        if (new_kernel) {
-                r = sd_bus_message_append(m, "{sv}", "new-kernel", "s", new_kernel);
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(m);
+        if (r >= 0 && !strv_isempty(options->esps))
+                r = append_strv_option(m, "esps", options->esps);
+        if (r >= 0 && options->new_kernel)
+                r = sd_bus_message_append(m, "{sv}", "new-kernel", "s", options->new_kernel);
+        if (r >= 0 && options->dry_run)
+                r = sd_bus_message_append(m, "{sv}", "dry-run", "b", true);
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
 ExitStatus call_new(Connection *c, CallType type, const char *method, char *const *strings,
-                    char *const *esps, const char *new_kernel, sd_bus_message **ret) {
+                    const CallOptions *options, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
@@ -97,8 +85,10 @@ ExitStatus call_new(Connection *c, CallType type, const char *method, char *cons
                                            method);
         if (r >= 0 && type == CALL_CHANGE)
                 r = sd_bus_message_set_allow_interactive_authorization(m, is_interactive());
+        for (; r >= 0 && strings && *strings; strings++)
+                r = sd_bus_message_append(m, "s", *strings);
         if (r >= 0)
-                r = append_all(m, strings, esps, new_kernel);
+                r = append_options(m, options ?: &(CallOptions){});
         if (r < 0)
                 return call_failed(c, NULL, r);
         *ret = TAKE_PTR(m);
@@ -122,11 +112,11 @@ ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_
         return r < 0 ? call_failed(c, &error, r) : STATUS_DONE;
 }
 
-ExitStatus call_method(Connection *c, CallType type, const char *method, char *const *esps,
+ExitStatus call_method(Connection *c, CallType type, const char *method, const CallOptions *options,
                        sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         ExitStatus status;
 
-        status = call_new(c, type, method, NULL, esps, NULL, &call);
+        status = call_new(c, type, method, NULL, options, &call);
         return status == STATUS_DONE ? call_send(c, type, call, ret) : status;
 }

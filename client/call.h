@@ -10,15 +10,21 @@ typedef enum CallType {
         CALL_CHANGE, /* may ask for authorisation, or look at disks first */
 } CallType;
 
-/* A call of the Manager's @method with these strings (NULL: none) and the dictionary of options
- * that ends every call: esps if there are any, new-kernel if not NULL. */
+/* The dictionary of options that ends every call; what is empty is not sent. */
+typedef struct CallOptions {
+        char *const *esps;
+        const char *new_kernel;
+        bool dry_run;
+} CallOptions;
+
+/* A call of the Manager's @method with these strings and options (each may be NULL). */
 ExitStatus call_new(Connection *c, CallType type, const char *method, char *const *strings,
-                    char *const *esps, const char *new_kernel, sd_bus_message **ret);
+                    const CallOptions *options, sd_bus_message **ret);
 
 ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_message **ret);
 
-/* Both, for a method with no other argument than @esps. */
-ExitStatus call_method(Connection *c, CallType type, const char *method, char *const *esps,
+/* Both, for a method that takes no strings. */
+ExitStatus call_method(Connection *c, CallType type, const char *method, const CallOptions *options,
                        sd_bus_message **ret);
 
 /* The sentence for a call that failed with @r or @error. */

@@ -202,8 +202,8 @@ static ExitStatus wait_for_end(JobWait *w) {
         return STATUS_DONE;
 }
 
-ExitStatus job_run(Connection *c, const char *method, char *const *strings, char *const *esps,
-                   const char *new_kernel, JobResult *ret) {
+ExitStatus job_run(Connection *c, const char *method, char *const *strings,
+                   const CallOptions *options, JobResult *ret) {
         _cleanup_(job_wait_done) JobWait w = { .connection = c };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         ExitStatus status;
@@ -212,7 +212,7 @@ ExitStatus job_run(Connection *c, const char *method, char *const *strings, char
         r = subscribe(&w);
         if (r < 0)
                 return call_failed(c, NULL, r);
-        status = call_new(c, CALL_CHANGE, method, strings, esps, new_kernel, &call);
+        status = call_new(c, CALL_CHANGE, method, strings, options, &call);
         if (status != STATUS_DONE)
                 return status;
         status = call_send(c, CALL_CHANGE, call, &reply);

@@ -20,9 +20,10 @@ bool refresh_is_pointless(const Options *options) {
 }
 
 ExitStatus refresh_run(Connection *c, const Options *options) {
+        const CallOptions call = { .esps = options->esps, .new_kernel = options->new_kernel };
         _cleanup_job_result_ JobResult result = {};
         ExitStatus status;
 
-        status = job_run(c, "Refresh", NULL, options->esps, options->new_kernel, &result);
+        status = job_run(c, "Refresh", NULL, &call, &result);
         return status == STATUS_DONE ? job_report(c, options, &result, "In sync") : status;
 }

@@ -29,6 +29,8 @@ static const Verb verbs[] = {
           verb_refresh, "Bring the ESPs into sync" },
         { NULL, "verify", "", 0, OPTION_BIT(OPTION_ESP), verb_verify,
           "Read every file on the ESPs again and compare" },
+        { NULL, "clean", "", 0, OPTION_BIT(OPTION_DRY_RUN), verb_clean,
+          "Forget ESPs whose partition is gone" },
         { "kernel", "add", "VERSION", 1, 0, verb_kernel_add, "Keep a kernel on the ESPs" },
         { "kernel", "remove", "VERSION", 1, 0, verb_kernel_remove,
           "Take a kernel off the list of those kept by hand" },

@@ -18,6 +18,7 @@ ExitStatus verb_monitor(const Options *options, char **arguments);
 ExitStatus verb_refresh(const Options *options, char **arguments);
 ExitStatus verb_status(const Options *options, char **arguments);
 ExitStatus verb_verify(const Options *options, char **arguments);
+ExitStatus verb_clean(const Options *options, char **arguments);
 
 /* Find the verb in the words, check its options and arguments, and run it, or show its help. */
 ExitStatus verbs_run(const Options *options);

@@ -16,6 +16,7 @@
 #define ACTION_REFRESH        BUS_NAME ".refresh"
 #define ACTION_MANAGE_KERNELS BUS_NAME ".manage-kernels"
 #define ACTION_PIN_KERNEL     BUS_NAME ".pin-kernel"
+#define ACTION_MANAGE_ESP     BUS_NAME ".manage-esp"
 
 /* Files, relative to the root, without a leading slash: they are only ever opened below a Root. */
 #define PATH_BOOT            "boot"

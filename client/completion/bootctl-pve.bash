@@ -84,6 +84,7 @@ _bootctl_pve() {
                 status) options+=' --quiet' ;;
                 refresh) options+=' --dry-run --esp= --new-kernel=' ;;
                 verify) options+=' --esp=' ;;
+                clean) options+=' --dry-run' ;;
                 'kernel pin'* | 'kernel unpin') options+=' --next-boot' ;;
                 esac
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
@@ -92,7 +93,7 @@ _bootctl_pve() {
         fi
 
         case ${verb[*]} in
-        '') options='status refresh verify kernel esp monitor' ;;
+        '') options='status refresh verify clean kernel esp monitor' ;;
         kernel) options='add remove list pin unpin' ;;
         esp) options='list' ;;
         'kernel add' | 'kernel pin') options=$(__bootctl_pve_kernels "$root") ;;

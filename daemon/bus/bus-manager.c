@@ -200,6 +200,30 @@ static int method_unpin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *
         return bus_reply_job(b, m, job, wait);
 }
 
+static int method_clean_esps(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_strv_ char **removed = NULL;
+        _cleanup_error_ Error reason = {};
+        bool dry_run = false;
+        const BusOption options[] = { { "dry-run", BUS_OPTION_BOOLEAN, &dry_run } };
+        Bus *b = userdata;
+        int r;
+
+        r = bus_read_options(m, options, ELEMENTSOF(options), error);
+        if (r < 0)
+                return r;
+        r = bus_authorise(b, m, ACTION_MANAGE_ESP, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = manager_clean_esps(b->manager, dry_run, &removed, &reason);
+        if (r < 0)
+                return bus_error(error, r, &reason);
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = bus_append_strv(reply, removed);
+        return r < 0 ? r : sd_bus_send(b->bus, reply, NULL);
+}
+
 static int append_kernel(sd_bus_message *reply, const Kernel *kernel) {
         int r;
 
@@ -360,6 +384,7 @@ static const sd_bus_vtable manager_vtable[] = {
         METHOD("PinKernel", ("s", version, "s", scope, "a{sv}", options), ("o", job),
                method_pin_kernel),
         METHOD("UnpinKernel", ("s", scope, "a{sv}", options), ("o", job), method_unpin_kernel),
+        METHOD("CleanEsps", ("a{sv}", options), ("as", removed), method_clean_esps),
         METHOD("ListKernels", ("a{sv}", options), ("a(ssasb)", kernels), method_list_kernels),
         METHOD("Plan", ("a{sv}", options), ("a(ssst)", steps), method_plan),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("t", id, "o", job, "s", type), 0),

@@ -78,6 +78,11 @@ int manager_pin(Manager *m, const char *version, PinScope scope, uid_t uid, Job 
 /* @next_boot_only: leave the permanent pin. */
 int manager_unpin(Manager *m, bool next_boot_only, uid_t uid, Job **ret_job, Error *error);
 
+/* Take ESPs off the list whose partition is gone; with @dry_run only tell which. *@ret_removed are
+ * their FAT UUIDs. Failed if there is not one link in dev/disk/by-uuid: then nothing can be told.
+ */
+int manager_clean_esps(Manager *m, bool dry_run, char ***ret_removed, Error *error);
+
 /* Ask the job's workers to stop before their next step; a queued job ends at once. */
 void manager_cancel_job(Manager *m, Job *job);
 

@@ -20,8 +20,8 @@ import tap
 
 HERE = Path(__file__).resolve().parent
 CLIENT = os.environ.get('BOOTCTL_PVE', '')
-VERBS = ['status', 'refresh', 'verify', 'kernel add', 'kernel remove', 'kernel list', 'kernel pin',
-         'kernel unpin', 'esp list', 'monitor']
+VERBS = ['status', 'refresh', 'verify', 'clean', 'kernel add', 'kernel remove', 'kernel list',
+         'kernel pin', 'kernel unpin', 'esp list', 'monitor']
 
 ACCESS_DENIED = 'org.freedesktop.DBus.Error.AccessDenied'
 NEEDS_PASSWORD = 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired'

@@ -137,6 +137,45 @@ class Points(LabCase):
         self.bootctl('refresh', status=1)
         self.bootctl('status', status=1)
 
+    def missing_esp(self):
+        """The first ESP is gone; the list also holds a line that is none of ours."""
+        self.lab.take_away(self.ESPS[0])
+        self.lab.write('etc/kernel/proxmox-boot-uuids',
+                       '# mine\n' + ''.join(uuid + '\n' for uuid in self.ESPS))
+
+    def test_point_8_a_dry_clean_writes_nothing(self):
+        self.missing_esp()
+        before = self.lab.snapshot(self.lab.path('etc'))
+        result = self.bootctl('clean', '--dry-run', '--json')
+        self.assertEqual(result.json, {'dry_run': True, 'removed': [self.ESPS[0]]})
+        self.assertEqual(self.lab.snapshot(self.lab.path('etc')), before)
+
+    def test_point_8_clean_forgets_missing_esps_and_nothing_else(self):
+        self.missing_esp()
+        self.assertIn(self.ESPS[0], self.bootctl('clean').out)
+        self.assertEqual(self.lab.read('etc/kernel/proxmox-boot-uuids'), f'# mine\n{self.ESPS[1]}\n')
+        self.assertEqual(self.bootctl('clean', '--json').json, {'dry_run': False, 'removed': []})
+        self.bootctl('refresh')
+        self.assert_synced(self.ESPS[1])
+
+    def test_point_8_clean_is_refused_where_every_disk_looks_gone(self):
+        before = self.lab.read('etc/kernel/proxmox-boot-uuids')
+        for uuid in self.ESPS:
+            self.lab.take_away(uuid)
+        self.assertIn('/dev/disk/by-uuid', self.bootctl('clean', status=1).err)
+        self.lab.path('dev/disk/by-uuid').rmdir()
+        self.assertIn('/dev/disk/by-uuid', self.bootctl('clean', status=1).err)
+        self.assertEqual(self.lab.read('etc/kernel/proxmox-boot-uuids'), before)
+
+    def test_a_cleaned_esp_leaves_the_bus(self):
+        self.missing_esp()
+        self.lab.start_daemon()
+        bus = self.lab.bus
+        bus.wait_idle()
+        self.assertEqual(set(bus.esps()), set(self.ESPS))
+        self.assertEqual(bus.call('CleanEsps'), ([self.ESPS[0]],))
+        self.assertEqual(set(bus.esps()), {self.ESPS[1]})
+
     def test_point_9_a_pin_to_a_kernel_without_initrd_is_refused(self):
         self.bootctl('refresh')
         self.lab.add_kernel('6.8.12-5-pve', initrd=None)
