@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* File descriptors as owned values. */
+/* File descriptors and open directories as owned values. */
 
+#include <dirent.h>
 #include <unistd.h>
 
 #include "common/macros.h"
@@ -22,3 +23,9 @@ static inline void closep(int *fd) {
         *fd = safe_close(*fd);
 }
 #define _cleanup_close_ _cleanup_(closep)
+
+static inline void closedirp(DIR **dir) {
+        if (*dir)
+                (void) closedir(*dir);
+}
+#define _cleanup_closedir_ _cleanup_(closedirp)

@@ -7,7 +7,6 @@
 #include "blocking/esp-device.h"
 
 #include <blkid/blkid.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "sys/file.h"
 
 /* A worker that was killed leaves its mount to the kernel, which may take a moment. */
 #define BUSY_TRIES_MAX  50
@@ -79,36 +79,23 @@ static int check_content(const EspDevice *d, const char *uuid, Error *error) {
         return 0;
 }
 
-static void close_dirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
-
 /* RAID, LVM and encryption claim a partition whatever its superblock looks like. */
 static int check_holders(const Root *root, const EspDevice *d, const char *uuid, Error *error) {
         _cleanup_free_ char *path = strprintf("sys/dev/block/%u:%u/holders", major(d->number),
                                               minor(d->number));
-        _cleanup_(close_dirp) DIR *dir = NULL;
-        struct dirent *entry;
-        int fd;
+        _cleanup_strv_ char **holders = NULL;
+        int r;
 
         if (!path)
                 return -ENOMEM;
-        fd = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
-        if (fd < 0)
+        r = directory_list(root, path, NULL, &holders);
+        if (r == -ENOMEM)
+                return r;
+        if (strv_isempty(holders))
                 return 0;
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return -errno;
-        }
-        while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.')
-                        return error_set(error, ERROR_ESP_IN_USE,
-                                         "The partition of ESP '%s' is in use by '%s'; take it out "
-                                         "of there first",
-                                         uuid, entry->d_name);
-        return 0;
+        return error_set(error, ERROR_ESP_IN_USE,
+                         "The partition of ESP '%s' is in use by '%s'; take it out of there first",
+                         uuid, holders[0]);
 }
 
 int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error) {

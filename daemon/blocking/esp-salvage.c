@@ -6,7 +6,6 @@
 
 #include "blocking/esp-salvage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 
@@ -16,13 +15,8 @@
 
 #define SALVAGED "FSCK[0-9][0-9][0-9][0-9].REC"
 
-static void close_dirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
-
 int esp_salvage_list(const EspVolume *v, char ***ret, Error *error) {
-        _cleanup_(close_dirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         _cleanup_strv_ char **names = NULL;
         struct dirent *entry;
         int fd;

@@ -6,7 +6,6 @@
 
 #include "blocking/esp-scan.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 
@@ -29,11 +28,6 @@ typedef struct Scan {
 
 static void scan_done(Scan *s) {
         esp_image_done(&s->image);
-}
-
-static void close_dirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
 }
 
 static bool wants_text(const EspFile *file) {
@@ -104,7 +98,7 @@ static int open_dir(const Scan *s, const char *path, DIR **ret) {
 
 /* @path and, if it is a directory, what is in it, @depth levels down. */
 static int scan_tree(Scan *s, const char *path, unsigned depth) {
-        _cleanup_(close_dirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
         int r;
 

@@ -2,36 +2,20 @@
 
 /* The verbs that change which ESPs there are. */
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "common/fd.h"
 #include "common/names.h"
 #include "engine/manager-private.h"
-
-static void close_dirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
+#include "sys/file.h"
 
 /* Before udev has run, or in a chroot without its own /dev, every disk looks gone. 1 if there is
  * any link. */
 static int has_links(const Root *root) {
-        _cleanup_close_ int fd = root_openat(root, PATH_BY_UUID, O_RDONLY | O_DIRECTORY, 0);
-        _cleanup_(close_dirp) DIR *dir = NULL;
-        struct dirent *entry;
+        _cleanup_strv_ char **names = NULL;
+        int r;
 
-        if (fd < 0)
-                return fd == -ENOENT ? 0 : fd;
-        dir = fdopendir(fd);
-        if (!dir)
-                return -errno;
-        TAKE_FD(fd);
-        while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.')
-                        return 1;
-        return 0;
+        r = directory_list(root, PATH_BY_UUID, NULL, &names);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return !strv_isempty(names);
 }
 
 static int list_missing(const Manager *m, char ***ret) {

@@ -5,7 +5,6 @@
 
 #include "sys/block-names.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
+#include "sys/file.h"
 
 #define PATH_BY_PARTUUID "dev/disk/by-partuuid"
 #define PATH_CLASS_BLOCK "sys/class/block"
@@ -24,24 +24,12 @@ void block_names_done(BlockNames *names) {
         *names = (BlockNames){};
 }
 
-static void close_dirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
-
-/* Where the link at @path (below the directory @dir_fd) points; "" if it is none. */
-static void read_link(int dir_fd, const char *path, char ret[static PATH_MAX]) {
-        ssize_t n = readlinkat(dir_fd, path, ret, PATH_MAX - 1);
+/* Where the link at @path points; "" if it is none. */
+static void read_link(const Root *root, const char *path, char ret[static PATH_MAX]) {
+        _cleanup_close_ int fd = root_openat(root, path, O_PATH | O_NOFOLLOW, 0);
+        ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", ret, PATH_MAX - 1);
 
         ret[MAX(n, 0)] = '\0';
-}
-
-static void read_root_link(const Root *root, const char *path, char ret[static PATH_MAX]) {
-        _cleanup_close_ int fd = root_openat(root, path, O_PATH | O_NOFOLLOW, 0);
-
-        ret[0] = '\0';
-        if (fd >= 0)
-                read_link(fd, "", ret);
 }
 
 static const char *last_component(const char *path) {
@@ -51,23 +39,22 @@ static const char *last_component(const char *path) {
 }
 
 static int find_part_uuid(const Root *root, const char *kernel_name, char **ret) {
-        _cleanup_close_ int fd = root_openat(root, PATH_BY_PARTUUID, O_RDONLY | O_DIRECTORY, 0);
-        _cleanup_(close_dirp) DIR *dir = NULL;
-        struct dirent *entry;
+        _cleanup_strv_ char **names = NULL;
+        int r;
 
-        if (fd < 0)
-                return 0;
-        dir = fdopendir(fd);
-        if (!dir)
-                return -ENOMEM;
-        TAKE_FD(fd);
-        while ((entry = readdir(dir))) {
+        r = directory_list(root, PATH_BY_PARTUUID, NULL, &names);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        STRV_FOREACH(name, names) {
+                _cleanup_free_ char *path = strprintf(PATH_BY_PARTUUID "/%s", *name);
                 char target[PATH_MAX];
 
-                read_link(dirfd(dir), entry->d_name, target);
+                if (!path)
+                        return -ENOMEM;
+                read_link(root, path, target);
                 if (!streq(last_component(target), kernel_name))
                         continue;
-                *ret = strdup(entry->d_name);
+                *ret = strdup(*name);
                 return *ret ? 0 : -ENOMEM;
         }
         return 0;
@@ -82,7 +69,7 @@ static int find_disk(const Root *root, const char *kernel_name, char **ret) {
 
         if (!link || !partition)
                 return -ENOMEM;
-        read_root_link(root, link, target);
+        read_link(root, link, target);
         if (target[0] == '\0')
                 return 0;
         slash = strrchr(target, '/');
@@ -104,7 +91,7 @@ int block_names_load(const Root *root, const char *uuid, BlockNames *ret) {
 
         if (!path)
                 return -ENOMEM;
-        read_root_link(root, path, target);
+        read_link(root, path, target);
         name = last_component(target);
         if (*name != '\0') {
                 names.device = strprintf("/dev/%s", name);

@@ -7,7 +7,6 @@
 
 #include "sys/file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/random.h>
@@ -19,11 +18,6 @@
 #define READ_SIZE_MIN  4096
 #define LINKS_MAX      8
 #define NAME_TRIES_MAX 16
-
-static void closedirp(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
 
 static int check_regular(const struct stat *st) {
         return S_ISREG(st->st_mode) ? 0 : S_ISDIR(st->st_mode) ? -EISDIR : -EINVAL;
@@ -225,7 +219,7 @@ int file_remove(const Root *root, const char *path) {
 }
 
 int directory_list(const Root *root, const char *path, name_filter_t wanted, char ***ret) {
-        _cleanup_(closedirp) DIR *directory = NULL;
+        _cleanup_closedir_ DIR *directory = NULL;
         _cleanup_strv_ char **names = NULL;
         int fd;
 
@@ -247,7 +241,7 @@ int directory_list(const Root *root, const char *path, name_filter_t wanted, cha
                         return -errno;
                 if (!entry)
                         break;
-                if (!wanted(entry->d_name))
+                if (wanted ? !wanted(entry->d_name) : entry->d_name[0] == '.')
                         continue;
                 r = strv_extend(&names, entry->d_name);
                 if (r < 0)

@@ -30,7 +30,7 @@ int file_replace(const Root *root, const char *path, const char *data, size_t si
  * not. */
 int file_remove(const Root *root, const char *path);
 
-/* The names in the directory @path that @wanted says yes to, in no order. Returns 0 or -errno,
- * -ENOENT if there is no such directory. */
+/* The names in the directory @path that @wanted says yes to (NULL: all that do not begin with a
+ * dot), in no order. Returns 0 or -errno, -ENOENT if there is no such directory. */
 typedef bool (*name_filter_t)(const char *name);
 int directory_list(const Root *root, const char *path, name_filter_t wanted, char ***ret);
