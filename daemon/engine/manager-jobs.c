@@ -188,6 +188,10 @@ static int start_job(Manager *m, Job *job) {
         r = manager_keep_new_kernels(m, job_new_kernels(job));
         if (r < 0)
                 return r;
+        /* The echo of what was written for this job would otherwise come while it runs, and ask for
+         * another one. */
+        if (m->watch)
+                watch_drain(m->watch);
         r = manager_reload(m);
         if (r < 0)
                 return r;

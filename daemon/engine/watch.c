@@ -18,6 +18,7 @@
 #include "common/string-util.h"
 
 #define UNREST_MAX_USEC (30 * UINT64_C(1000000))
+#define DRAIN_MAX       64
 
 #define DIRECTORY_EVENTS                                                                         \
         (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | \
@@ -184,15 +185,15 @@ static void handle_event(Watch *watch, const struct inotify_event *e, bool *ret_
                 mark_dirty(watch);
 }
 
-static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+/* False if there is nothing to hear. */
+static bool hear(Watch *watch) {
         char buffer[16 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
-        Watch *watch = userdata;
         bool rearm = false, devices = false;
         ssize_t n;
 
-        n = read(fd, buffer, sizeof(buffer));
-        if (n < 0)
-                return 0;
+        n = read(watch->inotify_fd, buffer, sizeof(buffer));
+        if (n <= 0)
+                return false;
         for (char *p = buffer; p < buffer + n;) {
                 const struct inotify_event *e = (const struct inotify_event *) p;
 
@@ -203,6 +204,11 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
                 arm(watch);
         if (devices || (rearm && watch->wd[DEVICES] >= 0))
                 watch->listener->devices(watch->userdata);
+        return true;
+}
+
+static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        (void) hear(userdata);
         return 0;
 }
 
@@ -240,6 +246,12 @@ int watch_new(sd_event *event, const Root *root, const WatchListener *listener, 
 
 void watch_set_settle(Watch *watch, uint64_t sec) {
         watch->settle_usec = sec * 1000000;
+}
+
+void watch_drain(Watch *watch) {
+        /* Bounded: whoever changes files without a pause is heard in the event loop. */
+        for (unsigned i = 0; i < DRAIN_MAX && hear(watch); i++)
+                ;
 }
 
 void watch_clear(Watch *watch) {

@@ -21,5 +21,8 @@ DEFINE_CLEANUP(Watch *, watch_free)
 
 /* Seconds of quiet that count as settled. */
 void watch_set_settle(Watch *watch, uint64_t sec);
+/* What has happened until now is heard: call it before everything is read anew, and watch_clear()
+ * after that. */
+void watch_drain(Watch *watch);
 /* The caller has read everything anew: nothing is dirty any more. */
 void watch_clear(Watch *watch);

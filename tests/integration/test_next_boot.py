@@ -60,6 +60,18 @@ class NextBoot(LabCase):
         self.assert_ended()
         self.assertEqual([job[3] for job in self.lab.bus.removed_jobs('refresh')][-1:], ['done'])
 
+    def test_end_of_a_pin_is_one_refresh(self):
+        self.start()
+        self.pin(self.OLD)
+        self.lab.bus.wait_idle()
+        before = len(self.lab.bus.removed_jobs('refresh'))
+        self.restart(boot=True)
+        self.assert_ended()
+        time.sleep(1)  # the echo of the daemon's own change would have come by now
+        self.lab.bus.wait_idle()
+        jobs = self.lab.bus.removed_jobs('refresh')[before:]
+        self.assertEqual([job[3] for job in jobs], ['done'])
+
     def test_pin_set_again_in_the_next_boot_lasts_for_the_one_after_it(self):
         self.start()
         self.pin(self.OLD)
