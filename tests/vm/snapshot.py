@@ -10,10 +10,18 @@ from image import CACHE, cache_entry, cache_lock, command
 from machine import Machine
 
 # The kernel that runs calls itself otherwise than Proxmox's would: bootsyncd is shown the name under
-# which it lies in /boot. All else of the unit is as shipped.
-DROP_IN = Path('/etc/systemd/system/bootsyncd.service.d/vm-lab.conf')
-OSRELEASE = '''[Service]
+# which it lies in /boot, as soon as the agent has told it. All else of the unit is as shipped.
+UNITS = Path('/etc/systemd/system')
+DROP_IN = '''[Unit]
+Wants=vm-osrelease.service
+After=vm-osrelease.service
+[Service]
 BindReadOnlyPaths=/run/vm/osrelease:/proc/sys/kernel/osrelease
+'''
+OSRELEASE = '''[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=sh -c 'until [ -s /run/vm/osrelease ]; do sleep 0.2; done'
 '''
 
 
@@ -49,7 +57,8 @@ def with_build(image, build, directory, say=print):
     """The directory of a snapshot with this build of bootsync installed, but not started; kept in
     @directory, only the last one."""
     base = get(image, say=say)
-    target = directory / f'{base.name}-{hashlib.sha256(build).hexdigest()[:16]}'
+    digest = hashlib.sha256(build + (DROP_IN + OSRELEASE).encode()).hexdigest()
+    target = directory / f'{base.name}-{digest[:16]}'
     if not target.exists():
         say('installing the build into the guest')
         shutil.rmtree(directory, ignore_errors=True)
@@ -71,6 +80,7 @@ def install(machine, build):
     """Put the files of a build onto a running machine, as a package would."""
     machine.put('/root/build.tar', build)
     machine.sh('tar -xf /root/build.tar -C / --no-same-owner --keep-directory-symlink')
-    machine.sh(f'mkdir -p {DROP_IN.parent}')
-    machine.put(DROP_IN, OSRELEASE.encode())
+    machine.sh(f'mkdir -p {UNITS}/bootsyncd.service.d')
+    machine.put(UNITS / 'bootsyncd.service.d/vm-lab.conf', DROP_IN.encode())
+    machine.put(UNITS / 'vm-osrelease.service', OSRELEASE.encode())
     machine.sh('systemctl daemon-reload && systemctl reload dbus && journalctl --update-catalog')
