@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a scenario gets: machines with ESPs, and this build of bootsync to put on them."""
 
+import fnmatch
 import json
+import re
+import time
 
 import snapshot
 from disk import Disk
 from machine import Machine, wait_until
 
+# Guest: the partition that the boot loader was read from, as that has told it.
+LOADER_PARTITION = ('cat /sys/firmware/efi/efivars/LoaderDevicePartUUID-'
+                    "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c+5 | tr -d '\\0'")
 UUIDS = [f'{digit * 4}-{letter * 4}' for digit, letter in zip('123456', 'ABCDEF')]
 
 
@@ -61,6 +67,30 @@ class Lab:
             machine.sh('systemctl daemon-reload')
         machine.sh('systemctl enable --now bootsyncd', 120)
 
+    def install_loaders(self, machine):
+        """Put the guest's own systemd-boot on empty ESPs, and what marks them as bootsync's."""
+        for esp in machine.esps:
+            machine.sh(f'unshare --mount sh -ec "mount {esp.esp_path} /mnt; '
+                       'bootctl install --esp-path=/mnt --no-variables; mkdir -p /mnt/EFI/proxmox; '
+                       'umount /mnt"', 120)
+
+    def boots_alone(self, machine, esp, version):
+        """The machine is off: with the disk of no ESP but this one it boots that kernel."""
+        for other in machine.esps:
+            plugged = other in machine.disks.values()
+            if other is esp and not plugged:
+                machine.attach(other)
+            elif other is not esp and plugged:
+                machine.detach(other)
+        begin = time.monotonic()
+        machine.boot_firmware()
+        print(f'# {esp.serial} alone: {machine.uname()} runs after '
+              f'{time.monotonic() - begin:.0f} s')
+        assert machine.uname() == version, machine.uname()
+        read_from = machine.sh(LOADER_PARTITION).lower()
+        own = machine.sh(f'lsblk -dno PARTUUID {esp.esp_path}').strip()
+        assert read_from == own, (read_from, own)
+
     # What bootsync says, and what is so
 
     def status(self, machine):
@@ -94,6 +124,21 @@ class Lab:
         for name, source in expected.items():
             assert esp.read(name) == source.read_bytes(), f'{name} on {esp.serial}'
         assert not [f for f in files if f.endswith('.new')], files
+
+    def default_kernel(self, esp):
+        """The version whose entry is what loader.conf names, the newest if it names several; None
+        if there is no such entry."""
+        conf = esp.read('loader/loader.conf').decode()
+        pattern = [line.split()[1] for line in conf.splitlines() if line.startswith('default ')][-1]
+        matches = fnmatch.filter(esp.files(), f'loader/entries/{pattern}')
+        versions = [name.removeprefix('loader/entries/proxmox-').removesuffix('.conf')
+                    for name in matches if name.endswith('.conf')]
+        return max(versions, key=lambda v: [int(n) for n in re.findall(r'\d+', v)], default=None)
+
+    def refreshes(self, machine):
+        """The journal's lines of this boot about refreshes that ended."""
+        lines = machine.sh('journalctl -b -u bootsyncd -o cat --no-pager').splitlines()
+        return [line for line in lines if re.match(r'Job \d+ \(refresh\) ', line)]
 
     # What must hold after every scenario
 
