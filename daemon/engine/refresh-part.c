@@ -18,8 +18,12 @@
 #include "sys/lock.h"
 
 #define ROUNDS_MAX 3
+/* A worker whose daemon is gone ends by itself, but not in the same instant. */
+#define LOCK_RETRY_USEC    (100 * UINT64_C(1000))
+#define LOCK_PATIENCE_USEC (3 * UINT64_C(1000000))
 
 void part_done(Part *part) {
+        sd_event_source_disable_unref(part->lock_timer);
         task_free(part->task);
         plan_free(part->plan);
         esp_image_free(part->image);
@@ -63,22 +67,50 @@ static const TaskListener part_listener = {
         .on_exit = on_exit_task,
 };
 
-/* Start a worker on @plan, which the part takes over. The lock file tells a later daemon that this
- * ESP has a worker. */
-static void start_worker(Part *part, Plan *plan) {
+static void start_worker(Part *part);
+
+static int on_lock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Part *part = userdata;
+
+        if (part->refresh->canceled)
+                part_cancel(part,
+                            part->phase == PART_LOOKING ? esp_state(part->esp) : ESP_OUTDATED);
+        else
+                start_worker(part);
+        return 0;
+}
+
+/* True if it is too early to call the holder of the lock stuck; then it is tried again. */
+static bool waits_for_lock(Part *part) {
+        uint64_t now;
+
+        if (sd_event_now(part->refresh->event, CLOCK_MONOTONIC, &now) < 0)
+                return false;
+        if (part->lock_deadline == 0)
+                part->lock_deadline = now + LOCK_PATIENCE_USEC;
+        if (now >= part->lock_deadline)
+                return false;
+        part->lock_timer = sd_event_source_disable_unref(part->lock_timer);
+        return sd_event_add_time_relative(part->refresh->event, &part->lock_timer, CLOCK_MONOTONIC,
+                                          LOCK_RETRY_USEC, 0, on_lock_timer, part) >= 0;
+}
+
+/* Start a worker on the part's plan. The lock file tells a later daemon that this ESP has a worker.
+ */
+static void start_worker(Part *part) {
         Refresh *refresh = part->refresh;
         _cleanup_free_ char *name = strprintf("esp-%s", esp_uuid(part->esp));
         _cleanup_close_ int lock_fd = -EBADF;
         pid_t holder = 0;
         int r;
 
-        plan_free(part->plan);
-        part->plan = plan;
         if (!name) {
                 part_fail(part, -ENOMEM, "work on");
                 return;
         }
         lock_fd = lock_try(refresh->config->root, name, &holder);
+        if (lock_fd == -EBUSY && waits_for_lock(part))
+                return;
         if (lock_fd == -EBUSY && holder > 0) {
                 (void) error_set(&part->error, ERROR_TIMEOUT,
                                  "An earlier worker (process %d) still works on ESP '%s'; waiting "
@@ -93,10 +125,18 @@ static void start_worker(Part *part, Plan *plan) {
                 return;
         }
         part->task = task_free(part->task);
-        r = task_start(refresh->event, refresh->config, plan, lock_fd, &part_listener, part,
+        r = task_start(refresh->event, refresh->config, part->plan, lock_fd, &part_listener, part,
                        &part->task);
         if (r < 0)
                 part_fail(part, r, "start the worker of");
+}
+
+/* Takes @plan over. */
+static void carry_out(Part *part, Plan *plan) {
+        plan_free(part->plan);
+        part->plan = plan;
+        part->lock_deadline = 0;
+        start_worker(part);
 }
 
 void part_start(Part *part) {
@@ -136,7 +176,7 @@ void part_start(Part *part) {
         }
         if (job_verify(refresh->job))
                 part->bytes_total = plan_work_bytes(plan);
-        start_worker(part, TAKE_PTR(plan));
+        carry_out(part, TAKE_PTR(plan));
 }
 
 static void on_report(Task *task, Report *report, void *userdata) {
@@ -262,7 +302,7 @@ static void start_sync(Part *part, Plan *plan) {
         }
         refresh_say(part->refresh, "copying");
         set_state(part, ESP_SYNCING);
-        start_worker(part, plan);
+        carry_out(part, plan);
 }
 
 void part_plan(Part *part) {

@@ -19,6 +19,8 @@ typedef struct Part {
         unsigned rounds; /* plans carried out */
         Task *task;
         Plan *plan; /* what the task carries out */
+        sd_event_source *lock_timer;
+        uint64_t lock_deadline; /* µs of CLOCK_MONOTONIC; 0: the lock was not found held */
         EspImage *image;
         Manifest manifest;
         bool waiting;                                    /* for the token */
