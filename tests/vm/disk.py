@@ -47,7 +47,7 @@ class Disk:
         self.serial = serial
         self.sector = sector
         self.uuid = None
-        self.esp_size = 0
+        self.esp_offset, self.esp_size = ESP_OFFSET, 0
 
     @classmethod
     def blank(cls, path, serial, size=1024 * MIB, sector=512):
@@ -94,9 +94,9 @@ class Disk:
     def _drive(self):
         return f'{self.path}@@{ESP_OFFSET}'
 
-    def files(self):
-        """The paths of all files, without the leading slash."""
-        out = tool('mdir', '-b', '-/', '-i', self._drive, '::/').decode()
+    def files(self, directory=''):
+        """The paths of all files below a directory, without the leading slash."""
+        out = tool('mdir', '-b', '-/', '-i', self._drive, f'::/{directory}').decode()
         return sorted(line.removeprefix('::/') for line in out.splitlines()
                       if not line.endswith('/'))
 

@@ -13,10 +13,13 @@ from machine import Machine, wait_until
 # Guest: the partition that the boot loader was read from, as that has told it.
 LOADER_PARTITION = ('cat /sys/firmware/efi/efivars/LoaderDevicePartUUID-'
                     "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c+5 | tr -d '\\0'")
+SKIPPED = 777_777  # bytes
+
 UUIDS = [f'{digit * 4}-{letter * 4}' for digit, letter in zip('123456', 'ABCDEF')]
 
 
 class Lab:
+    CMDLINE = 'root=LABEL=vmroot rw quiet console=ttyS0 panic=5 mitigations=off'
     wait_until = staticmethod(wait_until)
 
     def __init__(self, directory, image, installed):
@@ -25,6 +28,7 @@ class Lab:
         self.image = image
         self.snapshot = installed
         self.machines = []
+        self.replaced = {}  # name of a file in /boot -> its content, if it is not the image's
 
     def machine(self, esps=2, loader=True, firmware='uefi', start='installed', **options):
         """A machine with @esps disks `machine.esps`, each with an ESP that holds systemd-boot (if
@@ -55,8 +59,7 @@ class Lab:
         """List the machine's ESPs for bootsync, and give it a command line that boots here."""
         uuids = '\\n'.join(sorted(esp.uuid for esp in machine.esps))
         machine.sh('mkdir -p /etc/kernel && '
-                   'echo "root=LABEL=vmroot rw quiet console=ttyS0 panic=5 mitigations=off" '
-                   '>/etc/kernel/cmdline && '
+                   f'echo "{self.CMDLINE}" >/etc/kernel/cmdline && '
                    f"printf '{uuids}\\n' >/etc/kernel/proxmox-boot-uuids")
 
     def start(self, machine, drop_in=''):
@@ -91,6 +94,18 @@ class Lab:
         own = machine.sh(f'lsblk -dno PARTUUID {esp.esp_path}').strip()
         assert read_from == own, (read_from, own)
 
+    def boot_content(self, name):
+        """What a file in the guest's /boot holds."""
+        if name not in self.replaced:
+            return self.image.boot_file(*name.split('-', 1)).read_bytes()
+        return self.replaced[name]
+
+    def replace(self, machine, name, source):
+        """Replace a file in /boot by another content, in which no block is as in another file: that
+        of @source without its beginning. It survives a power cut."""
+        machine.sh(f'cd /boot && tail -c +{SKIPPED + 1} {source} >.new && mv .new {name} && sync -f .')
+        self.replaced[name] = self.image.boot_file(*source.split('-', 1)).read_bytes()[SKIPPED:]
+
     # What bootsync says, and what is so
 
     def status(self, machine):
@@ -117,13 +132,13 @@ class Lab:
         an entry for each. The first one is what the loader takes."""
         files = set(esp.files())
         entries = {f'loader/entries/proxmox-{v}.conf' for v in versions}
-        expected = {f'EFI/proxmox/{v}/{stem}-{v}': self.image.boot_file(stem, v)
+        expected = {f'EFI/proxmox/{v}/{stem}-{v}': f'{stem}-{v}'
                     for v in versions for stem in ('vmlinuz', 'initrd.img')}
         found = {f for f in files if f.startswith(('EFI/proxmox/', 'loader/entries/'))}
         assert found == entries | set(expected), found
         for name, source in expected.items():
-            assert esp.read(name) == source.read_bytes(), f'{name} on {esp.serial}'
-        assert not [f for f in files if f.endswith('.new')], files
+            assert esp.read(name) == self.boot_content(source), f'{name} on {esp.serial}'
+        assert not [f for f in files if f.endswith('.new') or f.startswith('FSCK')], files
 
     def default_kernel(self, esp):
         """The version whose entry is what loader.conf names, the newest if it names several; None
@@ -142,13 +157,14 @@ class Lab:
 
     # What must hold after every scenario
 
-    def problems(self):
-        """End the machines, and tell what is wrong with what they leave behind."""
+    def problems(self, mounts_itself=False):
+        """End the machines, and tell what is wrong with what they leave behind. @mounts_itself: the
+        scenario has mounted a vfat for everybody to see."""
         result = []
         for machine in self.machines:
             if machine.on:
                 machine.stop_quietly()
-            if machine.vfat_seen:
+            if machine.vfat_seen and not mounts_itself:
                 result.append('a vfat was mounted for everybody to see:\n' + machine.vfat_seen)
             for disk in machine.disks.values():
                 complaint = disk.fsck() if disk.uuid else ''

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A machine in QEMU: its disks and NVRAM outlive its boots, as those of a real one do."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -218,14 +220,30 @@ class Machine:
             self.qmp.call('blockdev-del', **{'node-name': disk.serial})
         del self.disks[number]
 
-    def throttle(self, disk, bytes_per_second=0):
+    def throttle(self, disk, bytes_per_second=0, writes_per_second=0):
         """Make a disk slow; 0: as fast as it can."""
         backend = f'/machine/peripheral/{disk.device("")["id"]}/virtio-backend'
-        self.qmp.call('block_set_io_throttle', id=backend, bps=bytes_per_second, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
+        self.qmp.call('block_set_io_throttle', id=backend, bps=bytes_per_second, bps_rd=0, bps_wr=0,
+                      iops=0, iops_rd=0, iops_wr=writes_per_second)
+
+    def writes(self, disk):
+        """How often the guest has written to a disk since it was plugged, and how many bytes."""
+        for device in self.qmp.call('query-blockstats'):
+            if device.get('node-name') == disk.serial:
+                return device['stats']['wr_operations'], device['stats']['wr_bytes']
+        raise KeyError(disk.serial)
 
     def written(self, disk):
         """Bytes that the guest has written to a disk since it was plugged."""
-        for device in self.qmp.call('query-blockstats'):
-            if device.get('node-name') == disk.serial:
-                return device['stats']['wr_bytes']
-        raise KeyError(disk.serial)
+        return self.writes(disk)[1]
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Stop QEMU as it stands; its disks hold what a power cut would leave now. (Its own `stop`
+        would first complete what is queued for a slow disk.)"""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
