@@ -119,7 +119,7 @@ class Lab:
         """FAT UUID -> what status says of that ESP."""
         return {esp['uuid']: esp for esp in self.status(machine)['esps']}
 
-    def wait_in_sync(self, machine, timeout=120):
+    def wait_in_sync(self, machine, timeout=300):
         return wait_until(lambda: self.status(machine)['in_sync'], timeout, 'in sync')
 
     def wait_state(self, machine, esp, state, timeout=60):

@@ -21,7 +21,7 @@ def run(lab):
     machine.sh(f'cd /boot/efi/EFI/proxmox && echo half >{DEFAULT}/vmlinuz-{DEFAULT}.new')
     machine.sh('sleep 1000 </boot/efi/loader/loader.conf >/dev/null 2>&1 & echo $! >/run/reader')
     lab.replace(machine, f'initrd.img-{DEFAULT}', f'initrd.img-{ADDED}')
-    machine.sh('bootctl-pve refresh', 120)
+    machine.sh('bootctl-pve refresh', 300)
     assert lab.status(machine)['in_sync']
     assert mounted_at(machine, '/boot/efi').startswith('rw'), mounted_at(machine, '/boot/efi')
     for stem in ('vmlinuz', 'initrd.img'):
@@ -34,17 +34,17 @@ def run(lab):
     machine.sh('kill $(cat /run/reader); umount /boot/efi')
 
     machine.sh(f'mount -o ro {second.esp_path} /mnt/esp')
-    machine.sh('bootctl-pve refresh', 120)  # nothing is to be written
+    machine.sh('bootctl-pve refresh', 300)  # nothing is to be written
     machine.sh(f'bootctl-pve kernel add {ADDED} || true', 120)
-    lab.wait_state(machine, second, 'failed')
-    lab.wait_state(machine, first, 'in-sync')
-    result = machine.run('bootctl-pve --json refresh', 120)
+    lab.wait_state(machine, second, 'failed', 300)
+    lab.wait_state(machine, first, 'in-sync', 300)
+    result = machine.run('bootctl-pve --json refresh', 300)
     error = lab.esp_objects(machine)[second.uuid]['last_error']
     print(f'# {error}')
     assert result.status != 0 and 'EspMounted' in result.out, result
     assert second.uuid in error and '/mnt/esp' in error and 'read-only' in error, error
     assert mounted_at(machine, '/mnt/esp').startswith('ro')
-    machine.sh('umount /mnt/esp && bootctl-pve refresh', 120)
+    machine.sh('umount /mnt/esp && bootctl-pve refresh', 300)
     assert lab.status(machine)['in_sync']
     machine.stop_quietly()
     for esp in machine.esps:
