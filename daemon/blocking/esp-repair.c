@@ -4,9 +4,11 @@
  * directory slot and not yet cleared the other. Unlinking such a NAME.new would free the clusters
  * of the live file, and fsck.vfat may well truncate the live one. So its slot is edited, in one
  * write of one sector, to be that of an empty file: whenever power fails, the live file keeps its
- * clusters. What else a power cut leaves (clusters that nobody owns, a file that is shorter than
- * its chain) is for fsck.vfat, which is safe once nothing is shared. It makes files of clusters
- * that nobody owns; those are removed again through the mount, as any file is. */
+ * clusters. A directory may have a name and be unwritten yet, and fsck.vfat would take for its
+ * files what lies in its cluster from before: its slot is made a free one. What else a power cut
+ * leaves (clusters that nobody owns, a file that is shorter than its chain) is for fsck.vfat, which
+ * is safe once nothing is shared. It makes files of clusters that nobody owns; those are removed
+ * again through the mount, as any file is. */
 
 #include "blocking/esp-repair.h"
 
@@ -76,17 +78,27 @@ static bool is_alias_of_leftover(const char *path) {
         return false;
 }
 
-/* Only a file that we staged is made empty. The directories' names may have been written in another
- * case, which FAT does not tell apart. */
+/* A directory of a kernel, by whatever name. */
+static bool is_kernel_dir(const char *path) {
+        const char *name = startswith(path, ESP_KERNEL_DIR "/");
+
+        return name && !strchr(name, '/');
+}
+
+/* Only a file that we staged is made empty, and only a directory of a kernel is taken away, which
+ * had no files yet. The directories' names may have been written in another case, which FAT does
+ * not tell apart. */
 static bool is_our_leftover(const FatSharer *sharer) {
         static const char *const parents[] = { ESP_KERNEL_DIR "/", ESP_ENTRY_DIR "/", "loader/" };
         _cleanup_free_ char *path = strdup(sharer->path);
 
-        if (!path || sharer->directory)
+        if (!path)
                 return false;
         for (size_t i = 0; i < ELEMENTSOF(parents); i++)
                 if (strncasecmp(path, parents[i], strlen(parents[i])) == 0)
                         memcpy(path, parents[i], strlen(parents[i]));
+        if (sharer->directory)
+                return sharer->unwritten && is_kernel_dir(path);
         return esp_path_is_leftover(path) || is_alias_of_leftover(path);
 }
 
@@ -103,7 +115,10 @@ static int cut_leftovers(int fd, const FatReport *report, const char *uuid, Erro
                         continue;
                 if (pread(fd, entry, sizeof(entry), (off_t) sharer->offset) != sizeof(entry))
                         return error_set_errno(error, EIO, "Cannot read from ESP '%s'", uuid);
-                fat_entry_cut(entry);
+                if (sharer->directory)
+                        fat_entry_free(entry);
+                else
+                        fat_entry_cut(entry);
                 if (pwrite(fd, entry, sizeof(entry), (off_t) sharer->offset) != sizeof(entry))
                         return error_set_errno(error, EIO, "Cannot write to ESP '%s'", uuid);
                 n++;

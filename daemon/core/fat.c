@@ -30,6 +30,8 @@
 #define ENTRY_FREE          0xe5
 #define STATE_DIRTY         0x01
 
+static const char own_name[] = ".          ";
+
 typedef struct LongName {
         char text[NAME_MAX_UNITS + 1];
         uint8_t checksum; /* of the short name that it belongs to */
@@ -121,6 +123,10 @@ void fat_report_done(FatReport *report) {
 void fat_entry_cut(uint8_t entry[static 32]) {
         memset(entry + 20, 0, 2); /* upper half of the first cluster */
         memset(entry + 26, 0, 6); /* lower half, and the size */
+}
+
+void fat_entry_free(uint8_t entry[static 32]) {
+        entry[0] = ENTRY_FREE;
 }
 
 static bool is_cluster(const Walk *w, uint32_t cluster) {
@@ -264,7 +270,7 @@ static void take_short_name(LongName *name, const uint8_t *entry) {
         name->text[n] = '\0';
 }
 
-static int add_sharer(Walk *w, const char *path, uint64_t offset, bool directory) {
+static int add_sharer(Walk *w, const char *path, uint64_t offset, bool directory, bool unwritten) {
         FatReport *report = w->report;
         char *copy;
 
@@ -279,8 +285,22 @@ static int add_sharer(Walk *w, const char *path, uint64_t offset, bool directory
                 .path = copy,
                 .offset = offset,
                 .directory = directory,
+                .unwritten = unwritten,
         };
         return 0;
+}
+
+static uint64_t cluster_offset(const Walk *w, uint32_t cluster) {
+        return w->fat->data_offset + (cluster - 2) * w->fat->cluster_bytes;
+}
+
+/* A directory begins with itself. */
+static int is_written(Walk *w, uint32_t cluster) {
+        uint8_t name[sizeof(own_name) - 1];
+        int r;
+
+        r = w->read(cluster_offset(w, cluster), name, sizeof(name), w->userdata);
+        return r < 0 ? r : memcmp(name, own_name, sizeof(name)) == 0;
 }
 
 static int walk_chain(Walk *w, const char *path, uint32_t cluster, uint64_t n, unsigned depth);
@@ -295,11 +315,18 @@ static int walk_file(Walk *w, const char *path, const uint8_t *entry, uint64_t o
 
         if (w->fat->bits == 32)
                 cluster |= get16(entry + 20) << 16;
+        if (directory && is_cluster(w, cluster)) {
+                r = is_written(w, cluster);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return w->naming ? add_sharer(w, path, offset, true, true) : 0;
+        }
         r = follow(w, cluster, &chain);
         if (r < 0)
                 return r;
         if (chain.shared)
-                return w->naming ? add_sharer(w, path, offset, directory) : 0;
+                return w->naming ? add_sharer(w, path, offset, directory, false) : 0;
         if (!w->naming && (chain.broken || (!directory && chain.n * w->fat->cluster_bytes < size)))
                 w->report->n_broken++;
         if (!directory)
@@ -325,7 +352,7 @@ static int walk_entries(Walk *w, const char *path, uint64_t offset, size_t size,
 
                 if (entry[0] == 0)
                         return 0;
-                if (entry[0] == ENTRY_FREE || memcmp(entry, ".          ", 11) == 0 ||
+                if (entry[0] == ENTRY_FREE || memcmp(entry, own_name, 11) == 0 ||
                     memcmp(entry, "..         ", 11) == 0) {
                         *name = (LongName){};
                         continue;
@@ -347,10 +374,6 @@ static int walk_entries(Walk *w, const char *path, uint64_t offset, size_t size,
                         return r;
         }
         return 1;
-}
-
-static uint64_t cluster_offset(const Walk *w, uint32_t cluster) {
-        return w->fat->data_offset + (cluster - 2) * w->fat->cluster_bytes;
 }
 
 /* A directory whose chain of @n clusters was followed. */

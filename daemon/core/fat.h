@@ -28,11 +28,13 @@ int fat_parse(const uint8_t sector[static FAT_BOOT_SECTOR_SIZE], Fat *ret);
 typedef int (*fat_read_t)(uint64_t offset, void *buffer, size_t size, void *userdata);
 
 /* A file or directory that owns a cluster which something else owns, too: another one, itself in a
- * loop, or the root directory. */
+ * loop, or the root directory. And a directory that was never written, in whose cluster there is
+ * still what was there before; it owns none, and what seems to be in it is not looked at. */
 typedef struct FatSharer {
         char *path;      /* relative to the root; what is not printable ASCII in it is '?' */
         uint64_t offset; /* of its 32-byte directory entry */
         bool directory;
+        bool unwritten;
 } FatSharer;
 
 typedef struct FatReport {
@@ -52,3 +54,6 @@ int fat_check(const Fat *fat, fat_read_t read, void *userdata, FatReport *ret);
 /* Make the 32-byte directory entry @entry one of an empty file: whatever its chain was, the file
  * does not lead to it any more. */
 void fat_entry_cut(uint8_t entry[static 32]);
+
+/* Make it a free one. */
+void fat_entry_free(uint8_t entry[static 32]);

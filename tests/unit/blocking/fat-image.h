@@ -205,6 +205,12 @@ static inline uint64_t fat_image_table(const FatImage *image, unsigned n, uint32
         return 512ull * (reserved + n * length) + (uint64_t) cluster * image->bits / 8;
 }
 
+/* Offset of @cluster; only for 32 bits. */
+static inline uint64_t fat_image_cluster(const FatImage *image, uint32_t cluster) {
+        return fat_image_table(image, 2, 0) +
+               512ull * fat_image_number(image, 13, 1) * (cluster - 2);
+}
+
 static inline uint32_t fat_image_next(const FatImage *image, uint32_t cluster) {
         return fat_image_number(image, fat_image_table(image, 0, cluster), image->bits / 8);
 }

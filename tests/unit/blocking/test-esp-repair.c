@@ -13,6 +13,7 @@
 #define LIVE     DIR "/initrd.img-" VERSION
 #define LEFTOVER LIVE ".new"
 #define OTHER    DIR "/vmlinuz-" VERSION
+#define NEW_DIR  "EFI/proxmox/6.9.1-1-pve"
 
 /* Sizes that nothing else has, so that slots are found by them; of many clusters each. */
 #define LIVE_SIZE     300007u
@@ -496,6 +497,45 @@ START_TEST(repair_that_was_cut_short_is_taken_up_again) {
 }
 END_TEST
 
+/* mkdir had written the slot of the directory and not yet the directory: what lies in its cluster
+ * is of a file that is long gone, and may lead anywhere. */
+START_TEST(directory_that_was_never_written_is_taken_away) {
+        enum { ZEROS, NOISE, OLD_DIRECTORY, _CONTENT_MAX };
+        static const uint8_t directory = 0x10;
+
+        for (int content = 0; content < _CONTENT_MAX; content++)
+                for (int allocated = 0; allocated < 2; allocated++) {
+                        uint8_t cluster[512] = {};
+                        uint32_t first;
+                        _cleanup_lab_ Lab lab;
+                        uint64_t slot;
+
+                        lab_init(&lab, 32);
+                        fat_image_put(&lab.image, NEW_DIR, 5, sizeof(cluster) - 1);
+                        slot = fat_image_slot(&lab.image, sizeof(cluster) - 1);
+                        first = fat_image_first_cluster(&lab.image, slot);
+                        fat_image_write(&lab.image, slot + 11, &directory, 1);
+                        fat_image_set_number(&lab.image, slot + 28, 0, 4);
+                        if (!allocated)
+                                fat_image_set_next(&lab.image, first, 0);
+                        for (size_t i = 0; i < sizeof(cluster); i++)
+                                if (content == NOISE)
+                                        cluster[i] = (uint8_t) (0x41 + i * 7 + i / 251);
+                                else if (content == OLD_DIRECTORY)
+                                        fat_image_read(&lab.image, lab.live + i % 32, &cluster[i],
+                                                       1);
+                        fat_image_write(&lab.image, fat_image_cluster(&lab.image, first), cluster,
+                                        sizeof(cluster));
+                        fat_image_set_number(&lab.image, fat_image_dirty_at(&lab.image), 1, 1);
+
+                        assert_repaired(&lab);
+                        assert_live(&lab);
+                        ck_assert(fat_image_has(&lab.image, OTHER, OTHER_SEED, OTHER_SIZE));
+                        ck_assert_uint_eq(fat_image_number(&lab.image, slot, 1), 0xe5);
+                }
+}
+END_TEST
+
 START_TEST(directory_without_mount_has_nothing_to_repair) {
         EspVolume volume = ESP_VOLUME_INIT;
         _cleanup_error_ Error error = {};
@@ -505,7 +545,8 @@ START_TEST(directory_without_mount_has_nothing_to_repair) {
 }
 END_TEST
 
-CHECK_MAIN("esp-repair", torn_rename_keeps_the_live_file_and_empties_the_leftover,
+CHECK_MAIN("esp-repair", directory_that_was_never_written_is_taken_away,
+           torn_rename_keeps_the_live_file_and_empties_the_leftover,
            clusters_that_nobody_owns_become_a_file_to_be_dropped,
            leftover_that_joins_the_live_file_in_mid_chain_is_cut,
            leftover_whose_long_name_was_cleared_already_is_cut, first_copy_of_the_table_counts,
