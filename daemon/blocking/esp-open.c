@@ -168,11 +168,15 @@ int esp_open_parent(const EspVolume *v, const char *path, const char **ret_name)
         return fd;
 }
 
+bool esp_may_be_torn(const EspVolume *v, int error_number) {
+        return v->dirty && abs(error_number) == EIO;
+}
+
 int esp_stat(const EspVolume *v, const char *path, struct stat *ret) {
         _cleanup_close_ int fd = -EBADF;
 
         fd = esp_openat(v, path, O_PATH, 0);
-        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || esp_may_be_torn(v, fd))
                 return 0;
         if (fd < 0)
                 return fd;

@@ -44,6 +44,11 @@ int esp_openat(const EspVolume *v, const char *path, int flags, mode_t mode);
 /* Open the directory that @path is in; *@ret_name points to the last component within @path. */
 int esp_open_parent(const EspVolume *v, const char *path, const char **ret_name);
 
+/* Power may have failed for a new directory when only its name was on the disk. A repair begins
+ * what is done with such a volume, and must not be kept from it: what cannot be looked at is not
+ * there. */
+bool esp_may_be_torn(const EspVolume *v, int error_number);
+
 /* lstat: a symlink at the end is described, not followed. 1, 0 if there is nothing (also where a
  * parent is missing or no directory), -errno. */
 int esp_stat(const EspVolume *v, const char *path, struct stat *ret);

@@ -60,13 +60,6 @@ static int scan_text(Scan *s, EspFile *file) {
         return 0;
 }
 
-/* Power may have failed for a new directory when only its name was on the disk. A repair begins
- * what is done with such a volume, and it must not be kept from that: what cannot be looked at is
- * not there. */
-static bool may_be_torn(const Scan *s, int error_number) {
-        return s->volume->dirty && abs(error_number) == EIO;
-}
-
 /* 1 if @path is a directory. */
 static int scan_path(Scan *s, const char *path) {
         struct stat st;
@@ -74,10 +67,10 @@ static int scan_path(Scan *s, const char *path) {
         int r;
 
         r = esp_stat(s->volume, path, &st);
-        if (r == 0 || may_be_torn(s, r))
-                return 0;
         if (r < 0)
                 return esp_fail(s->volume, s->error, r, "look at", path);
+        if (r == 0)
+                return 0;
         file = esp_image_get(&s->image, path);
         if (!file)
                 return -ENOMEM;
@@ -127,7 +120,7 @@ static int scan_tree(Scan *s, const char *path, unsigned depth) {
                 if (r < 0)
                         return r;
         }
-        if (errno != 0 && !may_be_torn(s, errno))
+        if (errno != 0 && !esp_may_be_torn(s->volume, errno))
                 return esp_fail(s->volume, s->error, errno, "list", path);
         return 0;
 }

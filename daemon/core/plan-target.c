@@ -109,6 +109,9 @@ static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
                 t->need += space_allocated(stamp->size, cluster);
                 t->frees += file ? space_allocated(file->size, cluster) : 0;
         }
+        /* A repair takes away a directory that was never written. */
+        if (in->image->dirty && (t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD]))
+                t->dir_missing = true;
         if (t->dir_missing)
                 t->need += cluster;
         return 0;
