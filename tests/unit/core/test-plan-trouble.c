@@ -28,6 +28,22 @@ START_TEST(without_a_command_line_there_is_no_entry) {
 }
 END_TEST
 
+/* What is found may be a directory that was never written, which the repair takes away. */
+START_TEST(after_a_repair_directories_are_made_again_for_what_is_copied) {
+        for (int dirty = 0; dirty < 2; dirty++) {
+                _cleanup_(lab_done) Lab lab;
+
+                init(&lab);
+                lab_keep(&lab, V65);
+                esp_image_get(&lab.esp.image, "EFI/proxmox/" V65)->type = FILE_DIRECTORY;
+                lab.esp.image.dirty = dirty;
+                lab_plan(&lab);
+                ck_assert_int_eq(!!lab_find_step(&lab, PLAN_MKDIR, "EFI/proxmox/" V65), dirty);
+                ck_assert_ptr_null(lab_find_step(&lab, PLAN_MKDIR, "EFI/proxmox/" V68));
+        }
+}
+END_TEST
+
 START_TEST(options_of_entries_stay_and_new_ones_take_those_of_what_boots) {
         _cleanup_(lab_done) Lab lab;
         const PlanStep *step;
@@ -413,7 +429,8 @@ START_TEST(unreadable_database_leaves_a_default_that_might_get_worse) {
 }
 END_TEST
 
-CHECK_MAIN("plan-trouble", without_a_command_line_there_is_no_entry,
+CHECK_MAIN("plan-trouble", after_a_repair_directories_are_made_again_for_what_is_copied,
+           without_a_command_line_there_is_no_entry,
            options_of_entries_stay_and_new_ones_take_those_of_what_boots,
            fallback_command_line_is_for_entries_that_have_none,
            new_command_line_rewrites_the_entries_alone, grub_esp_is_left_as_it_is,
