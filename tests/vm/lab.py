@@ -103,7 +103,8 @@ class Lab:
     def replace(self, machine, name, source):
         """Replace a file in /boot by another content, in which no block is as in another file: that
         of @source without its beginning. It survives a power cut."""
-        machine.sh(f'cd /boot && tail -c +{SKIPPED + 1} {source} >.new && mv .new {name} && sync -f .')
+        machine.sh(f'cd /boot && tail -c +{SKIPPED + 1} {source} >.new && mv .new {name} && '
+                   'sync -f .')
         self.replaced[name] = self.image.boot_file(*source.split('-', 1)).read_bytes()[SKIPPED:]
 
     # What bootsync says, and what is so

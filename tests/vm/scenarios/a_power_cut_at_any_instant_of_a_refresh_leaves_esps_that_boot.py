@@ -20,11 +20,12 @@ def contents(lab):
 
 def run(lab):
     machine = lab.machine(esps=2)
-    machine.sh('mkdir -p /etc/bootsync && printf "[Sync]\\nAutoSync=no\\n" >/etc/bootsync/bootsyncd.conf')
+    machine.sh('mkdir -p /etc/bootsync; '
+               'printf "[Sync]\\nAutoSync=no\\n" >/etc/bootsync/bootsyncd.conf')
     machine.sh(f'echo {REMOVED} >/etc/kernel/proxmox-boot-manual-kernels')
     cmdlines = [lab.CMDLINE, CMDLINE]
     lab.start(machine)
-    machine.sh('bootctl-pve refresh', 120)
+    machine.sh('bootctl-pve refresh', 300)
     old = [state.holds for state in crash.Judge(machine, contents(lab), cmdlines).states()]
 
     lab.replace(machine, f'initrd.img-{DEFAULT}', f'initrd.img-{ADDED}')
