@@ -78,14 +78,14 @@ static bool is_alias_of_leftover(const char *path) {
         return false;
 }
 
-/* A directory of a kernel, by whatever name. */
-static bool is_kernel_dir(const char *path) {
+/* A directory that we make: that of a kernel, by whatever name, or that of the entries. */
+static bool is_our_dir(const char *path) {
         const char *name = startswith(path, ESP_KERNEL_DIR "/");
 
-        return name && !strchr(name, '/');
+        return strcasecmp(path, ESP_ENTRY_DIR) == 0 || (name && !strchr(name, '/'));
 }
 
-/* Only a file that we staged is made empty, and only a directory of a kernel is taken away, which
+/* Only a file that we staged is made empty, and only a directory that we made is taken away, which
  * had no files yet. The directories' names may have been written in another case, which FAT does
  * not tell apart. */
 static bool is_our_leftover(const FatSharer *sharer) {
@@ -98,7 +98,7 @@ static bool is_our_leftover(const FatSharer *sharer) {
                 if (strncasecmp(path, parents[i], strlen(parents[i])) == 0)
                         memcpy(path, parents[i], strlen(parents[i]));
         if (sharer->directory)
-                return sharer->unwritten && is_kernel_dir(path);
+                return sharer->unwritten && is_our_dir(path);
         return esp_path_is_leftover(path) || is_alias_of_leftover(path);
 }
 

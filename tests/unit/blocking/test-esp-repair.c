@@ -499,7 +499,7 @@ END_TEST
 
 /* mkdir had written the slot of the directory and not yet the directory: what lies in its cluster
  * is of a file that is long gone, and may lead anywhere. */
-START_TEST(directory_that_was_never_written_is_taken_away) {
+static void assert_unwritten_is_taken_away(const char *path) {
         enum { ZEROS, NOISE, OLD_DIRECTORY, _CONTENT_MAX };
         static const uint8_t directory = 0x10;
 
@@ -511,7 +511,8 @@ START_TEST(directory_that_was_never_written_is_taken_away) {
                         uint64_t slot;
 
                         lab_init(&lab, 32);
-                        fat_image_put(&lab.image, NEW_DIR, 5, sizeof(cluster) - 1);
+                        fat_image_mkdir(&lab.image, "loader");
+                        fat_image_put(&lab.image, path, 5, sizeof(cluster) - 1);
                         slot = fat_image_slot(&lab.image, sizeof(cluster) - 1);
                         first = fat_image_first_cluster(&lab.image, slot);
                         fat_image_write(&lab.image, slot + 11, &directory, 1);
@@ -533,6 +534,11 @@ START_TEST(directory_that_was_never_written_is_taken_away) {
                         ck_assert(fat_image_has(&lab.image, OTHER, OTHER_SEED, OTHER_SIZE));
                         ck_assert_uint_eq(fat_image_number(&lab.image, slot, 1), 0xe5);
                 }
+}
+
+START_TEST(directory_that_was_never_written_is_taken_away) {
+        assert_unwritten_is_taken_away(NEW_DIR);
+        assert_unwritten_is_taken_away("loader/entries");
 }
 END_TEST
 
