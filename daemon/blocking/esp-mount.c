@@ -37,6 +37,11 @@ int esp_mount_prepare(const Root *root, const char *uuid, EspMount *ret, Error *
         int r;
 
         r = enter_namespace();
+        if (r == -EINVAL) /* propagation belongs to mounts, and "/" is only a directory of one */
+                return error_set(error, ERROR_FAILED,
+                                 "ESP '%s' cannot be mounted in a chroot whose root is no mount "
+                                 "point; bind-mount that directory onto itself and enter it again",
+                                 uuid);
         /* What was opened before belongs to the other namespace, where nothing may be mounted. */
         if (r >= 0)
                 r = root_open(root_path(root), &m.root);
