@@ -19,8 +19,9 @@
 #include "common/string-util.h"
 #include "sys/file.h"
 
-/* A worker that was killed leaves its mount to the kernel, which may take a moment. */
-#define BUSY_TRIES_MAX  50
+/* A worker that was killed leaves its mount to the kernel, which first writes what it had not
+ * synced yet: at most COPY_STRIDE, on a slow stick a matter of seconds. */
+#define BUSY_TRIES_MAX  200
 #define BUSY_PAUSE_NSEC (100 * 1000 * 1000)
 
 DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
