@@ -13,22 +13,23 @@ CHANGES = [
     f'kernel pin {PIN}', f'kernel pin {PIN} --next-boot', 'kernel unpin',
 ]
 READS = ['status', 'kernel list', 'esp list', '--json status']
-# Types root's password when asked, as a person does.
-TERMINAL = r'''import os, pty, signal, sys
+# Types root's password when asked, as a person does: the agent throws away what comes before it has
+# turned the echo off, and then it is typed again.
+TERMINAL = r'''import os, pty, select, signal, sys
 signal.alarm(100)
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp('runuser', ['runuser', '-u', 'user', '--', 'bootctl-pve', 'kernel', 'pin', sys.argv[1]])
-seen, answered = b'', False
+seen = b''
 while True:
+    if not select.select([fd], [], [], 3)[0]:
+        if b'assword' in seen and b'====' not in seen.split(b'assword')[-1]:
+            os.write(fd, b'secret\n')
+        continue
     try:
-        data = os.read(fd, 4096)
+        seen += os.read(fd, 4096)
     except OSError:
         break
-    seen += data
-    if b'assword' in seen and not answered:
-        answered = True
-        os.write(fd, b'secret\n')
 sys.stdout.write(seen.decode(errors='replace'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 '''
