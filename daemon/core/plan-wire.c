@@ -20,6 +20,7 @@ typedef enum StepField {
         FIELD_STAMP = 1 << 3,
         FIELD_ESP = 1 << 4,
         FIELD_SHA256 = 1 << 5,
+        FIELD_FORCE = 1 << 6,
 } StepField;
 
 /* "bytes" is allowed everywhere. A check that trusts carries more, see step_fields(). */
@@ -38,6 +39,23 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_REMOVE_ENTRY] = FIELD_PATH,
         [PLAN_REMOVE_KERNEL] = FIELD_PATH,
         [PLAN_BARRIER] = 0,
+        [PLAN_INSTALL_LOADER] = FIELD_TEXT,
+        [PLAN_BOOT_ENTRY] = FIELD_TEXT,
+        [PLAN_PROBE] = 0,
+        [PLAN_FORMAT] = FIELD_FORCE,
+        [PLAN_FIRMWARE] = 0,
+        [PLAN_ARM] = FIELD_TEXT,
+        [PLAN_DISARM] = FIELD_TEXT,
+};
+
+/* What else than an ESP an action needs. */
+static const enum {
+        ON_ESP,
+        ON_DEVICE,
+        ON_HOST
+} action_subject[_PLAN_ACTION_MAX] = {
+        [PLAN_PROBE] = ON_DEVICE, [PLAN_FORMAT] = ON_DEVICE, [PLAN_FIRMWARE] = ON_HOST,
+        [PLAN_ARM] = ON_HOST,     [PLAN_DISARM] = ON_HOST,
 };
 
 static const struct {
@@ -109,6 +127,8 @@ static void step_format(const PlanStep *step, Buffer *b) {
                 record_add_u64(b, "trust", 1);
         if (fields & FIELD_SHA256)
                 record_add(b, "sha256", step->sha256);
+        if (fields & FIELD_FORCE)
+                record_add_u64(b, "force", step->force);
         if (step->bytes > 0)
                 record_add_u64(b, "bytes", step->bytes);
         record_end(b);
@@ -123,6 +143,7 @@ int plan_format(const Plan *p, char **ret, size_t *ret_size) {
         record_begin(&b, PLAN_VERB);
         record_add_u64(&b, "version", PLAN_VERSION);
         record_add(&b, "esp", p->esp_uuid);
+        record_add(&b, "device", p->device);
         record_end(&b);
         for (size_t i = 0; i < p->n_steps; i++)
                 step_format(&p->steps[i], &b);
@@ -151,6 +172,15 @@ static int step_take_number(PlanStep *step, const Record *r, size_t index) {
         uint64_t *target = step_member(step, number_fields[index].offset);
 
         return record_get_u64(r, number_fields[index].key, target) < 0 ? -EBADMSG : 1;
+}
+
+static int step_take_force(PlanStep *step, const Record *r) {
+        const char *force = record_get(r, "force");
+
+        if (!force || (!streq(force, "0") && !streq(force, "1")))
+                return -EBADMSG;
+        step->force = streq(force, "1");
+        return 1;
 }
 
 /* Returns the number of optional fields taken: trust with its digest, and bytes. */
@@ -197,6 +227,12 @@ static int step_take_fields(PlanStep *step, const Record *record) {
                                 return r;
                         n++;
                 }
+        if (fields & FIELD_FORCE) {
+                r = step_take_force(step, record);
+                if (r < 0)
+                        return r;
+                n++;
+        }
 
         return n == record->n_fields ? 0 : -EBADMSG;
 }
@@ -205,7 +241,9 @@ static int plan_parse_step(Plan *p, const Record *record) {
         PlanAction action = plan_action_from_string(record->verb);
         PlanStep *step;
 
-        if (action < 0)
+        if (action < 0 || action_subject[action] != (p->esp_uuid ? ON_ESP
+                                                     : p->device ? ON_DEVICE
+                                                                 : ON_HOST))
                 return -EBADMSG;
         step = plan_add(p, action, NULL);
         if (!step)
@@ -213,17 +251,23 @@ static int plan_parse_step(Plan *p, const Record *record) {
         return step_take_fields(step, record);
 }
 
+static bool device_is_valid(const char *name) {
+        return plan_path_is_valid(name) && !strchr(name, '/');
+}
+
 static int plan_parse_head(const Record *record, Plan **ret) {
-        const char *esp = record_get(record, "esp");
+        const char *esp = record_get(record, "esp"), *device = record_get(record, "device");
         uint64_t version;
 
         if (!streq(record->verb, PLAN_VERB) || record_get_u64(record, "version", &version) < 0)
                 return -EBADMSG;
         if (version != PLAN_VERSION)
                 return -EPROTONOSUPPORT;
-        if (record->n_fields != 2 || !esp || !fat_uuid_is_valid(esp))
-                return -EBADMSG;
-        return plan_new(esp, ret);
+        if (record->n_fields == 2 && esp && fat_uuid_is_valid(esp))
+                return plan_new(esp, ret);
+        if (record->n_fields == 2 && device && device_is_valid(device))
+                return plan_new_device(device, ret);
+        return record->n_fields == 1 ? plan_new_host(ret) : -EBADMSG;
 }
 
 static int plan_next_record(const char *text, size_t size, size_t *pos, Record *ret) {

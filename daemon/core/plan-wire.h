@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Plan <-> text: what the worker reads on fd 3. First line "bootsync-plan version=1 esp=UUID", then
- * one record a step, last line "end". */
+/* Plan <-> text: what the worker reads on fd 3. First line "bootsync-plan version=1" with
+ * esp=UUID, device=NAME or neither, then one record a step, last line "end". */
 
 #include "core/plan.h"
 
@@ -10,7 +10,7 @@
 #define PLAN_PATH_MAX 1024
 
 /* A step's fields are those that its action names in plan.h: path, source, text, stamp (inode,
- * size, mtime, ctime), esp-size, esp-mtime, sha256, and bytes unless it is 0. A check carries
+ * size, mtime, ctime), esp-size, esp-mtime, sha256, force, and bytes unless it is 0. A check carries
  * esp-size, esp-mtime and sha256 only together with trust=1. problem is not transported. -E2BIG
  * beyond PLAN_TEXT_MAX, or -ENOMEM. */
 int plan_format(const Plan *p, char **ret, size_t *ret_size);

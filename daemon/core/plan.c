@@ -6,6 +6,8 @@
 
 #include "core/plan.h"
 
+#include "common/string-util.h"
+
 static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_KNOWN] = "known",
         [PLAN_SCAN] = "scan",
@@ -21,6 +23,13 @@ static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_REMOVE_ENTRY] = "remove-entry",
         [PLAN_REMOVE_KERNEL] = "remove-kernel",
         [PLAN_BARRIER] = "barrier",
+        [PLAN_INSTALL_LOADER] = "install-loader",
+        [PLAN_BOOT_ENTRY] = "boot-entry",
+        [PLAN_PROBE] = "probe",
+        [PLAN_FORMAT] = "format",
+        [PLAN_FIRMWARE] = "firmware",
+        [PLAN_ARM] = "arm",
+        [PLAN_DISARM] = "disarm",
 };
 DEFINE_STRING_TABLE(plan_action, PlanAction)
 
@@ -28,7 +37,7 @@ DEFINE_STRING_TABLE(plan_action, PlanAction)
 static const bool action_writes[_PLAN_ACTION_MAX] = {
         [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true,  [PLAN_STAGE] = true,
         [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true,  [PLAN_REMOVE_ENTRY] = true,
-        [PLAN_REMOVE_KERNEL] = true, [PLAN_REPAIR] = true,
+        [PLAN_REMOVE_KERNEL] = true, [PLAN_REPAIR] = true, [PLAN_INSTALL_LOADER] = true,
 };
 
 static const bool action_copies[_PLAN_ACTION_MAX] = {
@@ -52,24 +61,54 @@ Plan *plan_free(Plan *p) {
 
         plan_clear(p);
         free(p->esp_uuid);
+        free(p->device);
         free(p->problem);
         return mfree(p);
 }
 
-int plan_new(const char *esp_uuid, Plan **ret) {
+static int new_plan(const char *esp_uuid, const char *device, Plan **ret) {
         _cleanup_(plan_freep) Plan *p = NULL;
 
-        assert(esp_uuid);
         assert(ret);
 
         p = calloc(1, sizeof(*p));
         if (!p)
                 return -ENOMEM;
-        p->esp_uuid = strdup(esp_uuid);
-        if (!p->esp_uuid)
+        p->esp_uuid = esp_uuid ? strdup(esp_uuid) : NULL;
+        p->device = device ? strdup(device) : NULL;
+        if ((esp_uuid && !p->esp_uuid) || (device && !p->device))
                 return -ENOMEM;
 
         *ret = TAKE_PTR(p);
+        return 0;
+}
+
+int plan_new(const char *esp_uuid, Plan **ret) {
+        assert(esp_uuid);
+        return new_plan(esp_uuid, NULL, ret);
+}
+
+int plan_new_device(const char *device, Plan **ret) {
+        assert(device);
+        return new_plan(NULL, device, ret);
+}
+
+int plan_new_host(Plan **ret) {
+        return new_plan(NULL, NULL, ret);
+}
+
+int plan_subject(const Plan *p, char **ret) {
+        char *subject;
+
+        if (p->esp_uuid)
+                subject = strprintf("ESP '%s'", p->esp_uuid);
+        else if (p->device)
+                subject = strprintf("'/dev/%s'", p->device);
+        else
+                subject = strdup("the boot variables of this host");
+        if (!subject)
+                return -ENOMEM;
+        *ret = subject;
         return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What is to be done on one ESP: ordered steps, as a value. The dry run, the space check, the
- * progress total and the crash order are all this value; the worker only interprets it. */
+/* What is to be done on one ESP, or with one device or the host's boot variables: ordered steps, as
+ * a value. The dry run, the space check, the progress total and the crash order are all this value;
+ * the worker only interprets it. */
 
 #include "core/cmdline.h"
 #include "core/manifest.h"
@@ -29,28 +30,44 @@ typedef enum PlanAction {
         PLAN_REMOVE_KERNEL, /* path: the directory of a version, with the kernel files in it */
         PLAN_BARRIER,       /* everything so far is on the disk before the next step; old files are
                              * let go */
+        /* setting up an ESP */
+        PLAN_INSTALL_LOADER, /* text: "systemd-boot" or "grub", as esp_loader_to_string() says */
+        PLAN_BOOT_ENTRY,     /* text: likewise; the firmware has an entry that leads to the loader
+                              * on this ESP. What prevents that is a warning, not a failure */
+        /* on a device */
+        PLAN_PROBE,  /* of a whole disk: report it and each of its partitions */
+        PLAN_FORMAT, /* of a partition: make it an empty ESP, and report it; force: even if it holds
+                      * a file system */
+        /* on the host */
+        PLAN_FIRMWARE, /* report the firmware's variables */
+        PLAN_ARM,      /* text: id of a loader entry, which systemd-boot takes at the next boot */
+        PLAN_DISARM,   /* text: likewise; if that one is armed, none is any more */
         _PLAN_ACTION_MAX,
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
 
 /* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "token", "repair",
- * "place", "remove-entry", "remove-kernel", "barrier" */
+ * "place", "remove-entry", "remove-kernel", "barrier", "install-loader", "boot-entry", "probe",
+ * "format", "firmware", "arm", "disarm" */
 DECLARE_STRING_TABLE(plan_action, PlanAction);
 
 typedef struct PlanStep {
         PlanAction action;
         char *path;      /* on the ESP */
         char *source;    /* below the root, PLAN_STAGE and PLAN_CHECK */
-        char *text;      /* PLAN_STAGE_TEXT */
+        char *text;      /* PLAN_STAGE_TEXT and others, see above */
         FileStamp stamp; /* of the source, as it was planned */
         bool trust;      /* PLAN_CHECK: esp_size and esp_mtime count as equal */
+        bool force;      /* PLAN_FORMAT */
         uint64_t esp_size, esp_mtime;
         char sha256[DIGEST_HEX_SIZE]; /* PLAN_CHECK with trust: to be reported back */
         uint64_t bytes;               /* for people: what the step copies or frees */
 } PlanStep;
 
+/* Of an ESP, a device, or, with neither, the host. */
 typedef struct Plan {
         char *esp_uuid;
+        char *device; /* as the kernel names it: "sda", "sda2" */
         PlanStep *steps;
         size_t n_steps, n_allocated;
         /* Why the plan cannot bring the ESP fully into sync (no room, no command line …): one
@@ -62,6 +79,11 @@ typedef struct Plan {
 Plan *plan_free(Plan *p);
 DEFINE_CLEANUP(Plan *, plan_free)
 int plan_new(const char *esp_uuid, Plan **ret);
+int plan_new_device(const char *device, Plan **ret);
+int plan_new_host(Plan **ret);
+/* What the plan works on, as a part of a sentence: "ESP 'AAAA-0001'", "'/dev/sda'", "the boot
+ * variables of this host". 0 or -ENOMEM. */
+int plan_subject(const Plan *p, char **ret);
 /* A new zeroed step at the end, with a copy of @path (NULL allowed); NULL when out of memory. */
 PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
 

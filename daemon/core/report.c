@@ -9,9 +9,12 @@
 #include "core/record.h"
 
 static const char *const report_type_table[_REPORT_TYPE_MAX] = {
-        [REPORT_STARTED] = "started", [REPORT_STEP] = "step",     [REPORT_PROGRESS] = "progress",
-        [REPORT_SPACE] = "space",     [REPORT_FILE] = "file",     [REPORT_PLACED] = "placed",
-        [REPORT_WAITING] = "waiting", [REPORT_FAILED] = "failed", [REPORT_DONE] = "done",
+        [REPORT_STARTED] = "started",   [REPORT_STEP] = "step",
+        [REPORT_PROGRESS] = "progress", [REPORT_SPACE] = "space",
+        [REPORT_FILE] = "file",         [REPORT_PLACED] = "placed",
+        [REPORT_WAITING] = "waiting",   [REPORT_PARTITION] = "partition",
+        [REPORT_FIRMWARE] = "firmware", [REPORT_WARNING] = "warning",
+        [REPORT_FAILED] = "failed",     [REPORT_DONE] = "done",
 };
 DEFINE_STRING_TABLE(report_type, ReportType)
 
@@ -23,6 +26,7 @@ typedef enum ReportFields {
         FIELDS_LOOK = 1 << 4,   /* type, verdict; sha256 and text where they are known */
         FIELDS_DIGEST = 1 << 5, /* sha256 */
         FIELDS_ERROR = 1 << 6,  /* error; message, unless memory was short */
+        FIELDS_TEXT = 1 << 7,   /* text */
 } ReportFields;
 
 static const unsigned type_fields[_REPORT_TYPE_MAX] = {
@@ -33,6 +37,9 @@ static const unsigned type_fields[_REPORT_TYPE_MAX] = {
         [REPORT_FILE] = FIELDS_FILE | FIELDS_LOOK,
         [REPORT_PLACED] = FIELDS_INDEX | FIELDS_FILE | FIELDS_DIGEST,
         [REPORT_WAITING] = 0,
+        [REPORT_PARTITION] = FIELDS_TEXT,
+        [REPORT_FIRMWARE] = FIELDS_TEXT,
+        [REPORT_WARNING] = FIELDS_ERROR,
         [REPORT_FAILED] = FIELDS_ERROR,
         [REPORT_DONE] = 0,
 };
@@ -57,6 +64,7 @@ static uint64_t *report_number(const Report *r, size_t index) {
 
 void report_done(Report *r) {
         esp_file_done(&r->file);
+        free(r->text);
         error_done(&r->error);
         *r = (Report){};
 }
@@ -86,6 +94,8 @@ int report_format(const Report *r, char **ret, size_t *ret_size) {
 
         assert(ret);
 
+        if ((fields & FIELDS_TEXT) && strlen(r->text) > REPORT_TEXT_MAX)
+                return -E2BIG;
         record_begin(&b, report_type_to_string(r->type));
         if (fields & FIELDS_FILE)
                 record_add(&b, "path", r->file.path);
@@ -102,6 +112,8 @@ int report_format(const Report *r, char **ret, size_t *ret_size) {
                 record_add(&b, "sha256", r->file.sha256);
         if (fields & FIELDS_ERROR)
                 format_error(&b, &r->error);
+        if (fields & FIELDS_TEXT)
+                record_add(&b, "text", r->text);
         record_end(&b);
 
         if (b.size > REPORT_SIZE_MAX) {
@@ -156,9 +168,21 @@ static int take_digest(Report *r, const Record *record) {
         return 1;
 }
 
-static int take_look(Report *r, const Record *record) {
+static int take_text(const Record *record, char **ret) {
         const char *text = record_get(record, "text");
-        int n = 2;
+
+        if (!text || strlen(text) > REPORT_TEXT_MAX)
+                return -EBADMSG;
+        *ret = strdup(text);
+        return *ret ? 1 : -ENOMEM;
+}
+
+static int take_own_text(Report *r, const Record *record) {
+        return take_text(record, &r->text);
+}
+
+static int take_look(Report *r, const Record *record) {
+        int n = 2, q;
 
         r->file.type = file_type_from_string(record_get(record, "type"));
         r->file.verdict = file_verdict_from_string(record_get(record, "verdict"));
@@ -169,12 +193,10 @@ static int take_look(Report *r, const Record *record) {
                         return -EBADMSG;
                 n++;
         }
-        if (text) {
-                if (strlen(text) > REPORT_TEXT_MAX)
-                        return -EBADMSG;
-                r->file.text = strdup(text);
-                if (!r->file.text)
-                        return -ENOMEM;
+        if (record_get(record, "text")) {
+                q = take_text(record, &r->file.text);
+                if (q < 0)
+                        return q;
                 n++;
         }
         return n;
@@ -196,8 +218,10 @@ static const struct {
         ReportFields fields;
         int (*take)(Report *r, const Record *record);
 } takers[] = {
-        { ~0u, take_numbers },      { FIELDS_SPACE, take_space },   { FIELDS_FILE, take_path },
-        { FIELDS_LOOK, take_look }, { FIELDS_DIGEST, take_digest }, { FIELDS_ERROR, take_error },
+        { ~0u, take_numbers },          { FIELDS_SPACE, take_space },
+        { FIELDS_FILE, take_path },     { FIELDS_LOOK, take_look },
+        { FIELDS_DIGEST, take_digest }, { FIELDS_ERROR, take_error },
+        { FIELDS_TEXT, take_own_text },
 };
 
 int report_parse(const char *text, size_t size, Report *ret) {

@@ -11,21 +11,25 @@
 #define REPORT_MESSAGE_MAX (4 * 1024)   /* of an error's message, before escaping */
 
 typedef enum ReportType {
-        REPORT_STARTED,  /* the plan is accepted and the ESP is open */
-        REPORT_STEP,     /* index: this step begins */
-        REPORT_PROGRESS, /* bytes: moved since the start (a staged file counts twice: written, read
-                          * back) */
-        REPORT_SPACE,    /* begins the answer to a scan: loader, size, free, cluster, dirty */
-        REPORT_FILE,     /* a file seen by a scan, or the verdict of a check */
-        REPORT_PLACED,   /* in place: path, size, mtime, sha256 as on the ESP; index: its step */
-        REPORT_WAITING,  /* staged; waits for the token */
-        REPORT_FAILED,   /* error and message; the worker exits */
-        REPORT_DONE,     /* all steps done; the worker exits */
+        REPORT_STARTED,   /* the plan is accepted and the ESP is open */
+        REPORT_STEP,      /* index: this step begins */
+        REPORT_PROGRESS,  /* bytes: moved since the start (a staged file counts twice: written, read
+                           * back) */
+        REPORT_SPACE,     /* begins the answer to a scan: loader, size, free, cluster, dirty */
+        REPORT_FILE,      /* a file seen by a scan, or the verdict of a check */
+        REPORT_PLACED,    /* in place: path, size, mtime, sha256 as on the ESP; index: its step */
+        REPORT_WAITING,   /* staged; waits for the token */
+        REPORT_PARTITION, /* text: a disk or partition, as partition_format() writes it */
+        REPORT_FIRMWARE,  /* text: the firmware's variables, as firmware_format() writes them */
+        REPORT_WARNING,   /* error and message: what could not be done besides; the plan goes on */
+        REPORT_FAILED,    /* error and message; the worker exits */
+        REPORT_DONE,      /* all steps done; the worker exits */
         _REPORT_TYPE_MAX,
         _REPORT_TYPE_INVALID = -EINVAL,
 } ReportType;
 
-/* "started", "step", "progress", "space", "file", "placed", "waiting", "failed", "done" */
+/* "started", "step", "progress", "space", "file", "placed", "waiting", "partition", "firmware",
+ * "warning", "failed", "done" */
 DECLARE_STRING_TABLE(report_type, ReportType);
 
 typedef struct Report {
@@ -36,12 +40,14 @@ typedef struct Report {
         uint64_t size_bytes, free_bytes, cluster_bytes;
         bool dirty;
         EspFile file;
+        char *text;
         Error error;
 } Report;
 
 void report_done(Report *r);
 
-/* One line with its newline. A text over REPORT_TEXT_MAX is left out; an error's message is made
+/* One line with its newline. The text of a file is left out over REPORT_TEXT_MAX, any other is
+ * -E2BIG then; an error's message is made
  * fit for humans and D-Bus, and cut after REPORT_MESSAGE_MAX bytes. -E2BIG beyond REPORT_SIZE_MAX
  * (no path that a kernel allows gets there), or -ENOMEM. */
 int report_format(const Report *r, char **ret, size_t *ret_size);

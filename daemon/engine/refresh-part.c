@@ -9,25 +9,20 @@
 
 #include "engine/refresh-part.h"
 
-#include "common/fd.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
 #include "common/time-util.h"
 #include "engine/look.h"
-#include "sys/lock.h"
 
 #define ROUNDS_MAX 3
-/* A worker whose daemon is gone ends by itself, but not in the same instant. */
-#define LOCK_RETRY_USEC    (100 * UINT64_C(1000))
-#define LOCK_PATIENCE_USEC (3 * UINT64_C(1000000))
 
 void part_done(Part *part) {
-        sd_event_source_disable_unref(part->lock_timer);
-        task_free(part->task);
+        errand_free(part->errand);
         plan_free(part->plan);
         esp_image_free(part->image);
         manifest_done(&part->manifest);
+        error_done(&part->warning);
         error_done(&part->error);
 }
 
@@ -57,86 +52,24 @@ void part_cancel(Part *part, EspState state) {
         part_end(part, state);
 }
 
-static void on_report(Task *task, Report *report, void *userdata);
-static void on_stuck(Task *task, void *userdata);
-static void on_exit_task(Task *task, void *userdata);
+static void on_report(Report *report, void *userdata);
+static void on_stuck(Task *task, pid_t holder, const Error *error, void *userdata);
+static void on_end(const Error *error, void *userdata);
 
-static const TaskListener part_listener = {
+static const ErrandListener part_listener = {
         .on_report = on_report,
         .on_stuck = on_stuck,
-        .on_exit = on_exit_task,
+        .on_end = on_end,
 };
-
-static void start_worker(Part *part);
-
-static int on_lock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Part *part = userdata;
-
-        if (part->refresh->canceled)
-                part_cancel(part,
-                            part->phase == PART_LOOKING ? esp_state(part->esp) : ESP_OUTDATED);
-        else
-                start_worker(part);
-        return 0;
-}
-
-/* True if it is too early to call the holder of the lock stuck; then it is tried again. */
-static bool waits_for_lock(Part *part) {
-        uint64_t now;
-
-        if (sd_event_now(part->refresh->event, CLOCK_MONOTONIC, &now) < 0)
-                return false;
-        if (part->lock_deadline == 0)
-                part->lock_deadline = now + LOCK_PATIENCE_USEC;
-        if (now >= part->lock_deadline)
-                return false;
-        part->lock_timer = sd_event_source_disable_unref(part->lock_timer);
-        return sd_event_add_time_relative(part->refresh->event, &part->lock_timer, CLOCK_MONOTONIC,
-                                          LOCK_RETRY_USEC, 0, on_lock_timer, part) >= 0;
-}
-
-/* Start a worker on the part's plan. The lock file tells a later daemon that this ESP has a worker.
- */
-static void start_worker(Part *part) {
-        Refresh *refresh = part->refresh;
-        _cleanup_free_ char *name = strprintf("esp-%s", esp_uuid(part->esp));
-        _cleanup_close_ int lock_fd = -EBADF;
-        pid_t holder = 0;
-        int r;
-
-        if (!name) {
-                part_fail(part, -ENOMEM, "work on");
-                return;
-        }
-        lock_fd = lock_try(refresh->config->root, name, &holder);
-        if (lock_fd == -EBUSY && waits_for_lock(part))
-                return;
-        if (lock_fd == -EBUSY && holder > 0) {
-                (void) error_set(&part->error, ERROR_TIMEOUT,
-                                 "An earlier worker (process %d) still works on ESP '%s'; waiting "
-                                 "for it to end",
-                                 (int) holder, esp_uuid(part->esp));
-                part_end(part, ESP_STUCK);
-                refresh->listener->esp_stuck(part->esp, NULL, holder, refresh->userdata);
-                return;
-        }
-        if (lock_fd < 0) {
-                part_fail(part, lock_fd, "lock");
-                return;
-        }
-        part->task = task_free(part->task);
-        r = task_start(refresh->event, refresh->config, part->plan, lock_fd, &part_listener, part,
-                       &part->task);
-        if (r < 0)
-                part_fail(part, r, "start the worker of");
-}
 
 /* Takes @plan over. */
 static void carry_out(Part *part, Plan *plan) {
+        part->errand = errand_free(part->errand);
         plan_free(part->plan);
         part->plan = plan;
-        part->lock_deadline = 0;
-        start_worker(part);
+        if (errand_new(part->refresh->event, part->refresh->config, plan, &part_listener, part,
+                       &part->errand, &part->error) < 0)
+                part_end(part, ESP_FAILED);
 }
 
 void part_start(Part *part) {
@@ -179,7 +112,7 @@ void part_start(Part *part) {
         carry_out(part, TAKE_PTR(plan));
 }
 
-static void on_report(Task *task, Report *report, void *userdata) {
+static void on_report(Report *report, void *userdata) {
         Part *part = userdata;
         int r = 0;
 
@@ -200,8 +133,14 @@ static void on_report(Task *task, Report *report, void *userdata) {
                 part->waiting = true;
                 refresh_grant_token(part->refresh);
                 break;
+        case REPORT_WARNING:
+                if (!error_is_set(&part->warning))
+                        error_move(&part->warning, &report->error);
+                break;
         case REPORT_STARTED:
         case REPORT_STEP:
+        case REPORT_PARTITION:
+        case REPORT_FIRMWARE:
         case REPORT_FAILED:
         case REPORT_DONE:
                 break;
@@ -214,15 +153,15 @@ static void on_report(Task *task, Report *report, void *userdata) {
                                        esp_uuid(part->esp));
 }
 
-static void on_stuck(Task *task, void *userdata) {
+static void on_stuck(Task *task, pid_t holder, const Error *error, void *userdata) {
         Part *part = userdata;
         Refresh *refresh = part->refresh;
         Esp *esp = part->esp;
 
-        (void) error_copy(&part->error, task_error(task));
-        task = TAKE_PTR(part->task);
+        (void) error_copy(&part->error, error);
+        part->errand = errand_free(part->errand);
         part_end(part, ESP_STUCK);
-        refresh->listener->esp_stuck(esp, task, 0, refresh->userdata);
+        refresh->listener->esp_stuck(esp, task, holder, refresh->userdata);
 }
 
 static int make_plan(const Part *part, const char *fallback_cmdline, Plan **ret) {
@@ -377,12 +316,12 @@ static EspState state_after(const Part *part) {
         return ESP_FAILED;
 }
 
-static void on_exit_task(Task *task, void *userdata) {
+static void on_end(const Error *error, void *userdata) {
         Part *part = userdata;
 
-        if (task_result(task) < 0 && !error_is_set(&part->error))
-                (void) error_copy(&part->error, task_error(task));
-        part->task = task_free(part->task);
+        if (error_is_set(error) && !error_is_set(&part->error))
+                (void) error_copy(&part->error, error);
+        part->errand = errand_free(part->errand);
         if (error_is_set(&part->error))
                 part_end(part, state_after(part));
         else if (part->phase == PART_LOOKING)

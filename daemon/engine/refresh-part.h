@@ -3,6 +3,7 @@
 
 /* One ESP's way through a job; what refresh.c and refresh-part.c share. */
 
+#include "engine/errand.h"
 #include "engine/refresh.h"
 
 typedef enum PartPhase {
@@ -17,14 +18,13 @@ typedef struct Part {
         Esp *esp;
         PartPhase phase;
         unsigned rounds; /* plans carried out */
-        Task *task;
-        Plan *plan; /* what the task carries out */
-        sd_event_source *lock_timer;
-        uint64_t lock_deadline; /* µs of CLOCK_MONOTONIC; 0: the lock was not found held */
+        Errand *errand;
+        Plan *plan; /* what it carries out */
         EspImage *image;
         Manifest manifest;
         bool waiting;                                    /* for the token */
         uint64_t bytes_total, bytes_before, bytes_moved; /* before: by workers that are done */
+        Error warning; /* what could not be done besides; the ESP is none the worse */
         Error error;
 } Part;
 

@@ -72,7 +72,7 @@ void refresh_grant_token(Refresh *refresh) {
                         continue;
                 part->waiting = false;
                 refresh->holder = part;
-                task_commit(part->task);
+                errand_commit(part->errand);
         }
 }
 
@@ -236,6 +236,6 @@ int refresh_new(sd_event *event, const WorkerConfig *config, Job *job, RefreshIn
 void refresh_cancel(Refresh *refresh) {
         refresh->canceled = true;
         for (size_t i = 0; i < refresh->n_parts; i++)
-                if (refresh->parts[i].task)
-                        task_stop(refresh->parts[i].task);
+                if (refresh->parts[i].errand)
+                        errand_cancel(refresh->parts[i].errand);
 }

@@ -27,7 +27,8 @@ struct Task {
         const WorkerConfig *config;
         const TaskListener *listener;
         void *userdata;
-        char *esp_uuid;
+        char *esp_uuid; /* for the journal; NULL: not about an ESP */
+        char *subject;  /* as a part of a sentence */
         TaskState state;
         int pidfd, socket;
         sd_event_source *exit_source, *report_source, *deadline_source;
@@ -46,6 +47,7 @@ Task *task_free(Task *task) {
         safe_close(task->socket);
         safe_close(task->pidfd);
         error_done(&task->error);
+        free(task->subject);
         free(task->esp_uuid);
         return mfree(task);
 }
@@ -97,11 +99,12 @@ static void enter(Task *task, TaskEvent event) {
         switch (task->state) {
         case TASK_WARNED:
                 log_event(LOG_WARNING, NULL, FIELD_ESP_UUID, task->esp_uuid, NULL,
-                          "ESP '%s' has not answered for a while; still waiting.", task->esp_uuid);
+                          "There is no answer from %s for a while; still waiting.", task->subject);
                 break;
         case TASK_TERMINATING:
                 (void) error_set(&task->error, ERROR_TIMEOUT,
-                                 "ESP '%s' did not answer in time; check the disk", task->esp_uuid);
+                                 "There was no answer from %s in time; check the disk",
+                                 task->subject);
                 send_signal(task, SIGTERM);
                 break;
         case TASK_KILLING:
@@ -109,9 +112,9 @@ static void enter(Task *task, TaskEvent event) {
                 break;
         case TASK_STUCK:
                 log_event(LOG_ERR, MSG_ESP_STUCK, FIELD_ESP_UUID, task->esp_uuid, NULL,
-                          "ESP '%s' does not answer and its worker cannot be ended; leaving it "
+                          "There is no answer from %s and its worker cannot be ended; leaving it "
                           "aside until it does.",
-                          task->esp_uuid);
+                          task->subject);
                 task->listener->on_stuck(task, task->userdata);
                 break;
         case TASK_RUNNING:
@@ -130,8 +133,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 static void handle_report(Task *task, Report *report) {
-        log_debug("ESP '%s': %s %" PRIu64 " %s", task->esp_uuid,
-                  report_type_to_string(report->type),
+        log_debug("%s: %s %" PRIu64 " %s", task->subject, report_type_to_string(report->type),
                   report->type == REPORT_PROGRESS ? report->bytes : report->index,
                   strempty(report->file.path));
 
@@ -165,9 +167,9 @@ static int receive_one(Task *task) {
         r = report_parse(text, (size_t) n, &report);
         if (r < 0) {
                 (void) error_set(&task->error, ERROR_FAILED,
-                                 "The worker of ESP '%s' said something that is no report; is it "
-                                 "from another version of bootsync?",
-                                 task->esp_uuid);
+                                 "The worker of %s said something that is no report; is it from "
+                                 "another version of bootsync?",
+                                 task->subject);
                 return r;
         }
         handle_report(task, &report);
@@ -186,13 +188,13 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 static void explain_exit(Task *task, const siginfo_t *si) {
         if (si->si_code != CLD_EXITED)
                 (void) error_set(&task->error, ERROR_FAILED,
-                                 "The worker of ESP '%s' was ended by signal %s; what it had not "
-                                 "put in place is as it was, and the next refresh repairs the rest",
-                                 task->esp_uuid, strsignal(si->si_status));
+                                 "The worker of %s was ended by signal %s; what it had not put in "
+                                 "place is as it was, and the next refresh repairs the rest",
+                                 task->subject, strsignal(si->si_status));
         else if (!task->done || si->si_status != 0)
                 (void) error_set(&task->error, ERROR_FAILED,
-                                 "The worker of ESP '%s' ended with status %d without saying why",
-                                 task->esp_uuid, si->si_status);
+                                 "The worker of %s ended with status %d without saying why",
+                                 task->subject, si->si_status);
 }
 
 static int on_exit_event(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -284,15 +286,16 @@ int task_start(sd_event *event, const WorkerConfig *config, const Plan *plan, in
                 .pidfd = -EBADF,
                 .socket = -EBADF,
                 .state = TASK_RUNNING,
-                .esp_uuid = strdup(plan->esp_uuid),
+                .esp_uuid = plan->esp_uuid ? strdup(plan->esp_uuid) : NULL,
         };
-        if (!task->esp_uuid)
+        if (plan->esp_uuid && !task->esp_uuid)
                 return -ENOMEM;
 
-        r = spawn(task, plan, lock_fd);
-        if (r < 0)
-                return r;
-        r = watch(task, event);
+        r = plan_subject(plan, &task->subject);
+        if (r >= 0)
+                r = spawn(task, plan, lock_fd);
+        if (r >= 0)
+                r = watch(task, event);
         if (r < 0) {
                 (void) pidfd_send_signal(task->pidfd, SIGTERM, NULL, 0);
                 return r;

@@ -18,6 +18,7 @@
 typedef struct Interpreter {
         Root *root;
         const Plan *plan;
+        char *subject; /* of the plan */
         Channel *channel;
         Hook *hook;
         EspVolume volume;
@@ -37,6 +38,7 @@ static void interpreter_done(Interpreter *i) {
         esp_image_done(&i->known);
         esp_volume_done(&i->volume);
         root_free(i->root);
+        free(i->subject);
 }
 
 static int report(Interpreter *i, const Report *r) {
@@ -44,9 +46,9 @@ static int report(Interpreter *i, const Report *r) {
 
         if (error < 0)
                 return error_set_errno(&i->error, error,
-                                       "Cannot report on ESP '%s' (see the log of bootsyncd, then "
-                                       "refresh again)",
-                                       i->plan->esp_uuid);
+                                       "Cannot report on %s (see the log of bootsyncd, then try "
+                                       "again)",
+                                       i->subject);
         return 0;
 }
 
@@ -56,9 +58,9 @@ static bool wants_stop(void *userdata) {
         if (i->commit.open || !channel_wants_stop(i->channel))
                 return false;
         (void) error_set(&i->error, ERROR_CANCELED,
-                         "The work on ESP '%s' was stopped before it was done; what it holds still "
-                         "boots, refresh again to complete it",
-                         i->plan->esp_uuid);
+                         "The work on %s was stopped before it was done; what there is still "
+                         "boots, try again to complete it",
+                         i->subject);
         return true;
 }
 
@@ -215,13 +217,16 @@ static int open_all(Interpreter *i, const char *root) {
         r = root_open(root, &i->root);
         if (r < 0)
                 return error_set_errno(&i->error, r,
-                                       "Cannot open '%s', below which ESP '%s' should be (give the "
-                                       "directory of a system)",
-                                       root, i->plan->esp_uuid);
-        r = esp_volume_open(i->root, i->plan->esp_uuid,
-                            plan_writes(i->plan) && !plan_repairs(i->plan), &i->volume, &i->error);
-        if (r < 0)
-                return r;
+                                       "Cannot open '%s', where %s should be (give the directory "
+                                       "of a system)",
+                                       root, i->subject);
+        if (i->plan->esp_uuid) {
+                r = esp_volume_open(i->root, i->plan->esp_uuid,
+                                    plan_writes(i->plan) && !plan_repairs(i->plan), &i->volume,
+                                    &i->error);
+                if (r < 0)
+                        return r;
+        }
         return report(i, &(Report){ .type = REPORT_STARTED });
 }
 
@@ -267,8 +272,8 @@ static int fail(Interpreter *i, int error_number) {
         Report failed = { .type = REPORT_FAILED };
 
         clean_up(i);
-        (void) error_set_errno(&i->error, error_number,
-                               "The work on ESP '%s' failed (refresh again)", i->plan->esp_uuid);
+        (void) error_set_errno(&i->error, error_number, "The work on %s failed (try again)",
+                               strempty(i->subject));
         failed.error = i->error;
         (void) channel_send(i->channel, &failed);
         return error_number;
@@ -292,7 +297,9 @@ int interpreter_run(const char *root, const Plan *plan, Channel *channel, Hook *
         i.stage.volume = i.commit.volume = &i.volume;
         i.watch.userdata = &i;
 
-        r = open_all(&i, root);
+        r = plan_subject(plan, &i.subject);
+        if (r >= 0)
+                r = open_all(&i, root);
         if (r >= 0)
                 r = run_steps(&i);
         if (r >= 0)

@@ -8,7 +8,8 @@
 #include "tests/fuzz/fuzz.h"
 
 static void check_steps(const Plan *plan) {
-        FUZZ_ASSERT(fat_uuid_is_valid(plan->esp_uuid));
+        FUZZ_ASSERT(!plan->esp_uuid || fat_uuid_is_valid(plan->esp_uuid));
+        FUZZ_ASSERT(!plan->device || (!plan->esp_uuid && plan_path_is_valid(plan->device)));
         for (size_t i = 0; i < plan->n_steps; i++) {
                 const PlanStep *step = &plan->steps[i];
 

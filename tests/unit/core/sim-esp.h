@@ -314,6 +314,13 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_KNOWN:
         case PLAN_SCAN:
         case PLAN_CHECK:
+        case PLAN_INSTALL_LOADER:
+        case PLAN_BOOT_ENTRY:
+        case PLAN_PROBE:
+        case PLAN_FORMAT:
+        case PLAN_FIRMWARE:
+        case PLAN_ARM:
+        case PLAN_DISARM:
         case _PLAN_ACTION_MAX:
         case _PLAN_ACTION_INVALID:
                 sim_assert(s, !"a step that has no place in a sync");

@@ -31,6 +31,21 @@ static void assert_step(const char *step, int expect) {
                 ck_assert_uint_eq(p->n_steps, 1);
 }
 
+/* A plan of a device or the host with one step. */
+static void assert_step_on(const char *subject, const char *step, int expect) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        _cleanup_free_ char *text =
+                        strprintf("bootsync-plan version=1%s\n%s\nend\n", subject, step);
+        _cleanup_free_ char *again = NULL;
+        size_t size;
+
+        ck_assert_msg(parse(text, &p) == expect, "%s: expected %d", text, expect);
+        if (expect < 0)
+                return;
+        ck_assert_int_eq(plan_format(p, &again, &size), 0);
+        ck_assert_str_eq(again, text);
+}
+
 static void assert_format(const Plan *p, const char *expect) {
         _cleanup_free_ char *text = NULL;
         size_t size;
@@ -80,7 +95,58 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               "remove-entry path=a%20b bytes=11\n"
                               "remove-kernel path=a%20b bytes=12\n"
                               "barrier bytes=13\n"
+                              "install-loader text=title%20%C3%A4%0A bytes=14\n"
+                              "boot-entry text=title%20%C3%A4%0A bytes=15\n"
+                              "probe bytes=16\n"
+                              "format force=0 bytes=17\n"
+                              "firmware bytes=18\n"
+                              "arm text=title%20%C3%A4%0A bytes=19\n"
+                              "disarm text=title%20%C3%A4%0A bytes=20\n"
                               "end\n");
+}
+END_TEST
+
+START_TEST(devices_and_the_host_have_plans_of_their_own) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+
+        assert_step_on(" device=sda", "probe", 0);
+        assert_step_on(" device=nvme0n1p2", "format force=1", 0);
+        assert_step_on(" device=cciss!c0d0", "format force=0", 0);
+        assert_step_on("", "firmware", 0);
+        assert_step_on("", "arm text=proxmox-6.8.12-4-pve.conf", 0);
+        assert_step_on("", "disarm text=proxmox-6.8.12-4-pve.conf", 0);
+
+        ck_assert_int_eq(parse("bootsync-plan version=1 device=sda2\nend\n", &p), 0);
+        ck_assert_str_eq(p->device, "sda2");
+        ck_assert_ptr_null(p->esp_uuid);
+}
+END_TEST
+
+START_TEST(a_step_that_does_not_fit_its_subject_is_refused) {
+        static const char *const of_an_esp[] = { "scan", "token", "mkdir path=a",
+                                                 "install-loader text=grub",
+                                                 "boot-entry text=grub" };
+        static const char *const of_a_device[] = { "probe", "format force=0" };
+        static const char *const of_the_host[] = { "firmware", "arm text=a", "disarm text=a" };
+
+        for (size_t i = 0; i < ELEMENTSOF(of_an_esp); i++) {
+                assert_step_on(" device=sda", of_an_esp[i], -EBADMSG);
+                assert_step_on("", of_an_esp[i], -EBADMSG);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(of_a_device); i++) {
+                assert_step(of_a_device[i], -EBADMSG);
+                assert_step_on("", of_a_device[i], -EBADMSG);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(of_the_host); i++) {
+                assert_step(of_the_host[i], -EBADMSG);
+                assert_step_on(" device=sda", of_the_host[i], -EBADMSG);
+        }
+        assert_step_on(" device=../sda", "probe", -EBADMSG);
+        assert_step_on(" device=mapper/x", "probe", -EBADMSG);
+        assert_step_on(" device=", "probe", -EBADMSG);
+        assert_step_on(" device=sda esp=AAAA-0001", "probe", -EBADMSG);
+        assert_step_on(" device=sda", "format force=2", -EBADMSG);
+        assert_step_on(" device=sda", "format", -EBADMSG);
 }
 END_TEST
 
@@ -281,7 +347,6 @@ START_TEST(malformed_frames_are_refused) {
                 HEAD "scan",
                 "scan\nend\n",
                 "bootsync-plan esp=AAAA-0001\nend\n",
-                "bootsync-plan version=1\nend\n",
                 "bootsync-plan version=one esp=AAAA-0001\nend\n",
                 "bootsync-plan version=1 esp=\nend\n",
                 "bootsync-plan version=1 esp=../AAAA\nend\n",
@@ -340,8 +405,9 @@ START_TEST(size_is_limited_both_ways) {
 END_TEST
 
 CHECK_MAIN("plan-wire", empty_plan_is_head_and_end, every_action_is_written_with_exactly_its_fields,
-           what_is_written_can_be_read_back, problem_does_not_travel,
-           every_missing_field_is_noticed, surplus_fields_are_refused, bad_values_are_refused,
-           paths_that_could_lead_elsewhere_are_refused, path_length_is_limited,
-           malformed_frames_are_refused, no_prefix_of_a_plan_is_a_plan,
+           devices_and_the_host_have_plans_of_their_own,
+           a_step_that_does_not_fit_its_subject_is_refused, what_is_written_can_be_read_back,
+           problem_does_not_travel, every_missing_field_is_noticed, surplus_fields_are_refused,
+           bad_values_are_refused, paths_that_could_lead_elsewhere_are_refused,
+           path_length_is_limited, malformed_frames_are_refused, no_prefix_of_a_plan_is_a_plan,
            another_version_is_told_from_garbage, size_is_limited_both_ways)
