@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What may be formatted is decided here, over a value, and asked twice: before a job is made, and
+ * by the worker again, which has the disk locked. What a partition holds that is not known here is
+ * data of somebody: the table below only makes the sentence clearer. */
+
+#include "core/partition.h"
+
+#include "common/string-util.h"
+
+#define MIB      (1024 * 1024ull)
+#define CUT_MARK 3 /* bytes of the dots at the end of a string that was cut */
+
+void partition_done(Partition *p) {
+        free(p->device);
+        free(p->disk);
+        free(p->part_uuid);
+        free(p->part_type);
+        free(p->fs_type);
+        free(p->fs_uuid);
+        free(p->in_use);
+        *p = (Partition){};
+}
+
+void partitions_done(Partitions *l) {
+        for (size_t i = 0; i < l->n; i++)
+                partition_done(&l->items[i]);
+        free(l->items);
+        *l = (Partitions){};
+}
+
+int partitions_take(Partitions *l, Partition *p) {
+        if (!ARRAY_RESERVE(l->items, l->n_allocated, l->n + 1))
+                return -ENOMEM;
+        l->items[l->n++] = TAKE_STRUCT(*p);
+        return 0;
+}
+
+const Partition *partitions_find(const Partitions *l, const char *disk, uint32_t number) {
+        for (size_t i = 0; i < l->n; i++)
+                if (l->items[i].number == number && streq(l->items[i].disk, disk))
+                        return &l->items[i];
+        return NULL;
+}
+
+static const struct {
+        const char *key;
+        size_t offset; /* of a char * in Partition */
+        bool needed;
+} text_fields[] = {
+        { "device", offsetof(Partition, device), true },
+        { "disk", offsetof(Partition, disk), true },
+        { "part-uuid", offsetof(Partition, part_uuid), false },
+        { "part-type", offsetof(Partition, part_type), false },
+        { "fs-type", offsetof(Partition, fs_type), false },
+        { "fs-uuid", offsetof(Partition, fs_uuid), false },
+        { "in-use", offsetof(Partition, in_use), false },
+};
+
+static char **partition_text(const Partition *p, size_t index) {
+        return (char **) ((char *) p + text_fields[index].offset);
+}
+
+void partition_format(const Partition *p, Buffer *b) {
+        for (size_t i = 0; i < ELEMENTSOF(text_fields); i++) {
+                const char *text = *partition_text(p, i);
+                _cleanup_free_ char *shown = NULL;
+                size_t size;
+
+                if (isempty(text))
+                        continue;
+                size = strlen(text);
+                /* What was cut once is not cut again. */
+                shown = string_for_humans(text, size,
+                                          size <= PARTITION_TEXT_MAX + CUT_MARK
+                                                          ? PARTITION_TEXT_MAX + CUT_MARK
+                                                          : PARTITION_TEXT_MAX);
+                if (!shown)
+                        b->failed = true;
+                record_add(b, text_fields[i].key, shown);
+        }
+        record_add_u64(b, "size", p->size_bytes);
+        record_add_u64(b, "start", p->start_sector);
+        record_add_u64(b, "number", p->number);
+        record_add_u64(b, "sector", p->sector_bytes);
+}
+
+static int parse_text(const char *value, char **ret) {
+        _cleanup_free_ char *shown = NULL;
+
+        shown = string_for_humans(value, strlen(value), PARTITION_TEXT_MAX + CUT_MARK);
+        if (!shown)
+                return -ENOMEM;
+        if (isempty(value) || !streq(shown, value))
+                return -EBADMSG;
+        *ret = TAKE_PTR(shown);
+        return 0;
+}
+
+static int get_u32(const Record *record, const char *key, uint32_t *ret) {
+        uint64_t value;
+
+        if (record_get_u64(record, key, &value) < 0 || value > UINT32_MAX)
+                return -EBADMSG;
+        *ret = (uint32_t) value;
+        return 0;
+}
+
+int partition_parse(const Record *record, Partition *ret) {
+        _cleanup_(partition_done) Partition p = {};
+        int r, n = 4;
+
+        assert(ret);
+
+        for (size_t i = 0; i < ELEMENTSOF(text_fields); i++) {
+                const char *value = record_get(record, text_fields[i].key);
+
+                if (!value && text_fields[i].needed)
+                        return -EBADMSG;
+                if (!value)
+                        continue;
+                r = parse_text(value, partition_text(&p, i));
+                if (r < 0)
+                        return r;
+                n++;
+        }
+        if (record_get_u64(record, "size", &p.size_bytes) < 0 ||
+            record_get_u64(record, "start", &p.start_sector) < 0 ||
+            get_u32(record, "number", &p.number) < 0 ||
+            get_u32(record, "sector", &p.sector_bytes) < 0 || p.sector_bytes == 0)
+                return -EBADMSG;
+
+        *ret = TAKE_STRUCT(p);
+        return n;
+}
+
+bool partition_is_esp(const Partition *p) {
+        return p->part_type && (streq(p->part_type, PARTITION_TYPE_ESP_GPT) ||
+                                streq(p->part_type, PARTITION_TYPE_ESP_MBR));
+}
+
+static bool is_fat(const Partition *p) {
+        return p->fs_type && streq(p->fs_type, "vfat");
+}
+
+bool partition_is_candidate(const Partition *p) {
+        if (p->number == 0)
+                return false;
+        if (partition_is_esp(p))
+                return !p->fs_type || is_fat(p);
+        return is_fat(p) && p->size_bytes >= partition_size_min(p->sector_bytes);
+}
+
+/* 65525 clusters of 4096 bytes, two tables of 64 sectors and 32 reserved sectors are 256.6 MiB;
+ * mkfs.fat aligns them, and 257 MiB gave 65630 clusters. */
+uint64_t partition_size_min(uint32_t sector_bytes) {
+        return sector_bytes < 4096 ? 256 * MIB : 257 * MIB;
+}
+
+/* What a file system would be wiped with: it is not one by itself, but a part of something. */
+static const struct {
+        const char *fs_type;
+        const char *what;
+} members[] = {
+        { "zfs_member", "a ZFS pool" },
+        { "LVM2_member", "an LVM volume group" },
+        { "linux_raid_member", "an md array" },
+        { "swap", "the swap space" },
+        { "swsuspend", "the swap space (it holds a suspended system)" },
+        { "crypto_LUKS", "an encrypted volume" },
+        { "bcache", "a bcache set" },
+        { "ceph_bluestore", "a Ceph OSD" },
+        { "drbd", "a DRBD resource" },
+};
+
+static const char *member_of(const Partition *p) {
+        for (size_t i = 0; p->fs_type && i < ELEMENTSOF(members); i++)
+                if (streq(p->fs_type, members[i].fs_type))
+                        return members[i].what;
+        return p->fs_type && endswith(p->fs_type, "_member") ? "an array or volume group" : NULL;
+}
+
+/* The reasons that hold whatever the user insists on. */
+static int check_untouched(const Partition *p, Error *error) {
+        uint64_t min = partition_size_min(p->sector_bytes);
+
+        if (p->number == 0)
+                return error_set(
+                                error, ERROR_NOT_A_PARTITION,
+                                "'%s' is a whole disk; name one of its partitions, and make one if "
+                                "it has none",
+                                p->device);
+        if (p->in_use && startswith(p->in_use, PARTITION_MOUNTED_ON))
+                return error_set(error, ERROR_ESP_MOUNTED,
+                                 "'%s' is %s; unmount it first, if it is the right one", p->device,
+                                 p->in_use);
+        if (p->in_use)
+                return error_set(error, ERROR_ESP_IN_USE,
+                                 "'%s' cannot be formatted: %s; free it first, if it is the right "
+                                 "one",
+                                 p->device, p->in_use);
+        if (p->size_bytes < min)
+                return error_set(error, ERROR_TOO_SMALL,
+                                 "'%s' has %llu MiB, and an ESP on this disk needs %llu; make the "
+                                 "partition larger",
+                                 p->device, (unsigned long long) (p->size_bytes / MIB),
+                                 (unsigned long long) (min / MIB));
+        return 0;
+}
+
+int partition_check_format(const Partition *p, bool force, Error *error) {
+        int r;
+
+        r = check_untouched(p, error);
+        if (r < 0 || force || !p->fs_type)
+                return r;
+        if (member_of(p))
+                return error_set(error, ERROR_ESP_IN_USE,
+                                 "'%s' belongs to %s ('%s'); take it out of there first, or insist "
+                                 "with --force if that is gone",
+                                 p->device, member_of(p), p->fs_type);
+        if (streq(p->fs_type, PARTITION_SEVERAL))
+                return error_set(error, ERROR_ALREADY_FORMATTED,
+                                 "'%s' holds the signatures of several file systems; look at it "
+                                 "with 'wipefs', and insist with --force to lose what is on it",
+                                 p->device);
+        return error_set(error, ERROR_ALREADY_FORMATTED,
+                         "'%s' holds data already ('%s'); look at what it is, and insist with "
+                         "--force to lose it",
+                         p->device, p->fs_type);
+}
+
+static const Partition *find_twin(const Partition *p, const Partitions *all) {
+        for (size_t i = 0; i < all->n; i++) {
+                const Partition *other = &all->items[i];
+
+                if (!streq(other->device, p->device) && other->fs_uuid &&
+                    strcasecmp(other->fs_uuid, p->fs_uuid) == 0)
+                        return other;
+        }
+        return NULL;
+}
+
+int partition_check_init(const Partition *p, const Partitions *all, Error *error) {
+        const Partition *twin;
+
+        if (p->number == 0)
+                return error_set(error, ERROR_NOT_A_PARTITION,
+                                 "'%s' is a whole disk; name one of its partitions", p->device);
+        if (!partition_is_esp(p))
+                return error_set(error, ERROR_NOT_AN_ESP,
+                                 "'%s' is not of the type of an ESP; format it, which sets the "
+                                 "type, or set it with 'sfdisk --part-type'",
+                                 p->device);
+        if (!is_fat(p))
+                return error_set(error, ERROR_NOT_AN_ESP,
+                                 "'%s' holds no FAT file system but %s%s%s; format it first",
+                                 p->device, p->fs_type ? "'" : "", p->fs_type ?: "nothing",
+                                 p->fs_type ? "'" : "");
+        if (!p->fs_uuid)
+                return error_set(error, ERROR_NOT_AN_ESP,
+                                 "The FAT file system on '%s' has no UUID, so it could not be "
+                                 "found again; format it first",
+                                 p->device);
+        twin = find_twin(p, all);
+        if (twin)
+                return error_set(error, ERROR_DUPLICATE_UUID,
+                                 "'%s' and '%s' have the same UUID '%s', so it cannot be told "
+                                 "which one is meant; format one of them, or give it another with "
+                                 "'mlabel -n'",
+                                 p->device, twin->device, p->fs_uuid);
+        return 0;
+}

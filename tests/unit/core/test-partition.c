@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Which partitions are formatted, which may become ESPs, and how they travel. */
+
+#include "core/partition.h"
+
+#include "common/string-util.h"
+#include "tests/unit/check-main.h"
+
+#define MIB (1024 * 1024ull)
+
+/* An ESP as it should be; each test spoils one thing. */
+static Partition esp(void) {
+        return (Partition){
+                .device = (char *) "/dev/sda2",
+                .disk = (char *) "/dev/sda",
+                .part_uuid = (char *) "5e1bc1c9-a9d1-4b6e-b0d4-7a8f5d5d0b52",
+                .part_type = (char *) PARTITION_TYPE_ESP_GPT,
+                .fs_type = (char *) "vfat",
+                .fs_uuid = (char *) "ABCD-1234",
+                .size_bytes = 512 * MIB,
+                .start_sector = 4096,
+                .number = 2,
+                .sector_bytes = 512,
+        };
+}
+
+static Partition empty(void) {
+        Partition p = esp();
+
+        p.fs_type = p.fs_uuid = NULL;
+        return p;
+}
+
+static void assert_format(const Partition *p, bool force, ErrorCode code, const char *text) {
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(partition_check_format(p, force, &error), error_code_to_errno(code));
+        ck_assert_int_eq(error.code, code);
+        if (code == ERROR_NONE)
+                return;
+        ck_assert_ptr_nonnull(strstr(error.message, p->device));
+        ck_assert_msg(strstr(error.message, text), "%s", error.message);
+}
+
+static void assert_init(const Partition *p, const Partitions *all, ErrorCode code,
+                        const char *text) {
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(partition_check_init(p, all, &error), error_code_to_errno(code));
+        ck_assert_int_eq(error.code, code);
+        if (code == ERROR_NONE)
+                return;
+        ck_assert_ptr_nonnull(strstr(error.message, p->device));
+        ck_assert_msg(strstr(error.message, text), "%s", error.message);
+}
+
+START_TEST(empty_partition_of_any_type_is_formatted) {
+        Partition p = empty();
+
+        assert_format(&p, false, ERROR_NONE, NULL);
+        p.part_type = NULL;
+        assert_format(&p, false, ERROR_NONE, NULL);
+        p.size_bytes = 256 * MIB;
+        assert_format(&p, false, ERROR_NONE, NULL);
+}
+END_TEST
+
+START_TEST(whole_disk_is_not_formatted) {
+        Partition p = empty();
+
+        p.number = 0;
+        p.device = p.disk;
+        assert_format(&p, false, ERROR_NOT_A_PARTITION, "one of its partitions");
+        assert_format(&p, true, ERROR_NOT_A_PARTITION, "one of its partitions");
+}
+END_TEST
+
+START_TEST(mounted_partition_is_not_formatted_and_the_place_is_named) {
+        Partition p = esp();
+
+        p.in_use = (char *) PARTITION_MOUNTED_ON "/boot/efi";
+        assert_format(&p, false, ERROR_ESP_MOUNTED, "mounted on /boot/efi");
+        assert_format(&p, true, ERROR_ESP_MOUNTED, "unmount it first");
+}
+END_TEST
+
+START_TEST(partition_in_use_is_not_formatted_and_its_user_is_named) {
+        static const char *const users[] = { "used by md0", "used as swap" };
+        Partition p = empty();
+
+        for (size_t i = 0; i < ELEMENTSOF(users); i++) {
+                p.in_use = (char *) users[i];
+                assert_format(&p, false, ERROR_ESP_IN_USE, users[i]);
+                assert_format(&p, true, ERROR_ESP_IN_USE, users[i]);
+        }
+}
+END_TEST
+
+START_TEST(small_partition_is_not_formatted_and_both_sizes_are_named) {
+        Partition p = empty();
+
+        p.size_bytes = 256 * MIB - 512;
+        assert_format(&p, false, ERROR_TOO_SMALL, "255 MiB");
+        assert_format(&p, true, ERROR_TOO_SMALL, "needs 256");
+}
+END_TEST
+
+START_TEST(large_sectors_need_257_mib_for_fat32) {
+        Partition p = empty();
+
+        p.sector_bytes = 4096;
+        p.size_bytes = 257 * MIB - 4096;
+        assert_format(&p, false, ERROR_TOO_SMALL, "needs 257");
+        p.size_bytes = 257 * MIB;
+        assert_format(&p, false, ERROR_NONE, NULL);
+        p.sector_bytes = 2048;
+        p.size_bytes = 256 * MIB;
+        assert_format(&p, false, ERROR_NONE, NULL);
+}
+END_TEST
+
+START_TEST(file_system_is_lost_only_by_force) {
+        static const char *const types[] = { "vfat", "ext4", "gpt", PARTITION_SEVERAL };
+        Partition p = esp();
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                p.fs_type = (char *) types[i];
+                assert_format(&p, false, ERROR_ALREADY_FORMATTED, "--force");
+                assert_format(&p, true, ERROR_NONE, NULL);
+        }
+}
+END_TEST
+
+START_TEST(inactive_member_is_named_and_lost_only_by_force) {
+        static const struct {
+                const char *type, *what;
+        } cases[] = {
+                { "zfs_member", "ZFS pool" },        { "LVM2_member", "LVM volume group" },
+                { "linux_raid_member", "md array" }, { "swap", "swap space" },
+                { "crypto_LUKS", "encrypted" },      { "bcache", "bcache" },
+                { "isw_raid_member", "array" },
+        };
+        Partition p = empty();
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                p.fs_type = (char *) cases[i].type;
+                assert_format(&p, false, ERROR_ESP_IN_USE, cases[i].what);
+                assert_format(&p, false, ERROR_ESP_IN_USE, cases[i].type);
+                assert_format(&p, true, ERROR_NONE, NULL);
+        }
+}
+END_TEST
+
+START_TEST(esp_may_be_initialised_whatever_its_size) {
+        Partition p = esp();
+        Partitions all = { .items = &p, .n = 1 };
+
+        assert_init(&p, &all, ERROR_NONE, NULL);
+        p.size_bytes = 100 * MIB;
+        assert_init(&p, &all, ERROR_NONE, NULL);
+        p.part_type = (char *) PARTITION_TYPE_ESP_MBR;
+        assert_init(&p, &all, ERROR_NONE, NULL);
+}
+END_TEST
+
+START_TEST(what_is_no_esp_is_not_initialised) {
+        const Partitions none = {};
+        Partition p = esp();
+
+        p.number = 0;
+        assert_init(&p, &none, ERROR_NOT_A_PARTITION, "whole disk");
+        p = esp();
+        p.part_type = (char *) "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
+        assert_init(&p, &none, ERROR_NOT_AN_ESP, "type");
+        p.part_type = NULL;
+        assert_init(&p, &none, ERROR_NOT_AN_ESP, "type");
+        p = esp();
+        p.fs_type = (char *) "ext4";
+        assert_init(&p, &none, ERROR_NOT_AN_ESP, "'ext4'");
+        p.fs_type = NULL;
+        assert_init(&p, &none, ERROR_NOT_AN_ESP, "nothing");
+        p = esp();
+        p.fs_uuid = NULL;
+        assert_init(&p, &none, ERROR_NOT_AN_ESP, "UUID");
+}
+END_TEST
+
+START_TEST(two_partitions_with_one_uuid_are_told_apart_by_nobody) {
+        Partition items[] = { esp(), esp(), esp() };
+        const Partitions all = { .items = items, .n = ELEMENTSOF(items) };
+
+        items[0].fs_uuid = (char *) "ABCD-9999";
+        items[2].device = (char *) "/dev/sdb2";
+        items[2].fs_uuid = (char *) "abcd-1234";
+        assert_init(&items[1], &all, ERROR_DUPLICATE_UUID, "'/dev/sdb2'");
+        assert_init(&items[2], &all, ERROR_DUPLICATE_UUID, "'/dev/sda2'");
+        items[2].fs_uuid = NULL;
+        assert_init(&items[1], &all, ERROR_NONE, NULL);
+}
+END_TEST
+
+START_TEST(candidates_are_esps_that_are_fat_or_empty_and_large_fats) {
+        Partition p = esp();
+
+        ck_assert(partition_is_candidate(&p));
+        p.size_bytes = 100 * MIB;
+        ck_assert(partition_is_candidate(&p));
+        p.part_type = (char *) "0xc";
+        ck_assert(!partition_is_candidate(&p));
+        p.size_bytes = 256 * MIB;
+        ck_assert(partition_is_candidate(&p));
+        p.fs_type = NULL;
+        ck_assert(!partition_is_candidate(&p));
+        p.part_type = (char *) PARTITION_TYPE_ESP_MBR;
+        ck_assert(partition_is_candidate(&p));
+        p.fs_type = (char *) "ext4";
+        ck_assert(!partition_is_candidate(&p));
+        p = esp();
+        p.number = 0;
+        ck_assert(!partition_is_candidate(&p));
+}
+END_TEST
+
+static char *format(const Partition *p) {
+        Buffer b = {};
+        char *text;
+
+        record_begin(&b, "partition");
+        partition_format(p, &b);
+        ck_assert_int_eq(buffer_take(&b, &text, NULL), 0);
+        return text;
+}
+
+static int parse(const char *text, Partition *ret) {
+        _cleanup_(record_done) Record record = {};
+
+        ck_assert_int_eq(record_parse(text, strlen(text), &record), 0);
+        return partition_parse(&record, ret);
+}
+
+#define PLAIN "partition device=/dev/sdb disk=/dev/sdb"
+
+START_TEST(partition_survives_the_round_trip) {
+        Partition whole = { .device = (char *) "/dev/sdb",
+                            .disk = (char *) "/dev/sdb",
+                            .sector_bytes = 4096 };
+        Partition items[] = { esp(), empty(), whole };
+        static const int n_fields[] = { 10, 8, 6 };
+
+        items[1].in_use = (char *) PARTITION_MOUNTED_ON "/a b";
+        items[1].part_uuid = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(items); i++) {
+                _cleanup_(partition_done) Partition again = {};
+                _cleanup_free_ char *text = format(&items[i]), *second = NULL;
+
+                ck_assert_int_eq(parse(text, &again), n_fields[i]);
+                ck_assert_pstr_eq(again.device, items[i].device);
+                ck_assert_pstr_eq(again.disk, items[i].disk);
+                ck_assert_pstr_eq(again.part_uuid, items[i].part_uuid);
+                ck_assert_pstr_eq(again.part_type, items[i].part_type);
+                ck_assert_pstr_eq(again.fs_type, items[i].fs_type);
+                ck_assert_pstr_eq(again.fs_uuid, items[i].fs_uuid);
+                ck_assert_pstr_eq(again.in_use, items[i].in_use);
+                ck_assert_uint_eq(again.size_bytes, items[i].size_bytes);
+                ck_assert_uint_eq(again.start_sector, items[i].start_sector);
+                ck_assert_uint_eq(again.number, items[i].number);
+                ck_assert_uint_eq(again.sector_bytes, items[i].sector_bytes);
+                second = format(&again);
+                ck_assert_str_eq(text, second);
+        }
+}
+END_TEST
+
+START_TEST(incomplete_or_impossible_records_are_refused) {
+        static const char *const bad[] = {
+                "partition",
+                "partition device=/dev/sdb size=1 start=0 number=0 sector=512",
+                "partition disk=/dev/sdb size=1 start=0 number=0 sector=512",
+                "partition device= disk=/dev/sdb size=1 start=0 number=0 sector=512",
+                PLAIN " start=0 number=0 sector=512",
+                PLAIN " size=1 number=0 sector=512",
+                PLAIN " size=1 start=0 sector=512",
+                PLAIN " size=1 start=0 number=0",
+                PLAIN " size=1 start=0 number=0 sector=0",
+                PLAIN " size=-1 start=0 number=0 sector=512",
+                PLAIN " size=1 start=0 number=4294967296 sector=512",
+                PLAIN " size=1 start=0 number=0 sector=512 fs-type=",
+                PLAIN " size=1 start=0 number=0 sector=512 in-use=a%0Ab",
+                PLAIN " size=1 start=0 number=0 sector=512 fs-uuid=%FF",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                Partition p = {};
+
+                ck_assert_msg(parse(bad[i], &p) == -EBADMSG, "%s", bad[i]);
+        }
+}
+END_TEST
+
+START_TEST(names_from_a_disk_arrive_fit_for_the_bus) {
+        _cleanup_(partition_done) Partition again = {}, third = {};
+        _cleanup_free_ char *text = NULL, *second = NULL;
+        Partition p = esp();
+        char mount[6000];
+
+        memset(mount, 'x', sizeof(mount));
+        memcpy(mount, PARTITION_MOUNTED_ON "\xff\x1b", strlen(PARTITION_MOUNTED_ON) + 2);
+        mount[sizeof(mount) - 1] = '\0';
+        p.in_use = mount;
+        p.part_type = (char *) "Apple\xc3\x28";
+        text = format(&p);
+        ck_assert_int_eq(parse(text, &again), 11);
+        ck_assert_str_eq(again.part_type, "Apple?(");
+        ck_assert_ptr_nonnull(startswith(again.in_use, PARTITION_MOUNTED_ON "??xx"));
+        ck_assert_ptr_nonnull(endswith(again.in_use, "x..."));
+        ck_assert_uint_eq(strlen(again.in_use), PARTITION_TEXT_MAX + 3);
+        second = format(&again);
+        ck_assert_int_eq(parse(second, &third), 11);
+        ck_assert_str_eq(again.in_use, third.in_use);
+}
+END_TEST
+
+START_TEST(partition_is_found_by_disk_and_number) {
+        _cleanup_(partitions_done) Partitions all = {};
+
+        for (uint32_t i = 0; i < 20; i++) {
+                Partition p = { .disk = strdup(i % 2 ? "/dev/sda" : "/dev/sdb"), .number = i / 2 };
+
+                ck_assert_int_eq(partitions_take(&all, &p), 0);
+                ck_assert_ptr_null(p.disk);
+        }
+        ck_assert_ptr_eq(partitions_find(&all, "/dev/sda", 3), &all.items[7]);
+        ck_assert_ptr_eq(partitions_find(&all, "/dev/sdb", 0), &all.items[0]);
+        ck_assert_ptr_null(partitions_find(&all, "/dev/sda", 10));
+        ck_assert_ptr_null(partitions_find(&all, "/dev/sdc", 1));
+}
+END_TEST
+
+CHECK_MAIN("partition", empty_partition_of_any_type_is_formatted, whole_disk_is_not_formatted,
+           mounted_partition_is_not_formatted_and_the_place_is_named,
+           partition_in_use_is_not_formatted_and_its_user_is_named,
+           small_partition_is_not_formatted_and_both_sizes_are_named,
+           large_sectors_need_257_mib_for_fat32, file_system_is_lost_only_by_force,
+           inactive_member_is_named_and_lost_only_by_force,
+           esp_may_be_initialised_whatever_its_size, what_is_no_esp_is_not_initialised,
+           two_partitions_with_one_uuid_are_told_apart_by_nobody,
+           candidates_are_esps_that_are_fat_or_empty_and_large_fats,
+           partition_survives_the_round_trip, incomplete_or_impossible_records_are_refused,
+           names_from_a_disk_arrive_fit_for_the_bus, partition_is_found_by_disk_and_number)
