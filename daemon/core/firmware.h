@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the UEFI firmware's variables say of the boot: the value that the worker hands to the
+ * daemon. */
+
+#include "common/enum.h"
+#include "core/load-option.h"
+
+#define FIRMWARE_SIZE_MAX    (64 * 1024) /* of the wire format */
+#define FIRMWARE_ENTRIES_MAX 128
+#define FIRMWARE_ORDER_MAX   256
+#define FIRMWARE_TEXT_MAX    256 /* bytes of each text, before "..." */
+
+typedef enum SecureBoot {
+        SECURE_BOOT_UNSUPPORTED,
+        SECURE_BOOT_DISABLED,
+        SECURE_BOOT_ENABLED,
+        SECURE_BOOT_SETUP, /* no platform key is enrolled; nothing is enforced */
+        _SECURE_BOOT_MAX,
+        _SECURE_BOOT_INVALID = -EINVAL,
+} SecureBoot;
+
+/* "unsupported", "disabled", "enabled", "setup" */
+DECLARE_STRING_TABLE(secure_boot, SecureBoot);
+
+/* Texts are NULL where the firmware has none. */
+typedef struct Firmware {
+        bool uefi;                /* false: legacy BIOS, and nothing else is set */
+        char *loader_info;        /* "systemd-boot 252.39-1~deb12u1": who started this kernel */
+        uint64_t loader_features; /* EFI_LOADER_FEATURE_* of the Boot Loader Interface */
+        char *entry_selected;     /* the entry that this boot took */
+        char *entry_one_shot;     /* the entry that the next boot will take, once */
+        char *loader_partuuid;    /* lower case: the ESP that the loader came from */
+        int boot_current;         /* the number of the Boot#### that this boot took, -1: unknown */
+        uint16_t *boot_order;
+        size_t n_boot_order;
+        LoadOption *entries; /* sorted by number */
+        size_t n_entries, n_allocated;
+        SecureBoot secure_boot;
+} Firmware;
+
+#define FIRMWARE_INIT ((Firmware){ .boot_current = -1 })
+
+void firmware_done(Firmware *f);
+static inline Firmware firmware_take(Firmware *f) {
+        Firmware taken = *f;
+
+        *f = FIRMWARE_INIT;
+        return taken;
+}
+
+/* Add an entry, which is taken over on success; the numbers may come in any order. -E2BIG beyond
+ * FIRMWARE_ENTRIES_MAX, -EEXIST for a number that is there, -ENOMEM. */
+int firmware_add_entry(Firmware *f, LoadOption *entry);
+/* Decode BootOrder; what is beyond FIRMWARE_ORDER_MAX is left out. 0 or -ENOMEM. */
+int firmware_set_boot_order(Firmware *f, const uint8_t *data, size_t size);
+/* Decode SecureBoot and SetupMode, each NULL if there is none: SetupMode wins. */
+SecureBoot secure_boot_decode(const uint8_t *secure_boot, size_t secure_boot_size,
+                              const uint8_t *setup_mode, size_t setup_mode_size) _pure_;
+
+/* NULL if there is none. */
+const LoadOption *firmware_entry(const Firmware *f, uint16_t number) _pure_;
+bool firmware_orders(const Firmware *f, uint16_t number) _pure_;
+/* The entry that starts @path from the partition @partuuid: of several the one that BootOrder has,
+ * else the lowest. NULL if there is none. */
+const LoadOption *firmware_find(const Firmware *f, const char *partuuid, const char *path) _pure_;
+
+/* True if the loader takes LoaderEntryOneShot: the entry that is booted once, and forgotten before
+ * its kernel runs. */
+bool firmware_offers_one_shot(const Firmware *f) _pure_;
+
+typedef enum FirmwareLoader {
+        FIRMWARE_LOADER_UNKNOWN,
+        FIRMWARE_LOADER_SYSTEMD_BOOT,
+        FIRMWARE_LOADER_GRUB,
+        _FIRMWARE_LOADER_MAX,
+        _FIRMWARE_LOADER_INVALID = -EINVAL,
+} FirmwareLoader;
+
+/* "unknown", "systemd-boot", "grub" */
+DECLARE_STRING_TABLE(firmware_loader, FirmwareLoader);
+
+/* The loader of this boot. @ret_evidence says how that is known, or why it is not: LoaderInfo,
+ * which the loader itself has set in this boot, is sure; the path of the entry that was booted is
+ * likely (shim starts GRUB). 0 or -ENOMEM. */
+int firmware_loader(const Firmware *f, FirmwareLoader *ret, char **ret_evidence);
+
+/* A record "firmware …" and a record "boot-entry …" for each entry. Entries that would make it
+ * larger than FIRMWARE_SIZE_MAX are left out, the last ones first. 0 or -ENOMEM. */
+int firmware_format(const Firmware *f, char **ret, size_t *ret_size);
+/* -EBADMSG for anything that firmware_format() would not write, but for the order of the fields. */
+int firmware_parse(const char *text, size_t size, Firmware *ret);

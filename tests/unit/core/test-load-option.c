@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Boot#### values: those of real firmware, those that we make, and junk. */
+
+#include "core/load-option.h"
+
+#include "common/string-util.h"
+#include "tests/unit/check-main.h"
+
+#define PARTUUID "0123abcd-4567-89ab-cdef-0123456789ab"
+#define PATH     "\\EFI\\systemd\\systemd-bootx64.efi"
+
+#define END     "\x7f\xff\x04\x00"
+#define NEXT    "\x7f\x01\x04\x00" /* the end of this path; another one follows */
+#define FILE_AB "\x04\x04\x0a\x00\x41\x00\x62\x00\x00\x00"
+/* PciRoot(0)/Pci(0x1,0x1), as OVMF puts it before a disk. */
+#define PCI "\x02\x01\x0c\x00\xd0\x41\x03\x0a\x00\x00\x00\x00\x01\x01\x06\x00\x01\x01"
+
+static const BootTarget target = {
+        .title = "Linux Boot Manager",
+        .path = PATH,
+        .partuuid = "0123ABCD-4567-89AB-CDEF-0123456789AB",
+        .partition = 2,
+        .start = 2048,
+        .size = 1048576,
+};
+
+/* An option with the title "T" and the paths @paths. */
+static size_t make(uint8_t *data, uint32_t attributes, const char *paths, size_t paths_size) {
+        efi_put_u32(data, attributes);
+        efi_put_u16(data + 4, (uint16_t) paths_size);
+        memcpy(data + 6, "T\0\0\0", 4);
+        memcpy(data + 10, paths, paths_size);
+        return 10 + paths_size;
+}
+
+/* From a copy that is exactly as large, so that a sanitizer sees a byte too many. */
+static int parse(const uint8_t *data, size_t size, LoadOption *ret) {
+        _cleanup_free_ uint8_t *exact = malloc(MAX(size, (size_t) 1));
+
+        ck_assert_ptr_nonnull(exact);
+        memcpy(exact, data, size);
+        return load_option_parse(exact, size, ret);
+}
+
+static void assert_path(const char *paths, size_t paths_size, const char *expect) {
+        _cleanup_(load_option_done) LoadOption o = {};
+        uint8_t data[512];
+        size_t size = make(data, 1, paths, paths_size);
+
+        ck_assert_int_eq(parse(data, size, &o), 0);
+        ck_assert_str_eq(o.path, expect);
+}
+#define ASSERT_PATH(paths, expect) assert_path(paths, sizeof(paths) - 1, expect)
+
+static int try_paths(const char *paths, size_t paths_size) {
+        _cleanup_(load_option_done) LoadOption o = {};
+        uint8_t data[512];
+
+        return parse(data, make(data, 1, paths, paths_size), &o);
+}
+#define TRY(paths) try_paths(paths, sizeof(paths) - 1)
+
+START_TEST(what_is_built_reads_as_what_it_is_made_from) {
+        _cleanup_(load_option_done) LoadOption o = {};
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+
+        ck_assert_int_eq(load_option_build(&target, &data, &size), 0);
+        ck_assert_int_eq(parse(data, size, &o), 0);
+        ck_assert(o.active);
+        ck_assert_str_eq(o.title, "Linux Boot Manager");
+        ck_assert_str_eq(o.partuuid, PARTUUID);
+        ck_assert_str_eq(o.path, PATH);
+        ck_assert(load_option_starts(&o, target.partuuid, "\\efi\\SYSTEMD\\systemd-bootx64.efi"));
+}
+END_TEST
+
+START_TEST(no_prefix_of_an_option_is_one) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+
+        ck_assert_int_eq(load_option_build(&target, &data, &size), 0);
+        for (size_t n = 0; n < size; n++)
+                ck_assert_int_eq(parse(data, n, &(LoadOption){}), -EBADMSG);
+}
+END_TEST
+
+START_TEST(data_for_the_loader_is_passed_over) {
+        uint8_t data[64];
+        size_t size = make(data, 1, FILE_AB END, 14);
+        _cleanup_(load_option_done) LoadOption o = {};
+
+        memcpy(data + size, "\x04\x04\x00", 3);
+        ck_assert_int_eq(parse(data, size + 3, &o), 0);
+        ck_assert_str_eq(o.path, "\\Ab");
+}
+END_TEST
+
+START_TEST(path_is_found_behind_the_way_to_the_disk) {
+        ASSERT_PATH(PCI FILE_AB END, "\\Ab");
+        ASSERT_PATH(PCI END, "");
+        ASSERT_PATH(END, "");
+}
+END_TEST
+
+START_TEST(path_in_several_nodes_is_joined_with_one_backslash) {
+        ASSERT_PATH(FILE_AB FILE_AB END, "\\Ab\\Ab");
+        ASSERT_PATH("\x04\x04\x0a\x00\\\x00x\x00\\\x00" FILE_AB END, "\\x\\Ab");
+        ASSERT_PATH("\x04\x04\x0a\x00/\x00x\x00/\x00" END, "\\x\\");
+}
+END_TEST
+
+START_TEST(only_the_first_of_several_paths_counts) {
+        ASSERT_PATH(FILE_AB NEXT FILE_AB END, "\\Ab");
+        ASSERT_PATH(FILE_AB END FILE_AB END, "\\Ab");
+}
+END_TEST
+
+START_TEST(partition_of_an_mbr_has_no_partuuid) {
+        _cleanup_(load_option_done) LoadOption o = {};
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size, hd;
+
+        ck_assert_int_eq(load_option_build(&target, &data, &size), 0);
+        hd = 6 + 2 * (strlen(target.title) + 1);
+        ck_assert_uint_eq(data[hd + 41], 2);
+        data[hd + 41] = 1;
+        ck_assert_int_eq(parse(data, size, &o), 0);
+        ck_assert_str_eq(o.partuuid, "");
+        ck_assert_str_eq(o.path, PATH);
+}
+END_TEST
+
+START_TEST(junk_is_refused) {
+        static const uint8_t endless_title[] = { 1, 0, 0, 0, 4, 0, 'T', 0, 0x7f, 0xff, 4, 1 };
+
+        ck_assert_int_eq(parse(endless_title, sizeof(endless_title), &(LoadOption){}), -EBADMSG);
+        ck_assert_int_eq(TRY(""), -EBADMSG);
+        ck_assert_int_eq(TRY(FILE_AB), -EBADMSG);
+        ck_assert_int_eq(TRY("\x04\x04\x00\x00" END), -EBADMSG);
+        ck_assert_int_eq(TRY("\x04\x04\x03\x00" END), -EBADMSG);
+        ck_assert_int_eq(TRY("\x04\x04\x09\x00" END), -EBADMSG);
+        ck_assert_int_eq(TRY("\x7f\xff\x03\x00"), -EBADMSG);
+        ck_assert_int_eq(TRY(END), 0);
+        /* A partition whose node is too short has none. */
+        ck_assert_int_eq(TRY("\x04\x01\x04\x00" END), 0);
+}
+END_TEST
+
+START_TEST(what_would_not_read_the_same_is_not_built) {
+        char title[LOAD_OPTION_TITLE_MAX + 2];
+        BootTarget bad[5] = { target, target, target, target, target };
+        uint8_t *data;
+        size_t size;
+
+        memset(title, 'x', sizeof(title));
+        title[sizeof(title) - 1] = '\0';
+        bad[0].partuuid = "12345678-01";
+        bad[1].path = "EFI\\x.efi";
+        bad[2].path = "\\EFI\\\xc3\xa4.efi";
+        bad[3].title = "\n";
+        bad[4].title = title;
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_int_eq(load_option_build(&bad[i], &data, &size), -EINVAL);
+}
+END_TEST
+
+START_TEST(option_is_made_active_once_and_nothing_else_changes) {
+        uint8_t data[32], before[32];
+        size_t size = make(data, 0x108, FILE_AB END, 14);
+
+        memcpy(before, data, size);
+        ck_assert(load_option_activate(data, size));
+        ck_assert_uint_eq(efi_u32(data), 0x109);
+        ck_assert_int_eq(memcmp(before + 4, data + 4, size - 4), 0);
+        ck_assert(!load_option_activate(data, size));
+        ck_assert(!load_option_activate((uint8_t[]){ 0, 0, 0, 0 }, 4));
+}
+END_TEST
+
+START_TEST(names_of_boot_entries_are_exact) {
+        static const char *const bad[] = { "",         "Boot",     "Boot000",  "Boot00000",
+                                           "Boot000g", "Boot00af", "BootNext", "boot0001",
+                                           "Boot 001", "BootOrder" };
+
+        ck_assert_int_eq(load_option_number("Boot0000"), 0);
+        ck_assert_int_eq(load_option_number("Boot00AF"), 0xaf);
+        ck_assert_int_eq(load_option_number("BootFFFF"), 0xffff);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_int_eq(load_option_number(bad[i]), -EINVAL);
+}
+END_TEST
+
+START_TEST(ours_are_known_by_their_path) {
+        static const struct {
+                const char *path;
+                bool ours;
+        } cases[] = {
+                { PATH, true },
+                { "\\efi\\SYSTEMD\\SYSTEMD-BOOTAA64.EFI", true },
+                { "\\EFI\\proxmox\\shimx64.efi", true },
+                { "\\EFI\\proxmox\\grubx64.efi", true },
+                { "\\EFI\\proxmox\\vmlinuz.efi", false },
+                { "\\EFI\\proxmox\\x\\grubx64.efi", false },
+                { "\\EFI\\debian\\grubx64.efi", false },
+                { "\\EFI\\BOOT\\BOOTX64.EFI", false },
+                { "\\EFI\\systemd\\systemd-bootx64.efi.old", false },
+                { "\\EFI\\systemd\\", false },
+                { "grubx64.efi", false },
+                { "", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                LoadOption o = { .path = (char *) cases[i].path };
+
+                ck_assert_msg(load_option_is_ours(&o) == cases[i].ours, "%s", cases[i].path);
+        }
+}
+END_TEST
+
+CHECK_MAIN("load-option", what_is_built_reads_as_what_it_is_made_from,
+           no_prefix_of_an_option_is_one, data_for_the_loader_is_passed_over,
+           path_is_found_behind_the_way_to_the_disk,
+           path_in_several_nodes_is_joined_with_one_backslash,
+           only_the_first_of_several_paths_counts, partition_of_an_mbr_has_no_partuuid,
+           junk_is_refused, what_would_not_read_the_same_is_not_built,
+           option_is_made_active_once_and_nothing_else_changes, names_of_boot_entries_are_exact,
+           ours_are_known_by_their_path)
