@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Boot entries are shared with the firmware's menu and with other systems, so only what is ours is
+ * added, nothing is removed, and BootOrder is written last: an entry that no order names does no
+ * harm, an order that names no entry confuses some firmware. */
+
+#include "blocking/bootvar.h"
+
+#include <sys/stat.h>
+
+#include "blocking/efi-variable.h"
+#include "common/string-util.h"
+#include "sys/file.h"
+
+#define NAME_SIZE sizeof("Boot0000")
+
+static void format_name(uint16_t number, char ret[static NAME_SIZE]) {
+        (void) snprintf(ret, NAME_SIZE, "Boot%04X", (unsigned) number);
+}
+
+/* The number in the file name "Boot0003-GUID" of a boot entry, else -EINVAL. */
+static int file_number(const char *file) {
+        char name[NAME_SIZE] = "";
+
+        if (strlen(file) != strlen("Boot0000-" EFI_VENDOR_GLOBAL) ||
+            !streq(file + strlen("Boot0000"), "-" EFI_VENDOR_GLOBAL))
+                return -EINVAL;
+        memcpy(name, file, NAME_SIZE - 1);
+        return load_option_number(name);
+}
+
+static bool is_entry(const char *file) {
+        return file_number(file) >= 0;
+}
+
+/* The files of all boot entries, in order; none if there is no directory. */
+static int list_entries(const Root *root, char ***ret, Error *error) {
+        int r = directory_list(root, PATH_EFI_VARIABLES, is_entry, ret);
+
+        if (r == -ENOENT || r == -ENOTDIR) {
+                *ret = NULL;
+                return 0;
+        }
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return error_set(error, ERROR_FIRMWARE_ERROR,
+                                 "Cannot list the firmware's variables (%s); see whether efivarfs "
+                                 "is mounted",
+                                 strerror(-r));
+        strv_sort_uniq(*ret, strcmp);
+        return 0;
+}
+
+/* A variable that need not be there: *@ret is NULL then. */
+static int read_optional(const Root *root, const char *vendor, const char *name, uint8_t **ret,
+                         size_t *ret_size, Error *error) {
+        int r = efi_variable_read(root, vendor, name, ret, ret_size);
+
+        if (r == -ENOENT || r == -ENOTDIR) {
+                *ret = NULL;
+                *ret_size = 0;
+                return 0;
+        }
+        if (r < 0 && r != -ENOMEM)
+                return error_set(error, ERROR_FIRMWARE_ERROR,
+                                 "The firmware does not give its variable '%s' (%s); try again "
+                                 "after a reboot",
+                                 name, strerror(-r));
+        return r;
+}
+
+/* *@ret is NULL if it is not set, or empty. */
+static int read_text(const Root *root, const char *name, char **ret, Error *error) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+        int r;
+
+        r = read_optional(root, EFI_VENDOR_LOADER, name, &data, &size, error);
+        if (r < 0 || !data)
+                return r;
+        r = efi_text_decode(data, size, FIRMWARE_TEXT_MAX, ret);
+        if (r >= 0 && isempty(*ret))
+                *ret = mfree(*ret);
+        return r;
+}
+
+/* What the loader of this boot has left. */
+static int read_loader(const Root *root, Firmware *f, Error *error) {
+        const struct {
+                const char *name;
+                char **text;
+        } texts[] = {
+                { "LoaderInfo", &f->loader_info },
+                { "LoaderEntrySelected", &f->entry_selected },
+                { "LoaderEntryOneShot", &f->entry_one_shot },
+                { "LoaderDevicePartUUID", &f->loader_partuuid },
+        };
+        _cleanup_free_ uint8_t *features = NULL;
+        size_t size;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                r = read_text(root, texts[i].name, texts[i].text, error);
+                if (r < 0)
+                        return r;
+        }
+        for (char *c = f->loader_partuuid; c && *c; c++)
+                if (*c >= 'A' && *c <= 'Z')
+                        *c = (char) (*c - 'A' + 'a');
+
+        r = read_optional(root, EFI_VENDOR_LOADER, "LoaderFeatures", &features, &size, error);
+        if (r >= 0 && size == sizeof(uint64_t))
+                f->loader_features = efi_u64(features);
+        return r;
+}
+
+/* What the firmware itself says. */
+static int read_global(const Root *root, Firmware *f, Error *error) {
+        enum { CURRENT, ORDER, SECURE, SETUP, _MAX };
+        static const char *const names[_MAX] = { "BootCurrent", "BootOrder", "SecureBoot",
+                                                 "SetupMode" };
+        uint8_t *data[_MAX] = {};
+        size_t sizes[_MAX] = {};
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < _MAX; i++)
+                r = read_optional(root, EFI_VENDOR_GLOBAL, names[i], &data[i], &sizes[i], error);
+        if (r >= 0) {
+                if (sizes[CURRENT] == sizeof(uint16_t))
+                        f->boot_current = efi_u16(data[CURRENT]);
+                f->secure_boot = secure_boot_decode(data[SECURE], sizes[SECURE], data[SETUP],
+                                                    sizes[SETUP]);
+                r = firmware_set_boot_order(f, data[ORDER], sizes[ORDER]);
+        }
+        for (size_t i = 0; i < _MAX; i++)
+                free(data[i]);
+        return r;
+}
+
+/* Junk, and what the firmware cannot read itself, is passed over. */
+static int read_entry(const Root *root, uint16_t number, Firmware *f) {
+        _cleanup_(load_option_done) LoadOption entry = {};
+        _cleanup_free_ uint8_t *data = NULL;
+        char name[NAME_SIZE];
+        size_t size;
+        int r;
+
+        format_name(number, name);
+        r = efi_variable_read(root, EFI_VENDOR_GLOBAL, name, &data, &size);
+        if (r >= 0)
+                r = load_option_parse(data, size, &entry);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        entry.number = number;
+        return firmware_add_entry(f, &entry);
+}
+
+int bootvar_read(const Root *root, Firmware *ret, Error *error) {
+        _cleanup_(firmware_done) Firmware f = FIRMWARE_INIT;
+        _cleanup_strv_ char **files = NULL;
+        struct stat st;
+        int r;
+
+        assert(ret);
+
+        f.uefi = root_stat(root, PATH_EFI, &st) >= 0 && S_ISDIR(st.st_mode);
+        if (f.uefi) {
+                r = read_loader(root, &f, error);
+                if (r >= 0)
+                        r = read_global(root, &f, error);
+                if (r >= 0)
+                        r = list_entries(root, &files, error);
+                if (r < 0)
+                        return r;
+        }
+        STRV_FOREACH(file, files) {
+                r = read_entry(root, (uint16_t) file_number(*file), &f);
+                if (r == -E2BIG)
+                        break;
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = firmware_take(&f);
+        return 0;
+}
+
+int bootvar_set_one_shot(const Root *root, const char *id, Error *error) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+        int r;
+
+        if (!id)
+                return efi_variable_remove(root, EFI_VENDOR_LOADER, "LoaderEntryOneShot", error);
+        r = efi_text_encode(id, &data, &size);
+        if (r == -EINVAL)
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "The entry '%s' has a name that the boot loader cannot be told; "
+                                 "only ASCII is possible",
+                                 id);
+        if (r < 0)
+                return r;
+        return efi_variable_write(root, EFI_VENDOR_LOADER, "LoaderEntryOneShot", data, size, error);
+}
+
+/* The lowest number that no variable has, junk included, and that nothing else speaks of. */
+static int find_free_number(const Root *root, const Firmware *now, uint16_t *ret, Error *error) {
+        _cleanup_strv_ char **files = NULL;
+        int r;
+
+        r = list_entries(root, &files, error);
+        if (r < 0)
+                return r;
+        for (int number = 0; number <= UINT16_MAX; number++) {
+                bool used = number == now->boot_current || firmware_orders(now, (uint16_t) number);
+
+                for (char **file = files; !used && file && *file; file++)
+                        used = file_number(*file) == number;
+                if (!used) {
+                        *ret = (uint16_t) number;
+                        return 0;
+                }
+        }
+        return error_set(error, ERROR_FIRMWARE_ERROR,
+                         "The firmware has no number left for a boot entry; delete some with "
+                         "'efibootmgr'");
+}
+
+static int create_entry(const Root *root, const BootTarget *target, const Firmware *now,
+                        uint16_t *ret_number, Error *error) {
+        _cleanup_free_ uint8_t *data = NULL;
+        char name[NAME_SIZE];
+        size_t size;
+        int r;
+
+        r = load_option_build(target, &data, &size);
+        if (r == -EINVAL)
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "The firmware cannot be told of '%s' on the partition '%s'; a "
+                                 "boot entry needs a partition of a GPT, and a short ASCII path",
+                                 target->path, target->partuuid);
+        if (r < 0)
+                return r;
+        /* An entry that cannot be seen would be made again each time. */
+        if (now->n_entries == FIRMWARE_ENTRIES_MAX)
+                return error_set(error, ERROR_FIRMWARE_ERROR,
+                                 "The firmware has more than %d boot entries already; delete those "
+                                 "that nobody needs with 'efibootmgr'",
+                                 FIRMWARE_ENTRIES_MAX - 1);
+        r = find_free_number(root, now, ret_number, error);
+        if (r < 0)
+                return r;
+        format_name(*ret_number, name);
+        return efi_variable_write(root, EFI_VENDOR_GLOBAL, name, data, size, error);
+}
+
+static int activate_entry(const Root *root, const LoadOption *entry, Error *error) {
+        _cleanup_free_ uint8_t *data = NULL;
+        char name[NAME_SIZE];
+        size_t size;
+        int r;
+
+        if (entry->active)
+                return 0;
+        format_name(entry->number, name);
+        r = read_optional(root, EFI_VENDOR_GLOBAL, name, &data, &size, error);
+        if (r < 0)
+                return r;
+        if (!data || !load_option_activate(data, size))
+                return 0;
+        return efi_variable_write(root, EFI_VENDOR_GLOBAL, name, data, size, error);
+}
+
+/* Put @number into BootOrder if it is not there. The variable itself is changed, not @now's copy,
+ * which may be cut. */
+static int order_entry(const Root *root, uint16_t number, const Firmware *now, Error *error) {
+        _cleanup_free_ uint8_t *old = NULL, *new = NULL;
+        size_t size, at = 0;
+        int r;
+
+        r = read_optional(root, EFI_VENDOR_GLOBAL, "BootOrder", &old, &size, error);
+        if (r < 0)
+                return r;
+        size -= size % 2;
+        for (size_t i = 0; i < size; i += 2) {
+                const LoadOption *entry = firmware_entry(now, efi_u16(old + i));
+
+                if (efi_u16(old + i) == number)
+                        return 0;
+                if (entry && load_option_is_ours(entry))
+                        at = i + 2;
+        }
+
+        new = malloc(size + 2);
+        if (!new)
+                return -ENOMEM;
+        if (size > 0) {
+                memcpy(new, old, at);
+                memcpy(new + at + 2, old + at, size - at);
+        }
+        efi_put_u16(new + at, number);
+        return efi_variable_write(root, EFI_VENDOR_GLOBAL, "BootOrder", new, size + 2, error);
+}
+
+/* Read everything again, and see whether the firmware has kept what it was given. */
+static int check_entry(const Root *root, const BootTarget *target, Firmware *now, Error *error) {
+        _cleanup_(firmware_done) Firmware f = FIRMWARE_INIT;
+        const LoadOption *entry;
+        int r;
+
+        r = bootvar_read(root, &f, error);
+        if (r < 0)
+                return r;
+        entry = firmware_find(&f, target->partuuid, target->path);
+        if (!entry || !entry->active || !firmware_orders(&f, entry->number))
+                return error_set(error, ERROR_FIRMWARE_ERROR,
+                                 "The firmware took the boot entry of '%s' on the partition '%s' "
+                                 "and does not have it now; make it in the firmware's own menu",
+                                 target->path, target->partuuid);
+        firmware_done(now);
+        *now = firmware_take(&f);
+        return 1;
+}
+
+int bootvar_ensure_entry(const Root *root, const BootTarget *target, Firmware *now, Error *error) {
+        const LoadOption *entry;
+        uint16_t number = 0;
+        int made, ordered;
+
+        entry = firmware_find(now, target->partuuid, target->path);
+        if (entry) {
+                number = entry->number;
+                made = activate_entry(root, entry, error);
+        } else
+                made = create_entry(root, target, now, &number, error);
+        if (made < 0)
+                return made;
+        ordered = order_entry(root, number, now, error);
+        if (ordered < 0)
+                return ordered;
+        return made || ordered ? check_entry(root, target, now, error) : 0;
+}
