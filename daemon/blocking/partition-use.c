@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The kernel knows that a device is claimed, but not by whom: the users that it does tell of are
+ * asked for first, since a user can do something about a name. */
+
+#include "blocking/partition-use.h"
+
+#include <fcntl.h>
+#include <libmount/libmount.h>
+
+#include "common/fd.h"
+#include "common/string-util.h"
+#include "core/partition.h"
+#include "sys/file.h"
+
+#define PATH_SWAPS "proc/swaps"
+#define SWAPS_MAX  (64 * 1024)
+
+DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
+
+int partition_use_open(const Root *root, const BlockDevice *d, int flags) {
+        _cleanup_free_ char *path = strprintf("dev/%s", d->name);
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (!path)
+                return -ENOMEM;
+        fd = root_openat(root, path, flags | O_CLOEXEC | O_NONBLOCK, 0);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISBLK(st.st_mode) && st.st_rdev == d->device ? TAKE_FD(fd) : -ENXIO;
+}
+
+int partition_use_claim(const Root *root, const BlockDevice *d) {
+        _cleanup_close_ int fd = partition_use_open(root, d, O_RDONLY | O_EXCL);
+
+        return MIN(fd, 0);
+}
+
+static int find_mount(const char *mountinfo, dev_t device, char **ret) {
+        _cleanup_(mnt_unref_tablep) struct libmnt_table *table = NULL;
+        struct libmnt_fs *fs;
+
+        errno = 0;
+        table = mnt_new_table_from_file(mountinfo);
+        if (!table)
+                return -(errno ?: EIO);
+        fs = mnt_table_find_devno(table, device, MNT_ITER_BACKWARD);
+        if (!fs)
+                return 0;
+        *ret = strprintf(PARTITION_MOUNTED_ON "%s", strempty(mnt_fs_get_target(fs)));
+        return *ret ? 1 : -ENOMEM;
+}
+
+/* The first word of each line but the head is a path; a blank in it is "\040", which no device
+ * that counts here has. */
+static int find_swap(const Root *root, dev_t device, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        const char *line;
+        size_t size, n, pos = 0;
+        int r;
+
+        r = file_read(root, PATH_SWAPS, SWAPS_MAX, &text, &size);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        while (line_next(text, size, &pos, &line, &n) > 0) {
+                _cleanup_free_ char *path = NULL;
+                struct stat st;
+
+                if (n == 0 || line[0] != '/')
+                        continue;
+                path = strndup(line + 1, strcspn(line + 1, " \t\n"));
+                if (!path)
+                        return -ENOMEM;
+                if (root_stat(root, path, &st) < 0 || !S_ISBLK(st.st_mode) || st.st_rdev != device)
+                        continue;
+                *ret = strdup("used as swap");
+                return *ret ? 1 : -ENOMEM;
+        }
+        return 0;
+}
+
+static int find_holder(const Root *root, const char *name, char **ret) {
+        _cleanup_strv_ char **holders = NULL;
+        _cleanup_free_ char *names = NULL;
+        int r;
+
+        r = block_device_holders(root, name, &holders);
+        if (r < 0 || strv_isempty(holders))
+                return r;
+        names = strv_join(holders, ", ");
+        if (names)
+                *ret = strprintf("used by %s", names);
+        return names && *ret ? 1 : -ENOMEM;
+}
+
+int partition_use_find(const Root *root, const BlockDevice *d, char **ret) {
+        int r;
+
+        r = find_mount("/proc/self/mountinfo", d->device, ret);
+        if (r != 0)
+                return r;
+        r = find_mount("/proc/1/mountinfo", d->device, ret);
+        if (r > 0 || r == -ENOMEM) /* not everybody may read it */
+                return r;
+        r = find_swap(root, d->device, ret);
+        return r != 0 ? r : find_holder(root, d->name, ret);
+}
