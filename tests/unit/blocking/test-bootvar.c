@@ -7,7 +7,9 @@
 
 #include <efivar/efiboot.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 
 #include "../check-main.h"
 #include "../sys/temp-root.h"
@@ -291,6 +293,24 @@ START_TEST(denied_access_is_told) {
 }
 END_TEST
 
+START_TEST(read_only_variables_are_told_from_broken_ones) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_free_ char *path = strprintf("%s/" PATH_EFI_VARIABLES, t.path);
+        _cleanup_error_ Error error = {};
+        int r;
+
+        if (unshare(CLONE_NEWNS) < 0)
+                return; /* we have not the privilege */
+        ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        ck_assert_int_eq(mount("none", path, "tmpfs", MS_RDONLY, NULL), 0);
+        r = bootvar_set_one_shot(t.root, "a.conf", &error);
+        ck_assert_int_eq(umount2(path, MNT_DETACH), 0);
+        ck_assert_int_eq(r, -EROFS);
+        ck_assert_int_eq(error.code, ERROR_READ_ONLY);
+        ck_assert_ptr_nonnull(strstr(error.message, "'LoaderEntryOneShot'"));
+}
+END_TEST
+
 START_TEST(immutable_variable_is_changed_and_stays_immutable) {
         _cleanup_temp_root_ TempRoot t = firmware_root();
         _cleanup_close_ int fd = -EBADF;
@@ -476,7 +496,8 @@ CHECK_MAIN("bootvar", host_without_efi_is_no_error, firmware_that_shows_no_varia
            every_variable_is_read, junk_is_passed_over, symlink_does_not_lead_out_of_the_root,
            variable_that_cannot_be_read_is_named, one_shot_is_set_once_and_deleted_once,
            without_variables_nothing_is_set_and_deleting_is_fine, name_that_is_not_ascii_is_refused,
-           denied_access_is_told, immutable_variable_is_changed_and_stays_immutable,
+           denied_access_is_told, read_only_variables_are_told_from_broken_ones,
+           immutable_variable_is_changed_and_stays_immutable,
            libefiboot_understands_the_entry_that_is_made, second_time_nothing_is_written,
            entry_that_is_there_is_used, inactive_entry_is_made_active_and_otherwise_left,
            entry_that_no_order_names_is_put_there, new_entry_comes_after_the_last_of_ours,
