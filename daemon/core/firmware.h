@@ -7,7 +7,7 @@
 #include "common/enum.h"
 #include "core/load-option.h"
 
-#define FIRMWARE_SIZE_MAX    (64 * 1024) /* of the wire format */
+#define FIRMWARE_SIZE_MAX    (32 * 1024) /* of the wire format: it fits into one report */
 #define FIRMWARE_ENTRIES_MAX 128
 #define FIRMWARE_ORDER_MAX   256
 #define FIRMWARE_TEXT_MAX    256 /* bytes of each text, before "..." */

@@ -8,8 +8,11 @@
 
 #include "worker/interpreter.h"
 
+#include "blocking/bootvar.h"
+#include "blocking/disk-probe.h"
 #include "blocking/esp-check.h"
 #include "blocking/esp-commit.h"
+#include "blocking/esp-format.h"
 #include "blocking/esp-repair.h"
 #include "blocking/esp-scan.h"
 #include "blocking/esp-stage.h"
@@ -201,6 +204,65 @@ static int run_barrier(Interpreter *i, const PlanStep *step) {
         return esp_commit_barrier(&i->commit, &i->error);
 }
 
+static int report_partition(Interpreter *i, const Partition *partition) {
+        _cleanup_(report_done) Report seen = { .type = REPORT_PARTITION };
+        Buffer b = {};
+        int r;
+
+        record_begin(&b, "partition");
+        partition_format(partition, &b);
+        record_end(&b);
+        r = buffer_take(&b, &seen.text, NULL);
+        return r < 0 ? r : report(i, &seen);
+}
+
+static int run_probe(Interpreter *i, const PlanStep *step) {
+        _cleanup_(partitions_done) Partitions found = {};
+        int r;
+
+        r = disk_probe(i->root, i->plan->device, &found, &i->error);
+        for (size_t n = 0; r >= 0 && n < found.n; n++)
+                r = report_partition(i, &found.items[n]);
+        return r;
+}
+
+static int run_format(Interpreter *i, const PlanStep *step) {
+        _cleanup_free_ char *device = strprintf("/dev/%s", i->plan->device);
+        _cleanup_(partition_done) Partition formatted = {};
+        int r;
+
+        if (!device)
+                return -ENOMEM;
+        r = esp_format(i->root, device, step->force, &i->watch, &formatted, &i->error);
+        return r < 0 ? r : report_partition(i, &formatted);
+}
+
+static int run_firmware(Interpreter *i, const PlanStep *step) {
+        _cleanup_(report_done) Report seen = { .type = REPORT_FIRMWARE };
+        _cleanup_(firmware_done) Firmware firmware = FIRMWARE_INIT;
+        int r;
+
+        r = bootvar_read(i->root, &firmware, &i->error);
+        if (r >= 0)
+                r = firmware_format(&firmware, &seen.text, NULL);
+        return r < 0 ? r : report(i, &seen);
+}
+
+static int run_arm(Interpreter *i, const PlanStep *step) {
+        return MIN(bootvar_set_one_shot(i->root, step->text, &i->error), 0);
+}
+
+/* What somebody else has armed stays. */
+static int run_disarm(Interpreter *i, const PlanStep *step) {
+        _cleanup_(firmware_done) Firmware firmware = FIRMWARE_INIT;
+        int r;
+
+        r = bootvar_read(i->root, &firmware, &i->error);
+        if (r < 0 || !streq_ptr(firmware.entry_one_shot, step->text))
+                return r;
+        return MIN(bootvar_set_one_shot(i->root, NULL, &i->error), 0);
+}
+
 static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
         [PLAN_KNOWN] = run_known,          [PLAN_SCAN] = run_scan,
         [PLAN_CHECK] = run_check,          [PLAN_KEEP] = run_keep,
@@ -209,6 +271,9 @@ static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep 
         [PLAN_TOKEN] = run_token,          [PLAN_REPAIR] = run_repair,
         [PLAN_PLACE] = run_place,          [PLAN_REMOVE_ENTRY] = run_remove,
         [PLAN_REMOVE_KERNEL] = run_remove, [PLAN_BARRIER] = run_barrier,
+        [PLAN_PROBE] = run_probe,          [PLAN_FORMAT] = run_format,
+        [PLAN_FIRMWARE] = run_firmware,    [PLAN_ARM] = run_arm,
+        [PLAN_DISARM] = run_disarm,
 };
 
 static int open_all(Interpreter *i, const char *root) {
