@@ -5,8 +5,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libsystemd-dev libssl-dev libblkid-dev libmount-dev
         libfdisk-dev libefivar-dev libefiboot-dev libjson-c-dev)
-test_packages=(check dbus dosfstools e2fsprogs mtools procps python3 python3-gi gir1.2-glib-2.0 strace systemd
-        util-linux)
+test_packages=(check dbus dosfstools e2fsprogs fdisk mtools procps python3 python3-gi gir1.2-glib-2.0 strace
+        systemd util-linux)
 
 say() {
         printf '\n== %s\n' "$*"
