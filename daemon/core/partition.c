@@ -152,7 +152,8 @@ bool partition_is_candidate(const Partition *p) {
 }
 
 /* 65525 clusters of 4096 bytes, two tables of 64 sectors and 32 reserved sectors are 256.6 MiB;
- * mkfs.fat aligns them, and 257 MiB gave 65630 clusters. */
+ * mkfs.fat
+ * aligns them, and 257 MiB gave 65582 to 65630 clusters. */
 uint64_t partition_size_min(uint32_t sector_bytes) {
         return sector_bytes < 4096 ? 256 * MIB : 257 * MIB;
 }
