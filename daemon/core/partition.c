@@ -36,13 +36,6 @@ int partitions_take(Partitions *l, Partition *p) {
         return 0;
 }
 
-const Partition *partitions_find(const Partitions *l, const char *disk, uint32_t number) {
-        for (size_t i = 0; i < l->n; i++)
-                if (l->items[i].number == number && streq(l->items[i].disk, disk))
-                        return &l->items[i];
-        return NULL;
-}
-
 static const struct {
         const char *key;
         size_t offset; /* of a char * in Partition */
@@ -152,8 +145,7 @@ bool partition_is_candidate(const Partition *p) {
 }
 
 /* 65525 clusters of 4096 bytes, two tables of 64 sectors and 32 reserved sectors are 256.6 MiB;
- * mkfs.fat
- * aligns them, and 257 MiB gave 65582 to 65630 clusters. */
+ * mkfs.fat aligns them, and 257 MiB gave 65582 to 65630 clusters. */
 uint64_t partition_size_min(uint32_t sector_bytes) {
         return sector_bytes < 4096 ? 256 * MIB : 257 * MIB;
 }

@@ -41,8 +41,6 @@ void partition_done(Partition *p);
 void partitions_done(Partitions *l);
 /* Append *@p, which is left empty. 0 or -ENOMEM. */
 int partitions_take(Partitions *l, Partition *p);
-/* That of the disk with this number; NULL if there is none. */
-const Partition *partitions_find(const Partitions *l, const char *disk, uint32_t number);
 
 /* Add its fields to the record that was begun in @b. Strings are made fit for humans and D-Bus, and
  * cut after PARTITION_TEXT_MAX bytes. */

@@ -321,22 +321,6 @@ START_TEST(names_from_a_disk_arrive_fit_for_the_bus) {
 }
 END_TEST
 
-START_TEST(partition_is_found_by_disk_and_number) {
-        _cleanup_(partitions_done) Partitions all = {};
-
-        for (uint32_t i = 0; i < 20; i++) {
-                Partition p = { .disk = strdup(i % 2 ? "/dev/sda" : "/dev/sdb"), .number = i / 2 };
-
-                ck_assert_int_eq(partitions_take(&all, &p), 0);
-                ck_assert_ptr_null(p.disk);
-        }
-        ck_assert_ptr_eq(partitions_find(&all, "/dev/sda", 3), &all.items[7]);
-        ck_assert_ptr_eq(partitions_find(&all, "/dev/sdb", 0), &all.items[0]);
-        ck_assert_ptr_null(partitions_find(&all, "/dev/sda", 10));
-        ck_assert_ptr_null(partitions_find(&all, "/dev/sdc", 1));
-}
-END_TEST
-
 CHECK_MAIN("partition", empty_partition_of_any_type_is_formatted, whole_disk_is_not_formatted,
            mounted_partition_is_not_formatted_and_the_place_is_named,
            partition_in_use_is_not_formatted_and_its_user_is_named,
@@ -347,4 +331,4 @@ CHECK_MAIN("partition", empty_partition_of_any_type_is_formatted, whole_disk_is_
            two_partitions_with_one_uuid_are_told_apart_by_nobody,
            candidates_are_esps_that_are_fat_or_empty_and_large_fats,
            partition_survives_the_round_trip, incomplete_or_impossible_records_are_refused,
-           names_from_a_disk_arrive_fit_for_the_bus, partition_is_found_by_disk_and_number)
+           names_from_a_disk_arrive_fit_for_the_bus)
