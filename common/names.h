@@ -37,6 +37,7 @@
 #define PATH_STATE           "var/lib/bootsync"
 #define PATH_ADOPTED_CMDLINE PATH_STATE "/cmdline"
 #define PATH_NEXT_BOOT       PATH_STATE "/next-boot"
+#define PATH_ONE_SHOT        PATH_STATE "/one-shot"
 #define PATH_RUN             "run/bootsync"
 #define PATH_BY_UUID         "dev/disk/by-uuid"
 #define PATH_PROC_CMDLINE    "proc/cmdline"

@@ -302,10 +302,13 @@ static const Kernel *newest_bootable(const KernelSet *set, unsigned reasons) {
         return NULL;
 }
 
-const Kernel *kernel_set_default(const KernelSet *set) {
-        return newest_bootable(set, 1u << KERNEL_NEXT_BOOT)
-                               ?: newest_bootable(set, 1u << KERNEL_PIN)
-                               ?: newest_bootable(set, ~0u);
+const Kernel *kernel_set_default(const KernelSet *set, bool next_boot) {
+        const Kernel *kernel = next_boot ? newest_bootable(set, 1u << KERNEL_NEXT_BOOT) : NULL;
+        /* What is kept for its one boot alone is no default, though it may be the newest. */
+        unsigned others = ~(1u << KERNEL_NEXT_BOOT);
+
+        return kernel ?: newest_bootable(set, 1u << KERNEL_PIN) ?: newest_bootable(set, others)
+                      ?: newest_bootable(set, ~0u);
 }
 
 /* The versions that have one of @with and none of @without (bits). */

@@ -108,9 +108,10 @@ int kernel_select(const KernelSelectInput *in, KernelSet *ret);
 
 const Kernel *kernel_set_find(const KernelSet *set, const char *version);
 bool kernel_set_equal(const KernelSet *a, const KernelSet *b);
-/* What boots by default when everything is in sync: the next-boot pin if it is bootable, else the
- * pin, else the newest kept bootable kernel. NULL if there is none. */
-const Kernel *kernel_set_default(const KernelSet *set);
+/* What boots by default when everything is in sync: with @next_boot (no loader can take it once)
+ * the next-boot pin if it is bootable; else the pin, else the newest kept bootable kernel. NULL if
+ * there is none. */
+const Kernel *kernel_set_default(const KernelSet *set, bool next_boot);
 
 /* Strv views, newest first. Selected: every kept version. Automatic: those not in the manual list.
  * Protected: selected, then the series, sorted together newest first. 0 or -ENOMEM. */

@@ -103,6 +103,10 @@ uint64_t plan_work_bytes(const Plan *p) _pure_;
  * none. */
 const char *plan_first_change(const Plan *p) _pure_;
 
+/* Put @loader (not ESP_LOADER_NONE) on the ESP whose content is @image, let the firmware know it,
+ * and look again. 0 or -ENOMEM. */
+int plan_build_install(const char *esp_uuid, const EspImage *image, EspLoader loader, Plan **ret);
+
 typedef struct PlanInput {
         const char *esp_uuid;
         const EspImage *image;

@@ -14,6 +14,7 @@ struct Esp {
         char *link; /* in dev/disk/by-uuid */
         BlockNames names;
         bool present;
+        bool one_shot; /* systemd-boot takes one */
         EspState state;
         char *last_error;
         EspImage *image;
@@ -89,9 +90,20 @@ const char *esp_loader_version(const Esp *esp) {
         return "";
 }
 
-/* A pin is armed through the default entry; the loaders' own one-shots are not used yet. */
 const char *esp_one_shot_method(const Esp *esp) {
-        return esp_loader(esp) == ESP_LOADER_SYSTEMD_BOOT ? "default-entry" : "none";
+        switch (esp_loader(esp)) {
+        case ESP_LOADER_SYSTEMD_BOOT:
+                return esp->one_shot ? "firmware" : "default-entry";
+        case ESP_LOADER_GRUB:
+                return "grubenv";
+        case ESP_LOADER_NONE:
+                return "none";
+        case _ESP_LOADER_MAX:
+        case _ESP_LOADER_INVALID:
+                break;
+        }
+        assert(false);
+        return "none";
 }
 
 EspState esp_state(const Esp *esp) {
@@ -173,6 +185,10 @@ int esp_set_image(Esp *esp, EspImage *image) {
         esp_image_free(esp->image);
         esp->image = image;
         return 0;
+}
+
+void esp_set_one_shot(Esp *esp, bool offered) {
+        esp->one_shot = offered;
 }
 
 void esp_set_synced(Esp *esp, uint64_t usec) {

@@ -60,5 +60,7 @@ bool esp_set_names(Esp *esp, BlockNames *names);
 void esp_set_state(Esp *esp, EspState state, const char *last_error);
 /* Takes @image over in any case. */
 int esp_set_image(Esp *esp, EspImage *image);
+/* Whether systemd-boot takes a one-shot entry on this host. */
+void esp_set_one_shot(Esp *esp, bool offered);
 void esp_set_synced(Esp *esp, uint64_t usec);
 void esp_set_verified(Esp *esp, uint64_t usec);

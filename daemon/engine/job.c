@@ -18,6 +18,9 @@ struct Job {
         bool joined; /* by at least one call, so that an empty list means all */
         char **new_kernels;
         bool verify;
+        char *device;
+        EspLoader loader;
+        bool force, disks;
         uint64_t start_usec;
         unsigned progress;
         char *message;
@@ -27,10 +30,9 @@ struct Job {
 };
 
 static const char *const job_type_table[_JOB_TYPE_MAX] = {
-        [JOB_REFRESH] = "refresh",
-        [JOB_VERIFY] = "verify",
-        [JOB_PROBE] = "probe",
-        [JOB_PLAN] = "plan",
+        [JOB_REFRESH] = "refresh", [JOB_VERIFY] = "verify", [JOB_PROBE] = "probe",
+        [JOB_PLAN] = "plan",       [JOB_FORMAT] = "format", [JOB_INIT] = "init",
+        [JOB_REINIT] = "reinit",
 };
 DEFINE_STRING_TABLE(job_type, JobType)
 
@@ -50,15 +52,24 @@ static const char *const job_result_table[_JOB_RESULT_MAX] = {
 };
 DEFINE_STRING_TABLE(job_result, JobResult)
 
-int job_new(uint64_t id, JobType type, uid_t uid, Job **ret) {
-        Job *job = calloc(1, sizeof(*job));
+int job_new(uint64_t id, const JobRequest *request, Job **ret) {
+        _cleanup_(job_freep) Job *job = calloc(1, sizeof(*job));
+        int r;
 
         if (!job)
                 return -ENOMEM;
         job->id = id;
-        job->type = type;
-        job->uid = uid;
-        *ret = job;
+        job->type = request->type;
+        job->uid = request->uid;
+        job->loader = request->loader;
+        job->force = request->force;
+        job->device = strdup(strempty(request->device));
+        if (!job->device)
+                return -ENOMEM;
+        r = job_join(job, request);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(job);
         return 0;
 }
 
@@ -70,34 +81,62 @@ Job *job_free(Job *job) {
         free(job->plans);
         strv_free(job->esps);
         strv_free(job->new_kernels);
+        free(job->device);
         free(job->message);
         error_done(&job->error);
         return mfree(job);
 }
 
-int job_join(Job *job, char *const *esps, const char *new_kernel, bool verify) {
+int job_join(Job *job, const JobRequest *request) {
         int r;
 
-        if (strv_isempty(esps) || (job->joined && strv_isempty(job->esps)))
+        if (strv_isempty(request->esps) || (job->joined && strv_isempty(job->esps)))
                 job->esps = strv_free(job->esps);
         else {
-                r = strv_extend_uniq(&job->esps, esps);
+                r = strv_extend_uniq(&job->esps, request->esps);
                 if (r < 0)
                         return r;
         }
-        if (new_kernel) {
+        if (request->new_kernel) {
                 r = strv_extend_uniq(&job->new_kernels,
-                                     (char *const[]){ (char *) new_kernel, NULL });
+                                     (char *const[]){ (char *) request->new_kernel, NULL });
                 if (r < 0)
                         return r;
         }
         job->joined = true;
-        job->verify |= verify;
+        job->verify |= request->verify;
+        job->disks |= request->disks;
         return 0;
 }
 
 bool job_wants_esp(const Job *job, const char *uuid) {
         return strv_isempty(job->esps) || strv_contains(job->esps, uuid);
+}
+
+const char *job_device(const Job *job) {
+        return job->device;
+}
+
+EspLoader job_loader(const Job *job) {
+        return job->loader;
+}
+
+bool job_force(const Job *job) {
+        return job->force;
+}
+
+bool job_wants_disks(const Job *job) {
+        return job->disks || job->type == JOB_FORMAT || job->type == JOB_INIT;
+}
+
+bool job_syncs(const Job *job) {
+        static const bool syncs[_JOB_TYPE_MAX] = {
+                [JOB_REFRESH] = true,
+                [JOB_INIT] = true,
+                [JOB_REINIT] = true,
+        };
+
+        return syncs[job->type];
 }
 
 char **job_new_kernels(const Job *job) {

@@ -16,11 +16,14 @@ typedef enum JobType {
         JOB_VERIFY,  /* re-read every file on the ESPs */
         JOB_PROBE,   /* look again */
         JOB_PLAN,    /* look, and say what a refresh would do */
+        JOB_FORMAT,  /* make a partition an empty ESP */
+        JOB_INIT,    /* put a boot loader on an ESP, list it, bring it into sync */
+        JOB_REINIT,  /* put the ESPs' own boot loaders on them anew, bring them into sync */
         _JOB_TYPE_MAX,
         _JOB_TYPE_INVALID = -EINVAL,
 } JobType;
 
-/* "refresh", "verify", "probe", "plan" */
+/* "refresh", "verify", "probe", "plan", "format", "init", "reinit" */
 DECLARE_STRING_TABLE(job_type, JobType);
 
 typedef enum JobState {
@@ -62,13 +65,33 @@ uint64_t job_start_usec(const Job *job) _pure_;  /* µs since the epoch; 0: not 
 size_t job_n_plans(const Job *job) _pure_;
 const Plan *job_plan(const Job *job, size_t i) _pure_;
 
+/* What a caller asks for. Borrowed. */
+typedef struct JobRequest {
+        JobType type;
+        char *const *esps;      /* FAT UUIDs; empty: all */
+        const char *new_kernel; /* NULL, or a version that a package hook hands over */
+        bool verify;            /* JOB_REFRESH: compare content instead of trusting manifests */
+        const char *device;     /* JOB_FORMAT, JOB_INIT: a path, as the caller named it */
+        EspLoader loader;       /* JOB_INIT; ESP_LOADER_NONE: to be chosen */
+        bool force;             /* JOB_FORMAT: even if it holds a file system */
+        bool disks;             /* JOB_PROBE: look at all disks, too */
+        uid_t uid;
+} JobRequest;
+
 /* Verbs of the engine. */
-int job_new(uint64_t id, JobType type, uid_t uid, Job **ret);
+int job_new(uint64_t id, const JobRequest *request, Job **ret);
 Job *job_free(Job *job);
 DEFINE_CLEANUP(Job *, job_free)
-/* Take in another call: @esps (empty: all), @new_kernel (may be NULL) and @verify are added. */
-int job_join(Job *job, char *const *esps, const char *new_kernel, bool verify);
+/* Take in another call for the same: what it asks for besides is added. */
+int job_join(Job *job, const JobRequest *request);
 bool job_wants_esp(const Job *job, const char *uuid) _pure_;
+/* JOB_FORMAT and JOB_INIT: "" and ESP_LOADER_NONE for others. */
+const char *job_device(const Job *job) _pure_;
+EspLoader job_loader(const Job *job) _pure_;
+bool job_force(const Job *job) _pure_;
+bool job_wants_disks(const Job *job) _pure_;
+/* True if an ESP that the job has looked at is to be changed. */
+bool job_syncs(const Job *job) _pure_;
 char **job_new_kernels(const Job *job) _pure_;
 bool job_verify(const Job *job) _pure_;
 void job_start(Job *job, uint64_t usec);

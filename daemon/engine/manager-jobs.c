@@ -20,6 +20,9 @@
 
 void manager_free_jobs(Manager *m) {
         m->refresh = refresh_free(m->refresh);
+        m->format_errand = errand_free(m->format_errand);
+        m->format_plan = plan_free(m->format_plan);
+        sd_event_source_disable_unref(m->link_timer);
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         free(m->jobs);
@@ -50,18 +53,22 @@ static void log_end(const Manager *m, const Job *job) {
                   words[result].words, error_is_set(error) ? ": " : "", strempty(error->message));
 }
 
-/* The job has its result: everybody is told, then it is gone. */
-static void finish_job(Manager *m, Job *job) {
+void manager_end_job(Manager *m, Job *job) {
         size_t i = 0;
 
         while (m->jobs[i] != job)
                 i++;
         memmove(&m->jobs[i], &m->jobs[i + 1], (m->n_jobs - i - 1) * sizeof(Job *));
         m->n_jobs--;
-        m->lock_deadline = 0;
+        if (m->running == job) {
+                m->running = NULL;
+                m->lock_fd = safe_close(m->lock_fd);
+                manager_drop_members(m);
+        }
+        m->lock_deadline = m->link_deadline = 0;
 
         log_end(m, job);
-        if (job_get_type(job) == JOB_REFRESH) {
+        if (job_syncs(job)) {
                 m->last_refresh_usec = realtime_usec();
                 free(m->last_refresh_result);
                 m->last_refresh_result = strdup(job_result_to_string(job_get_result(job)));
@@ -80,10 +87,9 @@ static void finish_job(Manager *m, Job *job) {
 static void fail_job(Manager *m, Job *job, int r, const char *what) {
         _cleanup_error_ Error error = {};
 
-        m->lock_fd = safe_close(m->lock_fd);
         (void) error_set_errno(&error, r, "Cannot %s below '%s'", what, root_path(m->options.root));
         job_end(job, JOB_RESULT_FAILED, &error);
-        finish_job(m, job);
+        manager_end_job(m, job);
 }
 
 static void on_esp_changed(Esp *esp, void *userdata) {
@@ -107,9 +113,42 @@ static void on_ended(Refresh *refresh, void *userdata) {
         Job *job = refresh_job(refresh);
 
         m->refresh = refresh_free(refresh);
-        m->lock_fd = safe_close(m->lock_fd);
-        manager_drop_members(m);
-        finish_job(m, job);
+        /* Whoever asked for the disks wants to see them. */
+        if (m->survey && job_wants_disks(job))
+                return;
+        manager_end_job(m, job);
+}
+
+static const Firmware *on_firmware(Firmware *firmware, void *userdata) {
+        Manager *m = userdata;
+
+        firmware_done(&m->firmware);
+        m->firmware = firmware_take(firmware);
+        m->firmware_known = true;
+        for (size_t i = 0; i < m->n_members; i++) {
+                esp_set_one_shot(m->members[i]->esp, firmware_offers_one_shot(&m->firmware));
+                manager_esp_changed(m, m->members[i]->esp);
+        }
+        return &m->firmware;
+}
+
+static void on_host_stuck(Task *task, pid_t holder, void *userdata) {
+        manager_adopt(userdata, task, holder);
+}
+
+static void on_armed(const char *version, void *userdata) {
+        manager_record_one_shot(userdata, version);
+}
+
+/* Listed only now: an ESP without a boot loader would be one that fails for ever. */
+static int on_installed(Esp *esp, void *userdata) {
+        Manager *m = userdata;
+        int r;
+
+        r = kernel_conf_change_list(m->options.root, LIST_ESPS, esp_uuid(esp), true);
+        if (r > 0)
+                r = manager_reload(m);
+        return MIN(r, 0);
 }
 
 /* The worker that would not die is gone: the ESP answers again, or its disk does not exist any
@@ -152,6 +191,10 @@ static const RefreshListener refresh_listener = {
         .esp_changed = on_esp_changed,
         .esp_stuck = on_esp_stuck,
         .job_changed = on_job_changed,
+        .firmware = on_firmware,
+        .host_stuck = on_host_stuck,
+        .armed = on_armed,
+        .installed = on_installed,
         .ended = on_ended,
 };
 
@@ -174,13 +217,34 @@ static int list_esps(const Manager *m, Esp ***ret, size_t *ret_n) {
 static bool compares_all(const Manager *m, const Job *job) {
         JobType type = job_get_type(job);
 
-        return strv_isempty(job_esps(job)) &&
-               (type == JOB_REFRESH || (type == JOB_PROBE && !manager_auto_sync(m)));
+        return strv_isempty(job_esps(job)) && (type == JOB_REFRESH || type == JOB_REINIT ||
+                                               (type == JOB_PROBE && !manager_auto_sync(m)));
+}
+
+int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps) {
+        _cleanup_(refresh_input_done) RefreshInput input = {};
+        int r;
+
+        r = manager_make_input(m, &input);
+        if (r < 0)
+                return r;
+        return refresh_new(m->event, &m->options.worker, job, &input, esps, n_esps,
+                           &refresh_listener, m, &m->refresh);
+}
+
+void manager_job_surveyed(Manager *m) {
+        Job *job = m->running;
+
+        if (!job || !job_wants_disks(job) || m->survey || m->refresh || m->format_errand)
+                return;
+        if (job_get_state(job) == JOB_ENDED)
+                manager_end_job(m, job);
+        else
+                manager_start_setup(m, job);
 }
 
 /* The lock is held: read everything again, and go. */
 static int start_job(Manager *m, Job *job) {
-        _cleanup_(refresh_input_done) RefreshInput input = {};
         _cleanup_free_ Esp **esps = NULL;
         size_t n_esps;
         int r;
@@ -200,16 +264,19 @@ static int start_job(Manager *m, Job *job) {
                 if (m->watch)
                         watch_clear(m->watch);
         }
-        if (job_get_type(job) == JOB_REFRESH)
+        if (job_syncs(job))
                 manager_write_apt_conf(m);
-        r = manager_make_input(m, &input);
-        if (r < 0)
-                return r;
+        if (job_wants_disks(job) && !m->survey) {
+                r = manager_start_survey(m);
+                if (r < 0)
+                        return r;
+        }
+        if (job_get_type(job) == JOB_FORMAT || job_get_type(job) == JOB_INIT)
+                return 0; /* when the disks are known */
         r = list_esps(m, &esps, &n_esps);
         if (r < 0)
                 return r;
-        return refresh_new(m->event, &m->options.worker, job, &input, esps, n_esps,
-                           &refresh_listener, m, &m->refresh);
+        return manager_start_refresh(m, job, esps, n_esps);
 }
 
 static int on_lock_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -253,7 +320,7 @@ static int on_next(sd_event_source *source, void *userdata) {
         Job *job;
         int r;
 
-        if (m->refresh || m->n_jobs == 0)
+        if (m->running || m->n_jobs == 0)
                 return 0;
         job = m->jobs[0];
         r = take_lock(m);
@@ -264,6 +331,7 @@ static int on_next(sd_event_source *source, void *userdata) {
                          r == -EBUSY ? "work while another bootsync is at work" : "lock");
                 return 0;
         }
+        m->running = job;
         job_start(job, realtime_usec());
         on_job_changed(job, m);
         r = start_job(m, job);
@@ -273,29 +341,41 @@ static int on_next(sd_event_source *source, void *userdata) {
 }
 
 void manager_run_next(Manager *m) {
-        if (m->refresh || m->n_jobs == 0)
+        if (m->running || m->n_jobs == 0)
                 return;
         m->next_source = sd_event_source_disable_unref(m->next_source);
         (void) sd_event_add_defer(m->event, &m->next_source, on_next, m);
 }
 
 /* Refreshes join into a wider one. A plan is an answer to one question, so only the same question
- * shares it. */
-static Job *find_joinable(const Manager *m, const JobRequest *request) {
-        for (size_t i = 0; i < m->n_jobs; i++) {
-                Job *job = m->jobs[i];
+ * shares it; so it is with what is done to one device. */
+static bool can_join(const Job *job, const JobRequest *request) {
+        if (job_get_state(job) != JOB_QUEUED || job_get_type(job) != request->type)
+                return false;
+        if (request->type == JOB_PLAN)
+                return strv_equal(job_esps(job), request->esps);
+        return streq(job_device(job), strempty(request->device)) &&
+               job_loader(job) == request->loader && job_force(job) == request->force;
+}
 
-                if (job_get_state(job) != JOB_QUEUED || job_get_type(job) != request->type)
-                        continue;
-                if (request->type != JOB_PLAN || strv_equal(job_esps(job), request->esps))
-                        return job;
-        }
+static Job *find_joinable(const Manager *m, const JobRequest *request) {
+        for (size_t i = 0; i < m->n_jobs; i++)
+                if (can_join(m->jobs[i], request))
+                        return m->jobs[i];
         return NULL;
 }
 
 static int check_request(const Manager *m, const JobRequest *request, Error *error) {
         if (request->new_kernel && !kernel_version_is_valid(request->new_kernel))
                 return manager_refuse_version(request->new_kernel, error);
+        if (request->device && request->device[0] != '/') {
+                _cleanup_free_ char *device =
+                                string_for_humans(request->device, strlen(request->device), 64);
+
+                return error_set(error, ERROR_NOT_A_PARTITION,
+                                 "'%s' is no path of a partition; give one as in /dev/sda2",
+                                 strempty(device));
+        }
         for (char *const *uuid = request->esps; uuid && *uuid; uuid++) {
                 Member *member = manager_find_member(m, *uuid);
                 _cleanup_free_ char *shown = NULL;
@@ -321,7 +401,7 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
 
         job = find_joinable(m, request);
         if (job) {
-                r = job_join(job, request->esps, request->new_kernel, request->verify);
+                r = job_join(job, request);
                 if (r < 0)
                         return error_set_errno(error, r, "Cannot join the waiting job");
                 if (ret)
@@ -335,13 +415,9 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
                                  m->n_jobs);
         if (!ARRAY_RESERVE(m->jobs, m->n_jobs_allocated, m->n_jobs + 1))
                 return error_set_errno(error, ENOMEM, "Cannot queue the job");
-        r = job_new(m->last_job_id + 1, request->type, request->uid, &job);
-        if (r >= 0)
-                r = job_join(job, request->esps, request->new_kernel, request->verify);
-        if (r < 0) {
-                job_free(job);
+        r = job_new(m->last_job_id + 1, request, &job);
+        if (r < 0)
                 return error_set_errno(error, r, "Cannot queue the job");
-        }
         m->last_job_id++;
         m->jobs[m->n_jobs++] = job;
         if (m->listener)
@@ -355,13 +431,16 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
 void manager_cancel_job(Manager *m, Job *job) {
         _cleanup_error_ Error error = {};
 
-        if (m->refresh && refresh_job(m->refresh) == job) {
+        if (m->running == job) {
                 job_set_canceling(job);
                 on_job_changed(job, m);
-                refresh_cancel(m->refresh);
-                return;
+                if (m->refresh)
+                        refresh_cancel(m->refresh);
+                if (m->format_errand)
+                        errand_cancel(m->format_errand);
+                return; /* a job that waits for the disks sees it then */
         }
         (void) error_set(&error, ERROR_CANCELED, "The job was canceled before it began");
         job_end(job, JOB_RESULT_CANCELED, &error);
-        finish_job(m, job);
+        manager_end_job(m, job);
 }

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "core/boot-entry.h"
 #include "core/next-boot.h"
 #include "engine/manager-private.h"
 #include "sys/boot-dir.h"
@@ -17,13 +18,13 @@
 #define RECORD_SIZE_MAX 4096
 
 /* What was written down; empty if nothing usable. */
-static int load_record(const Root *root, NextBoot *ret) {
+static int load_record(const Root *root, const char *path, NextBoot *ret) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
         *ret = (NextBoot){};
-        r = file_read(root, PATH_NEXT_BOOT, RECORD_SIZE_MAX, &text, &size);
+        r = file_read(root, path, RECORD_SIZE_MAX, &text, &size);
         if (r >= 0)
                 r = next_boot_parse(text, size, ret);
         return r == -ENOMEM ? r : 0;
@@ -56,21 +57,21 @@ static int look_at_pin(const Manager *m, NextBoot *ret) {
         return 0;
 }
 
-static int store_record(const Root *root, const NextBoot *pin) {
+static int store_record(const Root *root, const char *path, const NextBoot *pin) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
         /* Without a boot id there is nothing to write down, and what stands there is not true. */
         if (!pin->boot_id)
-                return file_remove(root, PATH_NEXT_BOOT);
+                return file_remove(root, path);
         r = next_boot_format(pin, &text, &size);
         if (r < 0)
                 return r;
         r = root_mkdir_p(root, PATH_STATE, 0700);
         if (r < 0)
                 return r;
-        return file_replace(root, PATH_NEXT_BOOT, text, size, 0600);
+        return file_replace(root, path, text, size, 0600);
 }
 
 int manager_record_next_boot(Manager *m) {
@@ -82,7 +83,7 @@ int manager_record_next_boot(Manager *m) {
                 return file_remove(m->options.root, PATH_NEXT_BOOT);
         if (r < 0)
                 return r;
-        return store_record(m->options.root, &pin);
+        return store_record(m->options.root, PATH_NEXT_BOOT, &pin);
 }
 
 static int end_pin(Manager *m, const NextBoot *pin) {
@@ -105,7 +106,7 @@ int manager_settle_next_boot(Manager *m) {
         r = look_at_pin(m, &pin);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        r = load_record(m->options.root, &record);
+        r = load_record(m->options.root, PATH_NEXT_BOOT, &record);
         if (r < 0)
                 return r;
         r = host_boot_time(m->options.root, &boot_time);
@@ -116,7 +117,7 @@ int manager_settle_next_boot(Manager *m) {
         case NEXT_BOOT_KEEP:
                 return 0;
         case NEXT_BOOT_ADOPT:
-                r = store_record(m->options.root, &pin);
+                r = store_record(m->options.root, PATH_NEXT_BOOT, &pin);
                 return r < 0 ? r : 0;
         case NEXT_BOOT_SPENT:
                 return end_pin(m, &pin);
@@ -125,4 +126,48 @@ int manager_settle_next_boot(Manager *m) {
         }
         assert(false);
         return -EINVAL;
+}
+
+/* The id that systemd-boot has for the entry of @version: its file name. */
+static int entry_id(const char *version, char **ret) {
+        _cleanup_free_ char *path = esp_entry_path(version);
+
+        *ret = path ? strdup(strrchr(path, '/') + 1) : NULL;
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* An entry is armed for one boot: what was written down in an earlier one is spent. */
+static bool is_armed(const NextBoot *armed, const NextBoot *pin) {
+        return streq_ptr(armed->version, pin->version) && armed->inode == pin->inode &&
+               armed->mtime == pin->mtime && streq_ptr(armed->boot_id, pin->boot_id);
+}
+
+int manager_plan_one_shot(const Manager *m, char **ret_arm, char **ret_disarm) {
+        _cleanup_(next_boot_done) NextBoot armed = {}, pin = {};
+        int r;
+
+        r = load_record(m->options.root, PATH_ONE_SHOT, &armed);
+        if (r < 0)
+                return r;
+        r = look_at_pin(m, &pin);
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0)
+                return is_armed(&armed, &pin) ? 0 : entry_id(pin.version, ret_arm);
+        return armed.version ? entry_id(armed.version, ret_disarm) : 0;
+}
+
+void manager_record_one_shot(Manager *m, const char *version) {
+        _cleanup_(next_boot_done) NextBoot pin = {};
+        int r;
+
+        r = version ? look_at_pin(m, &pin) : -ENOENT;
+        if (r >= 0 && streq_ptr(pin.version, version))
+                r = store_record(m->options.root, PATH_ONE_SHOT, &pin);
+        else if (r == -ENOENT)
+                r = file_remove(m->options.root, PATH_ONE_SHOT);
+        if (r < 0)
+                log_warning("Cannot write down which kernel boots once: %s; the boot loader may be "
+                            "told again.",
+                            strerror(-r));
 }

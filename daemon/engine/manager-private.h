@@ -8,6 +8,7 @@
 #include "engine/manager.h"
 #include "engine/refresh.h"
 #include "engine/straggler.h"
+#include "engine/survey.h"
 #include "engine/watch.h"
 #include "sys/host.h"
 #include "sys/kernel-conf.h"
@@ -45,11 +46,24 @@ struct Manager {
         Member **members;
         size_t n_members, n_members_allocated;
 
+        Firmware firmware;
+        bool firmware_known;
+        Partitions partitions; /* of all disks, as the last look found them */
+        Survey *survey;
+        bool survey_again;      /* something has changed since it began */
+        Straggler **stragglers; /* of disks and of the firmware */
+        size_t n_stragglers, n_stragglers_allocated;
+
         Job **jobs; /* in order; the first one runs, if any does */
         size_t n_jobs, n_jobs_allocated;
         uint64_t last_job_id;
-        Refresh *refresh; /* of jobs[0] */
-        int lock_fd;      /* of the root, while a job runs */
+        Job *running;     /* NULL or jobs[0] */
+        Refresh *refresh; /* of the running job */
+        Errand *format_errand;
+        Plan *format_plan;
+        sd_event_source *link_timer; /* JOB_INIT waits for the ESP's link */
+        uint64_t link_deadline;
+        int lock_fd; /* of the root, while a job runs */
         uint64_t lock_deadline;
         sd_event_source *lock_timer, *next_source;
 
@@ -85,12 +99,32 @@ int manager_keep_new_kernels(Manager *m, char *const *versions);
 /* 76pveconf from the protected set; not while the package database is unreadable. */
 void manager_write_apt_conf(Manager *m);
 Member *manager_find_member(const Manager *m, const char *uuid);
+/* The same; a new one, which is not listed, if there is none. */
+int manager_get_member(Manager *m, const char *uuid, Member **ret);
 /* Drop members that are not listed any more and that nothing works on. */
 void manager_drop_members(Manager *m);
 void manager_esp_changed(Manager *m, Esp *esp);
 void manager_tell(Manager *m, unsigned changes);
+/* What is known of the disks has changed, and with it perhaps the verdict. */
+void manager_disks_changed(Manager *m);
+
+/* manager-disks.c */
+/* Look at all disks, with nobody waiting for it. */
+void manager_look_at_disks(Manager *m);
+int manager_start_survey(Manager *m);
+/* The disks are known: go on with the running JOB_FORMAT or JOB_INIT. */
+void manager_start_setup(Manager *m, Job *job);
+/* Keep an eye on a worker of no ESP that does not die, see ErrandListener. Takes @task over. */
+void manager_adopt(Manager *m, Task *task, pid_t holder);
+/* True if several partitions have this FAT UUID, so that nobody can tell which one is meant. */
+bool manager_uuid_is_duplicate(const Manager *m, const char *uuid);
 
 /* manager-next-boot.c */
+/* What the firmware is to be told of the next boot: the id of the loader entry to be armed, of the
+ * one that was and is not wanted any more; both may be NULL. 0 or -ENOMEM. */
+int manager_plan_one_shot(const Manager *m, char **ret_arm, char **ret_disarm);
+/* The firmware has been told: @version boots once, NULL: none does. */
+void manager_record_one_shot(Manager *m, const char *version);
 /* After the pin was set or removed: write down in which boot. */
 int manager_record_next_boot(Manager *m);
 /* At the start: remove a next-boot pin whose boot has happened. 1 if it was removed, 0 if not. */
@@ -98,8 +132,17 @@ int manager_settle_next_boot(Manager *m);
 
 /* manager-verdict.c */
 void manager_update_verdict(Manager *m);
+/* True if some ESP's boot loader cannot take a kernel for one boot, so that such a pin is its
+ * default; or there is no ESP. */
+bool manager_pins_by_default(const Manager *m);
 
 /* manager-jobs.c */
 void manager_free_jobs(Manager *m);
 /* Start the next job, from the event loop, if none runs. */
 void manager_run_next(Manager *m);
+/* Let the running job look at those of @esps that it wants, and change them. */
+int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps);
+/* The disks are known that the running job may have waited for. */
+void manager_job_surveyed(Manager *m);
+/* The job has its result: everybody is told, then it is gone. */
+void manager_end_job(Manager *m, Job *job);

@@ -147,7 +147,7 @@ Member *manager_find_member(const Manager *m, const char *uuid) {
         return NULL;
 }
 
-static int add_member(Manager *m, const char *uuid) {
+static int add_member(Manager *m, const char *uuid, Member **ret) {
         _cleanup_free_ Member *member = calloc(1, sizeof(*member));
         _cleanup_(block_names_done) BlockNames names = {};
         int r;
@@ -160,15 +160,21 @@ static int add_member(Manager *m, const char *uuid) {
                 r = esp_new(uuid, &names, &member->esp);
         if (r < 0)
                 return r;
-        m->members[m->n_members++] = TAKE_PTR(member);
+        esp_set_one_shot(member->esp, firmware_offers_one_shot(&m->firmware));
+        m->members[m->n_members++] = *ret = TAKE_PTR(member);
         if (m->listener)
-                m->listener->esp_added(m->members[m->n_members - 1]->esp, m->userdata);
+                m->listener->esp_added((*ret)->esp, m->userdata);
         return 0;
 }
 
+int manager_get_member(Manager *m, const char *uuid, Member **ret) {
+        *ret = manager_find_member(m, uuid);
+        return *ret ? 0 : add_member(m, uuid, ret);
+}
+
 void manager_drop_members(Manager *m) {
-        if (m->refresh)
-                return; /* its parts point at them */
+        if (m->running)
+                return; /* it may point at them */
 
         for (size_t i = m->n_members; i > 0; i--) {
                 Member *member = m->members[i - 1];
@@ -189,15 +195,11 @@ static int update_members(Manager *m) {
                 m->members[i]->listed = strv_contains(m->facts.conf.esps.items,
                                                       esp_uuid(m->members[i]->esp));
         STRV_FOREACH(uuid, m->facts.conf.esps.items) {
-                Member *member = manager_find_member(m, *uuid);
+                Member *member;
+                int r = manager_get_member(m, *uuid, &member);
 
-                if (!member) {
-                        int r = add_member(m, *uuid);
-
-                        if (r < 0)
-                                return r;
-                        member = manager_find_member(m, *uuid);
-                }
+                if (r < 0)
+                        return r;
                 member->listed = true;
         }
         manager_drop_members(m);
@@ -225,6 +227,11 @@ void manager_esp_changed(Manager *m, Esp *esp) {
         manager_update_verdict(m);
         if (m->listener)
                 m->listener->esp_changed(esp, m->userdata);
+        show_verdict(m);
+}
+
+void manager_disks_changed(Manager *m) {
+        manager_update_verdict(m);
         show_verdict(m);
 }
 
@@ -298,16 +305,20 @@ int manager_reload(Manager *m) {
 int manager_make_input(Manager *m, RefreshInput *ret) {
         _cleanup_(refresh_input_done) RefreshInput input = {};
         const KernelConf *conf = &m->facts.conf;
-        const char *pin = conf->next_boot ?: conf->pin;
         int r;
 
         r = select_kernels(&m->facts, &input.kernels);
         if (r < 0)
                 return r;
         input.title = strdup(m->facts.host.title);
-        input.pin = pin ? strdup(pin) : NULL;
-        if (!input.title || (pin && !input.pin))
+        input.pin = conf->pin ? strdup(conf->pin) : NULL;
+        input.next_boot = conf->next_boot ? strdup(conf->next_boot) : NULL;
+        if (!input.title || (conf->pin && !input.pin) || (conf->next_boot && !input.next_boot))
                 return -ENOMEM;
+        r = manager_plan_one_shot(m, &input.arm, &input.disarm);
+        if (r < 0)
+                return r;
+        input.firmware = m->firmware_known ? &m->firmware : NULL;
 
         if (conf->cmdline) {
                 char **to = conf->cmdline_source == CMDLINE_FILE ? &input.cmdline

@@ -22,10 +22,36 @@ bool manager_in_sync(const Manager *m) {
         return n > 0;
 }
 
+bool manager_pins_by_default(const Manager *m) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_members; i++) {
+                const char *method = esp_one_shot_method(m->members[i]->esp);
+
+                if (!m->members[i]->listed)
+                        continue;
+                if (!streq(method, "firmware") && !streq(method, "grubenv"))
+                        return true;
+                n++;
+        }
+        return n == 0;
+}
+
 typedef struct Count {
         size_t listed, in_sync, bootable;
-        const Esp *unseen, *behind; /* the first of each kind */
+        const Esp *unseen, *behind, *twin; /* the first of each kind */
+        const char *disk;                  /* that all ESPs are on; NULL: on several, or unknown */
 } Count;
+
+/* Where it is not known which disk an ESP is on, it counts as one of its own. */
+static void count_disk(Count *c, const Esp *esp) {
+        const char *disk = esp_disk(esp);
+
+        if (c->listed == 1)
+                c->disk = isempty(disk) ? NULL : disk;
+        else if (!streq_ptr(c->disk, disk))
+                c->disk = NULL;
+}
 
 static Count count_esps(const Manager *m) {
         Count c = {};
@@ -36,12 +62,15 @@ static Count count_esps(const Manager *m) {
                 if (!m->members[i]->listed)
                         continue;
                 c.listed++;
+                count_disk(&c, esp);
                 if (!esp_image(esp) &&
                     (esp_state(esp) == ESP_UNKNOWN || esp_state(esp) == ESP_SYNCING))
                         c.unseen = c.unseen ?: esp;
                 if (esp_present(esp) && esp_state(esp) != ESP_STUCK &&
                     !strv_isempty(esp_kernels(esp)))
                         c.bootable++;
+                if (manager_uuid_is_duplicate(m, esp_uuid(esp)))
+                        c.twin = c.twin ?: esp;
                 if (esp_state(esp) == ESP_IN_SYNC)
                         c.in_sync++;
                 else
@@ -59,28 +88,46 @@ const char *manager_redundancy(const Manager *m) {
                 return "unknown";
         if (c.bootable == 0)
                 return "unbootable";
-        if (c.in_sync < c.listed)
+        if (c.behind || c.twin)
                 return "degraded";
-        return c.listed == 1 ? "single" : "redundant";
+        return c.listed == 1 || c.disk ? "single" : "redundant";
+}
+
+/* "ESP 'X' on disk '/dev/sda'"; NULL when out of memory. */
+static char *esp_and_disk(const Esp *esp) {
+        return isempty(esp_disk(esp))
+                               ? strprintf("ESP '%s'", esp_uuid(esp))
+                               : strprintf("ESP '%s' on disk '%s'", esp_uuid(esp), esp_disk(esp));
+}
+
+static char *render_reason(const Count *c) {
+        _cleanup_free_ char *behind = c->behind ? esp_and_disk(c->behind) : NULL;
+
+        if (c->listed == 0)
+                return strdup("No ESP is configured.");
+        if (c->unseen)
+                return strprintf("ESP '%s' has not been looked at yet.", esp_uuid(c->unseen));
+        if (c->bootable == 0)
+                return strdup("No ESP holds a complete kernel.");
+        if (c->behind)
+                return strprintf("%s is not in sync (%s).", strempty(behind),
+                                 esp_state_to_string(esp_state(c->behind)));
+        if (c->twin)
+                return strprintf("More than one partition has the FAT UUID '%s', so only one of "
+                                 "them is in sync; format the other one anew.",
+                                 esp_uuid(c->twin));
+        if (c->listed == 1)
+                return c->disk ? strprintf("Only one ESP is configured, on disk '%s'.", c->disk)
+                               : strdup("Only one ESP is configured.");
+        if (c->disk)
+                return strprintf("All %zu ESPs are on one disk, '%s'.", c->listed, c->disk);
+        return strprintf("%zu ESPs are in sync.", c->in_sync);
 }
 
 void manager_update_verdict(Manager *m) {
         Count c = count_esps(m);
-        char *reason;
+        char *reason = render_reason(&c);
 
-        if (c.listed == 0)
-                reason = strdup("No ESP is configured.");
-        else if (c.unseen)
-                reason = strprintf("ESP '%s' has not been looked at yet.", esp_uuid(c.unseen));
-        else if (c.bootable == 0)
-                reason = strdup("No ESP holds a complete kernel.");
-        else if (c.behind)
-                reason = strprintf("ESP '%s' is not in sync (%s).", esp_uuid(c.behind),
-                                   esp_state_to_string(esp_state(c.behind)));
-        else if (c.listed == 1)
-                reason = strdup("Only one ESP is configured.");
-        else
-                reason = strprintf("%zu ESPs are in sync.", c.in_sync);
         /* What 'systemctl status' shows. */
         if (reason && !streq_ptr(reason, m->redundancy_reason))
                 (void) sd_notifyf(false, "STATUS=%s", reason);

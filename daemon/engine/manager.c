@@ -17,6 +17,7 @@ static void on_settled(void *userdata);
 
 static void on_devices(void *userdata) {
         (void) manager_update_presence(userdata);
+        manager_look_at_disks(userdata);
 }
 
 static const WatchListener watch_listener = {
@@ -30,6 +31,12 @@ Manager *manager_free(Manager *m) {
         m->listener = NULL;
         watch_free(m->watch);
         manager_free_jobs(m);
+        survey_free(m->survey);
+        partitions_done(&m->partitions);
+        firmware_done(&m->firmware);
+        for (size_t i = 0; i < m->n_stragglers; i++)
+                straggler_free(m->stragglers[i]);
+        free(m->stragglers);
         for (size_t i = 0; i < m->n_members; i++) {
                 straggler_free(m->members[i]->straggler);
                 esp_free(m->members[i]->esp);
@@ -56,8 +63,11 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
                 .event = sd_event_ref(event),
                 .options = *options,
                 .facts = FACTS_INIT,
+                .firmware = FIRMWARE_INIT,
                 .lock_fd = -EBADF,
         };
+        /* A legacy BIOS has no variables to be asked for. */
+        m->firmware_known = !host_has_efi(options->root);
         r = manager_reload(m);
         if (r < 0)
                 return r;
@@ -118,6 +128,7 @@ int manager_start(Manager *m) {
         if (r < 0)
                 return r;
         watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
+        manager_look_at_disks(m);
 
         r = manager_settle_next_boot(m);
         if (r < 0)
@@ -313,7 +324,7 @@ const char *manager_running_kernel(const Manager *m) {
 }
 
 const char *manager_default_kernel(const Manager *m) {
-        const Kernel *kernel = kernel_set_default(&m->facts.kernels);
+        const Kernel *kernel = kernel_set_default(&m->facts.kernels, manager_pins_by_default(m));
 
         return kernel ? kernel->version : "";
 }

@@ -7,6 +7,7 @@
 
 #include "core/cmdline.h"
 #include "core/kernel-select.h"
+#include "core/partition.h"
 #include "core/pin.h"
 #include "engine/esp.h"
 #include "engine/job.h"
@@ -55,17 +56,8 @@ void manager_stop(Manager *m);
 /* True while a job runs or waits. */
 bool manager_is_busy(const Manager *m) _pure_;
 
-/* What a caller asks for. Borrowed. */
-typedef struct JobRequest {
-        JobType type;
-        char *const *esps;      /* FAT UUIDs; empty: all */
-        const char *new_kernel; /* NULL, or a version that a package hook hands over */
-        bool verify;            /* JOB_REFRESH: compare content instead of trusting manifests */
-        uid_t uid;
-} JobRequest;
-
-/* Queue a job, or join the waiting one of the same kind. Errors: InvalidVersion, NoSuchEsp, Busy.
- */
+/* Queue a job, or join the waiting one of the same kind. Errors: InvalidVersion, NoSuchEsp,
+ * NotAPartition, Busy. */
 int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error);
 
 /* Change a file and, with AutoSync, queue a refresh. *@ret_job is NULL if there is nothing to do or
@@ -87,6 +79,9 @@ int manager_clean_esps(Manager *m, bool dry_run, char ***ret_removed, Error *err
 void manager_cancel_job(Manager *m, Job *job);
 
 /* Queries, all from memory. Strings are "" where nothing is known, never NULL. */
+/* What the last look at the disks found, whole disks included. */
+const Partitions *manager_partitions(const Manager *m);
+bool manager_partition_is_listed(const Manager *m, const Partition *partition);
 const KernelSet *manager_kernels(const Manager *m);
 const char *manager_running_kernel(const Manager *m);
 const char *manager_default_kernel(const Manager *m);

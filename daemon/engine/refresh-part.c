@@ -13,6 +13,8 @@
 #include "common/names.h"
 #include "common/string-util.h"
 #include "common/time-util.h"
+#include "core/kernel-version.h"
+#include "core/loader-choice.h"
 #include "engine/look.h"
 
 #define ROUNDS_MAX 3
@@ -164,6 +166,22 @@ static void on_stuck(Task *task, pid_t holder, const Error *error, void *userdat
         refresh->listener->esp_stuck(esp, task, holder, refresh->userdata);
 }
 
+/* What the default entry must lead to; NULL: the newest. A kernel that is on the ESP for one boot
+ * alone, and taken there by a one-shot, must not become the default by being the newest. */
+static const char *default_version(const Part *part) {
+        const RefreshInput *input = &part->refresh->input;
+        const Kernel *kernel;
+
+        if (input->next_boot && !part->refresh->one_shot)
+                return input->next_boot;
+        if (input->pin || !input->next_boot)
+                return input->pin;
+        kernel = kernel_set_default(&input->kernels, false);
+        return kernel && kernel_version_compare(kernel->version, input->next_boot) < 0
+                               ? kernel->version
+                               : NULL;
+}
+
 static int make_plan(const Part *part, const char *fallback_cmdline, Plan **ret) {
         const RefreshInput *input = &part->refresh->input;
 
@@ -175,7 +193,7 @@ static int make_plan(const Part *part, const char *fallback_cmdline, Plan **ret)
                                         .title = input->title,
                                         .cmdline = input->cmdline,
                                         .fallback_cmdline = fallback_cmdline,
-                                        .pin = input->pin,
+                                        .pin = default_version(part),
                         },
                         ret);
 }
@@ -199,7 +217,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
                                          plan_first_change(rest), esp_uuid(part->esp));
         }
 
-        if (type == JOB_REFRESH || type == JOB_VERIFY) {
+        if (job_syncs(refresh->job) || type == JOB_VERIFY) {
                 r = manifest_store(refresh->config->root, esp_uuid(part->esp), &part->manifest,
                                    part->image);
                 if (r < 0)
@@ -211,7 +229,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
                 part_fail(part, r, "remember what is on");
                 return;
         }
-        if (state == ESP_IN_SYNC && type == JOB_REFRESH)
+        if (state == ESP_IN_SYNC && job_syncs(refresh->job))
                 esp_set_synced(part->esp, realtime_usec());
         if (state == ESP_IN_SYNC && job_verify(refresh->job))
                 esp_set_verified(part->esp, realtime_usec());
@@ -244,12 +262,81 @@ static void start_sync(Part *part, Plan *plan) {
         carry_out(part, plan);
 }
 
+/* Which loader the ESP gets in this job. */
+static int choose_loader(Part *part) {
+        const Refresh *refresh = part->refresh;
+
+        if (job_get_type(refresh->job) == JOB_REINIT && part->image->loader == ESP_LOADER_NONE)
+                return error_set(&part->error, ERROR_NOT_AN_ESP,
+                                 "ESP '%s' holds no boot loader that is known here; set it up with "
+                                 "'bootctl-pve init'",
+                                 esp_uuid(part->esp));
+        if (!refresh->firmware)
+                return error_set(&part->error, ERROR_FIRMWARE_ERROR,
+                                 "Which boot loader ESP '%s' needs cannot be told, as the firmware "
+                                 "could not be asked; see the journal",
+                                 esp_uuid(part->esp));
+        return loader_choose(esp_uuid(part->esp), job_loader(refresh->job), part->image->loader,
+                             refresh->firmware, &part->loader, &part->error);
+}
+
+static void start_install(Part *part) {
+        Plan *plan;
+        int r;
+
+        if (choose_loader(part) < 0) {
+                part_end(part, ESP_FAILED);
+                return;
+        }
+        r = plan_build_install(esp_uuid(part->esp), part->image, part->loader, &plan);
+        if (r < 0) {
+                part_fail(part, r, "plan the boot loader of");
+                return;
+        }
+        part->phase = PART_INSTALLING;
+        part->image = esp_image_free(part->image);
+        refresh_say(part->refresh, "installing the boot loader");
+        set_state(part, ESP_SYNCING);
+        carry_out(part, plan);
+}
+
+static void on_installed(Part *part) {
+        Refresh *refresh = part->refresh;
+        int r = part->image ? 0 : -EBADMSG;
+
+        if (r >= 0)
+                r = look_judge(part->image, &part->manifest, &refresh->input.kernels);
+        if (r >= 0 && part->image->loader != part->loader)
+                r = error_set(&part->error, ERROR_VERIFY_FAILED,
+                              "ESP '%s' has no %s after its installation; look at it",
+                              esp_uuid(part->esp), esp_loader_to_string(part->loader));
+        if (r >= 0)
+                r = refresh->listener->installed(part->esp, refresh->userdata);
+        if (r < 0) {
+                part_fail(part, r, "set up");
+                return;
+        }
+        part->installed = true;
+        part->phase = PART_SEEN;
+        refresh_advance(refresh);
+}
+
+static bool wants_loader(const Part *part) {
+        JobType type = job_get_type(part->refresh->job);
+
+        return (type == JOB_INIT || type == JOB_REINIT) && !part->installed;
+}
+
 void part_plan(Part *part) {
         Refresh *refresh = part->refresh;
         _cleanup_(plan_freep) Plan *plan = NULL;
         _cleanup_free_ char *fallback = NULL;
         int r = 0;
 
+        if (wants_loader(part)) {
+                start_install(part);
+                return;
+        }
         if (!refresh->input.cmdline)
                 r = refresh_fallback_cmdline(refresh, &fallback);
         if (r >= 0)
@@ -259,12 +346,12 @@ void part_plan(Part *part) {
                 return;
         }
 
-        if (job_get_type(refresh->job) == JOB_REFRESH && plan->n_steps == 0 &&
-            look_needs_barrier(part->image) && !plan_add(plan, PLAN_BARRIER, NULL)) {
+        if (job_syncs(refresh->job) && plan->n_steps == 0 && look_needs_barrier(part->image) &&
+            !plan_add(plan, PLAN_BARRIER, NULL)) {
                 part_fail(part, -ENOMEM, "plan the sync of");
                 return;
         }
-        if (job_get_type(refresh->job) == JOB_REFRESH && plan->n_steps > 0) {
+        if (job_syncs(refresh->job) && plan->n_steps > 0) {
                 start_sync(part, TAKE_PTR(plan));
                 return;
         }
@@ -280,8 +367,7 @@ static void on_probed(Part *part) {
                 part_fail(part, -EBADMSG, "look at");
                 return;
         }
-        r = look_learn(&part->manifest, part->image, part->plan,
-                       job_get_type(part->refresh->job) == JOB_REFRESH);
+        r = look_learn(&part->manifest, part->image, part->plan, job_syncs(part->refresh->job));
         if (r < 0) {
                 part_fail(part, r, "look at");
                 return;
@@ -326,6 +412,8 @@ static void on_end(const Error *error, void *userdata) {
                 part_end(part, state_after(part));
         else if (part->phase == PART_LOOKING)
                 on_probed(part);
+        else if (part->phase == PART_INSTALLING)
+                on_installed(part);
         else
                 on_synced(part);
 }

@@ -9,6 +9,7 @@
 typedef enum PartPhase {
         PART_LOOKING,
         PART_SEEN, /* to be planned */
+        PART_INSTALLING,
         PART_SYNCING,
         PART_ENDED,
 } PartPhase;
@@ -17,7 +18,9 @@ typedef struct Part {
         Refresh *refresh;
         Esp *esp;
         PartPhase phase;
-        unsigned rounds; /* plans carried out */
+        unsigned rounds;  /* plans carried out */
+        EspLoader loader; /* that was installed in this job, or is to be */
+        bool installed;
         Errand *errand;
         Plan *plan; /* what it carries out */
         EspImage *image;
@@ -37,6 +40,11 @@ struct Refresh {
         size_t n_parts;
         Part *holder; /* of the token */
         bool canceled;
+        const Firmware *firmware; /* NULL: could not be asked */
+        bool one_shot;            /* a pin for the next boot need not be the default entry */
+        bool host_settled;        /* the two above are known */
+        Errand *host_errand;
+        Plan *host_plan;
         uint64_t last_progress_usec;
         sd_event_source *start_source, *end_source;
         const RefreshListener *listener;
@@ -51,6 +59,9 @@ void part_plan(Part *part);
 /* The part is over; the reason is in its error. */
 void part_end(Part *part, EspState state);
 void part_cancel(Part *part, EspState state);
+
+/* refresh-host.c: ask the firmware, arm the one-shot; then refresh_advance(). */
+void refresh_start_host(Refresh *refresh);
 
 /* Of refresh.c, for the parts. */
 void refresh_advance(Refresh *refresh); /* a phase has changed: let everything go on that can */

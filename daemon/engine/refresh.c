@@ -20,6 +20,9 @@ void refresh_input_done(RefreshInput *input) {
         kernel_set_done(&input->kernels);
         free(input->title);
         free(input->pin);
+        free(input->next_boot);
+        free(input->arm);
+        free(input->disarm);
         free(input->cmdline);
         free(input->fallback_cmdline);
         *input = (RefreshInput){};
@@ -31,6 +34,8 @@ Refresh *refresh_free(Refresh *refresh) {
         for (size_t i = 0; i < refresh->n_parts; i++)
                 part_done(&refresh->parts[i]);
         free(refresh->parts);
+        errand_free(refresh->host_errand);
+        plan_free(refresh->host_plan);
         sd_event_source_disable_unref(refresh->start_source);
         sd_event_source_disable_unref(refresh->end_source);
         refresh_input_done(&refresh->input);
@@ -96,7 +101,7 @@ int refresh_fallback_cmdline(Refresh *refresh, char **ret) {
                 options = strdup(refresh->input.fallback_cmdline);
                 if (!options)
                         return -ENOMEM;
-                if (refresh->input.adopt && job_get_type(refresh->job) == JOB_REFRESH) {
+                if (refresh->input.adopt && job_syncs(refresh->job)) {
                         _cleanup_free_ char *stored = NULL;
 
                         r = kernel_conf_adopt_cmdline(refresh->config->root, &stored);
@@ -119,7 +124,8 @@ static void end_job(Refresh *refresh) {
         bool canceled = false;
 
         for (size_t i = 0; i < refresh->n_parts; i++) {
-                const Error *e = &refresh->parts[i].error;
+                Part *part = &refresh->parts[i];
+                const Error *e = error_is_set(&part->error) ? &part->error : &part->warning;
 
                 if (!error_is_set(e))
                         continue;
@@ -161,7 +167,7 @@ static bool all_looked_at(const Refresh *refresh) {
 static bool can_plan(const Part *part) {
         _cleanup_free_ char *options = NULL;
 
-        if (part->phase != PART_SEEN)
+        if (part->phase != PART_SEEN || !part->refresh->host_settled)
                 return false;
         if (part->refresh->input.cmdline || all_looked_at(part->refresh))
                 return true;
@@ -170,7 +176,7 @@ static bool can_plan(const Part *part) {
 
 /* Planning a part may end it and lead back here, which is why each turn begins anew. */
 void refresh_advance(Refresh *refresh) {
-        bool ended = true;
+        bool ended = refresh->host_settled;
 
         for (size_t i = 0; i < refresh->n_parts; i++) {
                 Part *part = &refresh->parts[i];
@@ -200,7 +206,7 @@ static int on_start(sd_event_source *source, void *userdata) {
         refresh_say(refresh, "looking");
         for (size_t i = 0; i < refresh->n_parts; i++)
                 part_start(&refresh->parts[i]);
-        refresh_advance(refresh);
+        refresh_start_host(refresh);
         return 0;
 }
 
@@ -216,6 +222,7 @@ int refresh_new(sd_event *event, const WorkerConfig *config, Job *job, RefreshIn
         refresh->config = config;
         refresh->job = job;
         refresh->input = TAKE_STRUCT(*input);
+        refresh->firmware = refresh->input.firmware;
         refresh->listener = listener;
         refresh->userdata = userdata;
         refresh->parts = calloc(MAX(n_esps, (size_t) 1), sizeof(Part));
@@ -235,6 +242,8 @@ int refresh_new(sd_event *event, const WorkerConfig *config, Job *job, RefreshIn
 
 void refresh_cancel(Refresh *refresh) {
         refresh->canceled = true;
+        if (refresh->host_errand)
+                errand_cancel(refresh->host_errand);
         for (size_t i = 0; i < refresh->n_parts; i++)
                 if (refresh->parts[i].errand)
                         errand_cancel(refresh->parts[i].errand);

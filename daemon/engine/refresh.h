@@ -3,6 +3,7 @@
 
 /* A job at work: look at every ESP, plan, carry the plans out, tell what came of it. */
 
+#include "core/firmware.h"
 #include "engine/esp.h"
 #include "engine/job.h"
 #include "engine/task.h"
@@ -12,11 +13,16 @@ typedef struct Refresh Refresh;
 /* What the ESPs are compared with: a snapshot, so that what changes meanwhile is the next job's. */
 typedef struct RefreshInput {
         KernelSet kernels;
-        char *title;            /* of loader entries */
-        char *pin;              /* the version that loader.conf must name; NULL: the newest */
-        char *cmdline;          /* etc/kernel/cmdline; NULL: the options on the ESPs stay */
-        char *fallback_cmdline; /* for an ESP that has none; NULL: there is none */
-        bool adopt;             /* fallback_cmdline is not stored yet; store it when it is used */
+        char *title;              /* of loader entries */
+        char *pin;                /* the permanent pin; NULL: none */
+        char *next_boot;          /* the pin for the next boot; NULL: none */
+        char *arm;                /* id of the loader entry that is to be booted once, if it is not
+                                   * armed yet */
+        char *disarm;             /* id of the one that was armed before; NULL: none */
+        const Firmware *firmware; /* NULL: not asked yet; borrowed, outlives the refresh */
+        char *cmdline;            /* etc/kernel/cmdline; NULL: the options on the ESPs stay */
+        char *fallback_cmdline;   /* for an ESP that has none; NULL: there is none */
+        bool adopt;               /* fallback_cmdline is not stored yet; store it when it is used */
 } RefreshInput;
 
 void refresh_input_done(RefreshInput *input);
@@ -26,6 +32,13 @@ typedef struct RefreshListener {
         /* The ESP is stuck: by @task, which is handed over, or (NULL) by process @holder. */
         void (*esp_stuck)(Esp *esp, Task *task, pid_t holder, void *userdata);
         void (*job_changed)(Job *job, void *userdata);
+        /* What the firmware says, to be kept (moved); returns where it is. */
+        const Firmware *(*firmware)(Firmware *firmware, void *userdata);
+        void (*host_stuck)(Task *task, pid_t holder, void *userdata); /* as esp_stuck */
+        /* The boot loader will boot @version once; NULL: it will not do so any more. */
+        void (*armed)(const char *version, void *userdata);
+        /* The ESP has got its boot loader. Returns -errno if it cannot be listed. */
+        int (*installed)(Esp *esp, void *userdata);
         /* The job has its result; the refresh may be freed from within it. */
         void (*ended)(Refresh *refresh, void *userdata);
 } RefreshListener;

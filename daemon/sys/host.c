@@ -90,6 +90,10 @@ int host_load(const Root *root, Host *ret) {
         return 0;
 }
 
+bool host_has_efi(const Root *root) {
+        return exists(root, "sys/firmware/efi");
+}
+
 int host_boot_time(const Root *root, uint64_t *ret) {
         _cleanup_free_ char *text = NULL;
         size_t size, pos = 0, n;

@@ -18,6 +18,8 @@ typedef struct Host {
 void host_done(Host *h);
 /* What is absent below the root is NULL; only -ENOMEM fails. */
 int host_load(const Root *root, Host *ret);
+/* True if the kernel was started by UEFI firmware: there is sys/firmware/efi. */
+bool host_has_efi(const Root *root);
 /* When this boot began: btime of proc/stat, s since the epoch; 0 if that is not there. Only -ENOMEM
  * fails. */
 int host_boot_time(const Root *root, uint64_t *ret);

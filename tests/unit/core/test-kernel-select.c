@@ -285,7 +285,7 @@ START_TEST(empty_host_has_an_empty_set) {
 
         ck_assert_uint_eq(set.n_kernels, 0);
         assert_series(&h, "");
-        ck_assert_ptr_null(kernel_set_default(&set));
+        ck_assert_ptr_null(kernel_set_default(&set, true));
 }
 END_TEST
 

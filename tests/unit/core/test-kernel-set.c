@@ -10,7 +10,7 @@
 
 static void assert_default(const Host *h, const char *expect) {
         _cleanup_(kernel_set_done) KernelSet set = select_on(h);
-        const Kernel *k = kernel_set_default(&set);
+        const Kernel *k = kernel_set_default(&set, true);
 
         ck_assert_msg(streq_ptr(k ? k->version : NULL, expect), "'%s' instead of '%s'",
                       k ? k->version : "none", expect ?: "none");
