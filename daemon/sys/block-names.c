@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -16,6 +17,7 @@
 
 #define PATH_BY_PARTUUID "dev/disk/by-partuuid"
 #define PATH_CLASS_BLOCK "sys/class/block"
+#define PATH_DEV_BLOCK   "sys/dev/block"
 
 void block_names_done(BlockNames *names) {
         free(names->device);
@@ -60,14 +62,13 @@ static int find_part_uuid(const Root *root, const char *kernel_name, char **ret)
         return 0;
 }
 
-/* sys/class/block/sda2 leads to …/block/sda/sda2, where a partition has a file of that name. */
-static int find_disk(const Root *root, const char *kernel_name, char **ret) {
-        _cleanup_free_ char *link = strprintf(PATH_CLASS_BLOCK "/%s", kernel_name);
-        _cleanup_free_ char *partition = strprintf(PATH_CLASS_BLOCK "/%s/partition", kernel_name);
+/* @link leads to …/block/sda/sda2, where a partition has a file of that name. */
+static int find_disk(const Root *root, const char *link, char **ret) {
+        _cleanup_free_ char *partition = strprintf("%s/partition", link);
         char target[PATH_MAX], *slash;
         struct stat st;
 
-        if (!link || !partition)
+        if (!partition)
                 return -ENOMEM;
         read_link(root, link, target);
         if (target[0] == '\0')
@@ -77,6 +78,30 @@ static int find_disk(const Root *root, const char *kernel_name, char **ret) {
                 *slash = '\0';
         *ret = strprintf("/dev/%s", last_component(target));
         return *ret ? 0 : -ENOMEM;
+}
+
+static int find_disk_by_name(const Root *root, const char *kernel_name, char **ret) {
+        _cleanup_free_ char *link = strprintf(PATH_CLASS_BLOCK "/%s", kernel_name);
+
+        return link ? find_disk(root, link, ret) : -ENOMEM;
+}
+
+int block_disk_of(const Root *root, dev_t number, char **ret) {
+        _cleanup_free_ char *link =
+                        strprintf(PATH_DEV_BLOCK "/%u:%u", major(number), minor(number));
+        _cleanup_free_ char *disk = NULL;
+        int r;
+
+        assert(root);
+        assert(ret);
+
+        r = link ? find_disk(root, link, &disk) : -ENOMEM;
+        if (r < 0)
+                return r;
+        if (!disk)
+                return -ENOENT;
+        *ret = TAKE_PTR(disk);
+        return 0;
 }
 
 int block_names_load(const Root *root, const char *uuid, BlockNames *ret) {
@@ -99,7 +124,7 @@ int block_names_load(const Root *root, const char *uuid, BlockNames *ret) {
                         return -ENOMEM;
                 r = find_part_uuid(root, name, &names.part_uuid);
                 if (r >= 0)
-                        r = find_disk(root, name, &names.disk);
+                        r = find_disk_by_name(root, name, &names.disk);
                 if (r < 0)
                         return r;
         }

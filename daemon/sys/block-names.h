@@ -17,3 +17,7 @@ void block_names_done(BlockNames *names);
 /* Of the partition that the link dev/disk/by-uuid/@uuid leads to. All NULL if there is no link. 0
  * or -ENOMEM. */
 int block_names_load(const Root *root, const char *uuid, BlockNames *ret);
+
+/* "/dev/sda": the whole disk that the partition with the number @number is on, by sysfs. -ENOENT if
+ * that does not know it. */
+int block_disk_of(const Root *root, dev_t number, char **ret);
