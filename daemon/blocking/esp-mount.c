@@ -14,11 +14,9 @@
 #include <sys/mount.h>
 
 #include "common/fd.h"
-#include "common/names.h"
 #include "common/string-util.h"
 
-#define MOUNT_POINT "esp"
-#define PATH_FD_MAX sizeof("/proc/self/fd/-2147483648/" MOUNT_POINT)
+#define PATH_FD_MAX sizeof("/proc/self/fd/-2147483648/" ESP_MOUNT_NAME)
 
 /* A time stamp on FAT is local time. Fixed to UTC, what a manifest says of a file stays true when
  * the time zone or the season changes. */
@@ -46,7 +44,7 @@ int esp_mount_prepare(const Root *root, const char *uuid, EspMount *ret, Error *
         if (r >= 0)
                 r = root_open(root_path(root), &m.root);
         if (r >= 0)
-                r = root_mkdir_p(m.root, PATH_RUN "/" MOUNT_POINT, 0700);
+                r = root_mkdir_p(m.root, ESP_MOUNT_PATH, 0700);
         if (r >= 0)
                 r = m.run_fd = root_openat(m.root, PATH_RUN, O_PATH | O_DIRECTORY, 0);
         if (r < 0)
@@ -61,7 +59,7 @@ int esp_mount_prepare(const Root *root, const char *uuid, EspMount *ret, Error *
 }
 
 static void mount_point(const EspMount *m, char ret[static PATH_FD_MAX]) {
-        (void) snprintf(ret, PATH_FD_MAX, "/proc/self/fd/%d/" MOUNT_POINT, m->run_fd);
+        (void) snprintf(ret, PATH_FD_MAX, "/proc/self/fd/%d/" ESP_MOUNT_NAME, m->run_fd);
 }
 
 void esp_mount_done(EspMount *m) {
@@ -145,7 +143,7 @@ int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, 
                                 "the kernel has the vfat module)",
                                 uuid);
         m->mounted = true;
-        fd = openat(m->run_fd, MOUNT_POINT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(m->run_fd, ESP_MOUNT_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return error_set_errno(error, errno, "Cannot open ESP '%s' after mounting it",
                                        uuid);

@@ -4,6 +4,10 @@
 /* The mount of an ESP's partition that nobody but this process sees. */
 
 #include "blocking/esp-device.h"
+#include "common/names.h"
+
+#define ESP_MOUNT_NAME "esp"
+#define ESP_MOUNT_PATH PATH_RUN "/" ESP_MOUNT_NAME /* below the root */
 
 typedef struct EspMount {
         Root *root;   /* opened again in the mount namespace of this process's own */

@@ -22,6 +22,7 @@
 #include "common/string-util.h"
 #include "core/boot-entry.h"
 #include "core/fat.h"
+#include "core/loader-files.h"
 
 #define FSCK             "/sbin/fsck.vfat"
 #define FSCK_REPAIRED    1 /* exit status; 0: nothing to do */
@@ -66,10 +67,13 @@ static int refuse(const FatReport *report, const char *uuid, Error *error) {
  * which lies in another sector, was cleared already. */
 static bool is_alias_of_leftover(const char *path) {
         static const char *const patterns[] = {
-                ESP_KERNEL_DIR "/*/VM????~?.NEW", /* vmlinuz-VER.new */
-                ESP_KERNEL_DIR "/*/IN????~?.NEW", /* initrd.img-VER.new */
-                ESP_ENTRY_DIR "/PR????~?.NEW",    /* proxmox-VER.conf.new */
-                "loader/LO????~?.NEW",            /* loader.conf.new */
+                ESP_KERNEL_DIR "/*/VM????~?.NEW",     /* vmlinuz-VER.new */
+                ESP_KERNEL_DIR "/*/IN????~?.NEW",     /* initrd.img-VER.new */
+                ESP_ENTRY_DIR "/PR????~?.NEW",        /* proxmox-VER.conf.new */
+                "loader/LO????~?.NEW",                /* loader.conf.new */
+                ESP_SYSTEMD_BOOT_DIR "/SY????~?.NEW", /* systemd-bootx64.efi.new */
+                ESP_REMOVABLE_DIR "/BO????~?.NEW",    /* BOOTX64.EFI.new */
+                ESP_REMOVABLE_DIR "/GR????~?.NEW",    /* grub.cfg.new */
         };
 
         for (size_t i = 0; i < ELEMENTSOF(patterns); i++)
@@ -89,7 +93,8 @@ static bool is_our_dir(const char *path) {
  * had no files yet. The directories' names may have been written in another case, which FAT does
  * not tell apart. */
 static bool is_our_leftover(const FatSharer *sharer) {
-        static const char *const parents[] = { ESP_KERNEL_DIR "/", ESP_ENTRY_DIR "/", "loader/" };
+        static const char *const parents[] = { ESP_KERNEL_DIR "/", ESP_ENTRY_DIR "/", "loader/",
+                                               ESP_SYSTEMD_BOOT_DIR "/", ESP_REMOVABLE_DIR "/" };
         _cleanup_free_ char *path = strdup(sharer->path);
 
         if (!path)

@@ -13,6 +13,7 @@
 #include "core/boot-entry.h"
 #include "core/kernel-version.h"
 #include "core/loader-conf.h"
+#include "core/loader-files.h"
 
 static const char *const esp_loader_table[_ESP_LOADER_MAX] = {
         [ESP_LOADER_NONE] = "none",
@@ -135,8 +136,8 @@ bool esp_path_is_leftover(const char *path) {
         _cleanup_free_ char *base = NULL, *version = NULL;
 
         base = suffix ? strndup(path, (size_t) (suffix - path)) : NULL;
-        return base && (streq(base, ESP_LOADER_CONF) || esp_path_is_kernel(base) ||
-                        esp_entry_version(base, &version, NULL) >= 0);
+        return base && (streq(base, ESP_LOADER_CONF) || esp_path_is_loader(base) ||
+                        esp_path_is_kernel(base) || esp_entry_version(base, &version, NULL) >= 0);
 }
 
 /* The regular file that the value of an entry's "linux" or "initrd" key names. */
