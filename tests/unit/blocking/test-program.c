@@ -34,28 +34,43 @@ static void count(CopyMove move, uint64_t bytes, void *userdata) {
         w->bytes += bytes;
 }
 
+/* Our stderr goes to a file between begin and end. */
+typedef struct Capture {
+        int saved;
+        FILE *file;
+} Capture;
+
+static void capture_begin(Capture *c) {
+        c->file = tmpfile();
+        ck_assert_ptr_nonnull(c->file);
+        c->saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+        ck_assert_int_ge(c->saved, 0);
+        ck_assert_int_ge(dup2(fileno(c->file), STDERR_FILENO), 0);
+}
+
+static char *capture_end(Capture *c) {
+        char *output = calloc(1, 65536);
+
+        ck_assert_ptr_nonnull(output);
+        ck_assert_int_ge(dup2(c->saved, STDERR_FILENO), 0);
+        (void) close(c->saved);
+        ck_assert_int_ge(pread(fileno(c->file), output, 65535, 0), 0);
+        (void) fclose(c->file);
+        return output;
+}
+
 /* Run @script, and return what program_run() does; *@ret_output is what came out of our stderr. */
 static int run_shell(const char *script, int fd, unsigned timeout_sec, char **ret_output,
                      Error *error) {
         const char *const argv[] = { SHELL, "-c", script, NULL };
         Watcher watcher = {};
         const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &watcher };
-        char *output = calloc(1, 65536);
-        int stderr_fd, r;
-        FILE *file;
+        Capture capture;
+        int r;
 
-        ck_assert_ptr_nonnull(output);
-        file = tmpfile();
-        ck_assert_ptr_nonnull(file);
-        stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-        ck_assert_int_ge(stderr_fd, 0);
-        ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
+        capture_begin(&capture);
         r = program_run(argv, fd, timeout_sec, &watch, error);
-        ck_assert_int_ge(dup2(stderr_fd, STDERR_FILENO), 0);
-        (void) close(stderr_fd);
-        ck_assert_int_ge(pread(fileno(file), output, 65535, 0), 0);
-        (void) fclose(file);
-        *ret_output = output;
+        *ret_output = capture_end(&capture);
         return r;
 }
 
@@ -266,6 +281,117 @@ START_TEST(interrupted_wait_goes_on) {
 }
 END_TEST
 
+/* As run_shell(), of a program that must succeed, in our own root. */
+static int must_run_shell(const char *script, const char *variable, unsigned timeout_sec,
+                          char **ret_output, Error *error) {
+        const char *const argv[] = { SHELL, "-c", script, NULL };
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &(Watcher){} };
+        _cleanup_(root_freep) Root *root = NULL;
+        Capture capture;
+        int r;
+
+        ck_assert_int_eq(root_open("/", &root), 0);
+        capture_begin(&capture);
+        r = program_must_run(root, argv, variable, timeout_sec, &watch, error);
+        *ret_output = capture_end(&capture);
+        return r;
+}
+
+START_TEST(failure_ends_with_the_last_line_that_was_printed) {
+        static const struct {
+                const char *script, *words;
+        } cases[] = {
+                { "echo one; echo two >&2; exit 1", "exit status 1: two; see the journal" },
+                { "printf 'one\\n\\n  \\n'; exit 3", "exit status 3: one; see the journal" },
+                { "printf 'one\\ntwo'; exit 1", "exit status 1: two; see the journal" },
+                { "printf '10 %%\\r20 %%\\r'; exit 1", "exit status 1: 20 %; see the journal" },
+                { "printf 'a\\033[1mb\\n'; exit 1", "exit status 1: a?[1mb; see the journal" },
+                { "exit 1", "exit status 1; see the journal" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *output = NULL;
+                _cleanup_error_ Error error = {};
+
+                ck_assert_int_eq(
+                                must_run_shell(cases[i].script, NULL, TIMEOUT_SEC, &output, &error),
+                                error_code_to_errno(ERROR_FAILED));
+                ck_assert_int_eq(error.code, ERROR_FAILED);
+                ck_assert_ptr_nonnull(strstr(error.message, "'" SHELL "'"));
+                ck_assert_msg(endswith(error.message, cases[i].words), "%s", error.message);
+        }
+}
+END_TEST
+
+START_TEST(long_line_is_cut_and_all_of_it_goes_to_our_stderr) {
+        _cleanup_free_ char *output = NULL;
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_lt(must_run_shell("head -c 5000 /dev/zero | tr '\\0' x; exit 1", NULL,
+                                        TIMEOUT_SEC, &output, &error),
+                         0);
+        ck_assert_uint_eq(strlen(output), 5000);
+        ck_assert_uint_lt(strlen(error.message), 400);
+}
+END_TEST
+
+START_TEST(success_gives_no_error_and_prints_what_it_prints) {
+        _cleanup_free_ char *output = NULL;
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(must_run_shell("echo one; echo \"$X\" >&2; ls /proc/self/fd | wc -l",
+                                        "X=two", TIMEOUT_SEC, &output, &error),
+                         0);
+        ck_assert_str_eq(output, "one\ntwo\n4\n"); /* the fourth is that of ls */
+        ck_assert(!error_is_set(&error));
+}
+END_TEST
+
+START_TEST(program_that_left_something_running_is_not_waited_for_beyond_its_end) {
+        _cleanup_free_ char *output = NULL;
+        time_t begin = time(NULL);
+
+        ck_assert_int_eq(must_run_shell("sleep 20 & echo done", NULL, TIMEOUT_SEC, &output, NULL),
+                         0);
+        ck_assert_str_eq(output, "done\n");
+        ck_assert_int_lt(time(NULL) - begin, 10);
+}
+END_TEST
+
+START_TEST(deadline_ends_what_the_program_has_started_too) {
+        _cleanup_free_ char *output = NULL;
+        _cleanup_error_ Error error = {};
+        int pid;
+
+        ck_assert_int_eq(must_run_shell("sleep 50 & echo $!; wait", NULL, 1, &output, &error),
+                         error_code_to_errno(ERROR_TIMEOUT));
+        ck_assert_int_eq(sscanf(output, "%d", &pid), 1);
+        for (unsigned i = 0; i < 100 && kill(pid, 0) >= 0; i++) {
+                _cleanup_free_ char *script = strprintf("grep -q '^State:.Z' /proc/%d/status", pid);
+
+                if (system(script) == 0) /* nobody reaps it where there is no init */
+                        return;
+                (void) usleep(50000);
+        }
+        ck_assert_int_lt(kill(pid, 0), 0);
+}
+END_TEST
+
+START_TEST(program_of_another_root_is_run_in_it) {
+        static const char *const argv[] = { "/bin/true", NULL };
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &(Watcher){} };
+        char dir[] = "/tmp/bootsync-test.XXXXXX";
+        _cleanup_(root_freep) Root *root = NULL;
+        _cleanup_error_ Error error = {};
+
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        ck_assert_int_eq(root_open(dir, &root), 0);
+        ck_assert_int_lt(program_must_run(root, argv, NULL, TIMEOUT_SEC, &watch, &error), 0);
+        ck_assert_ptr_nonnull(strstr(error.message, "chroot: "));
+        ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 CHECK_MAIN("program", exit_status_is_returned_and_is_no_error,
            program_that_is_not_there_is_not_supported_and_named, what_is_no_program_is_an_error,
            end_by_a_signal_is_a_failure_that_names_it,
@@ -273,4 +399,9 @@ CHECK_MAIN("program", exit_status_is_returned_and_is_no_error,
            watch_hears_a_sign_of_life_each_second, stdin_is_empty,
            stdout_and_stderr_go_to_our_stderr, only_the_one_descriptor_is_inherited_as_number_3,
            descriptor_may_have_any_number_before, environment_is_locale_and_path_and_nothing_else,
-           signals_are_neither_blocked_nor_ignored, interrupted_wait_goes_on)
+           signals_are_neither_blocked_nor_ignored, interrupted_wait_goes_on,
+           failure_ends_with_the_last_line_that_was_printed,
+           long_line_is_cut_and_all_of_it_goes_to_our_stderr,
+           success_gives_no_error_and_prints_what_it_prints,
+           program_that_left_something_running_is_not_waited_for_beyond_its_end,
+           deadline_ends_what_the_program_has_started_too, program_of_another_root_is_run_in_it)
