@@ -4,12 +4,16 @@ a vfat: mtools reads and writes it. Do not write to a disk that a running guest 
 
 import hashlib
 import os
+import struct
 import subprocess
 import tempfile
+import uuid as uuids
 from pathlib import Path
 
 MIB = 1 << 20
 ESP_OFFSET = 1 * MIB
+ESP_TYPE = uuids.UUID('C12A7328-F81F-11D2-BA4B-00A0C93EC93B')
+FAT32_VOLUME_ID = 67  # its offset in the boot sector
 PARTITIONS = '''label: gpt
 first-lba: 34
 start=34, size=2014, type=21686148-6449-6E6F-744E-656564454649
@@ -66,6 +70,23 @@ class Disk:
              path, esp_size // 1024)
         return disk
 
+    def find_esp(self):
+        """Look for the ESP that the guest has made on a blank disk, and has written: from now on this
+        disk has one. (sfdisk takes the sectors of a file for 512 bytes, whatever a guest sees.)"""
+        with open(self.path, 'rb') as f:
+            f.seek(self.sector)
+            header = f.read(92)
+            assert header[:8] == b'EFI PART', f'no GPT on {self.serial}'
+            table, count, size = struct.unpack_from('<QII', header, 72)
+            f.seek(table * self.sector)
+            entries = [f.read(size) for _ in range(count)]
+            esp = next(entry for entry in entries if entry[:16] == ESP_TYPE.bytes_le)
+            first, last = struct.unpack_from('<QQ', esp, 32)
+            self.esp_offset, self.esp_size = first * self.sector, (last - first + 1) * self.sector
+            f.seek(self.esp_offset + FAT32_VOLUME_ID)
+            number = int.from_bytes(f.read(4), 'little')
+        self.uuid = f'{number >> 16:04X}-{number & 0xffff:04X}'
+
     # What QEMU is told
 
     def backend(self):
@@ -86,13 +107,16 @@ class Disk:
 
     @property
     def esp_path(self):
-        return f'{self.device_path}-part2'
+        return self.partition_path(2)
+
+    def partition_path(self, number):
+        return f'{self.device_path}-part{number}'
 
     # What is on the ESP
 
     @property
     def _drive(self):
-        return f'{self.path}@@{ESP_OFFSET}'
+        return f'{self.path}@@{self.esp_offset}'
 
     def files(self, directory=''):
         """The paths of all files below a directory, without the leading slash."""
@@ -121,7 +145,7 @@ class Disk:
             digest.update(self.read(name))
             return digest.hexdigest()
         with open(self.path, 'rb') as f:
-            f.seek(ESP_OFFSET)
+            f.seek(self.esp_offset)
             for _ in range(self.esp_size // MIB):
                 digest.update(f.read(MIB))
         return digest.hexdigest()
@@ -130,7 +154,7 @@ class Disk:
         """What fsck.vfat finds wrong with the ESP; nothing if it is clean."""
         with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
             with open(self.path, 'rb') as disk:
-                copy_data(disk.fileno(), copy.fileno(), ESP_OFFSET, self.esp_size)
+                copy_data(disk.fileno(), copy.fileno(), self.esp_offset, self.esp_size)
             done = subprocess.run(['fsck.vfat', '-n', copy.name], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, timeout=120)
         return '' if done.returncode == 0 else done.stdout

@@ -55,6 +55,14 @@ class Lab:
             disk.install_systemd_boot(self.image.systemd_boot)
         return disk
 
+    def blank_disk(self, machine, serial, **options):
+        """A new disk with nothing on it, not attached yet; Disk.find_esp() when it has an ESP."""
+        return Disk.blank(machine.directory / f'{serial}.raw', serial, **options)
+
+    def partition(self, machine, disk, options):
+        """Partition an attached disk by sgdisk, and wait until udev has named what is on it."""
+        machine.sh(f'sgdisk {options} {disk.device_path} && udevadm settle')
+
     def list_esps(self, machine):
         """List the machine's ESPs for bootsync, and give it a command line that boots here."""
         uuids = '\\n'.join(sorted(esp.uuid for esp in machine.esps))

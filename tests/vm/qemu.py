@@ -23,9 +23,12 @@ def slot(number):
 
 
 def create_nvram(firmware, path):
-    """A machine's own copy of the firmware's variables, as they leave the factory."""
+    """A machine's own copy of the firmware's variables, as they leave the factory; empty for a BIOS,
+    which keeps none."""
     if FIRMWARE[firmware]:
         shutil.copyfile(OVMF / FIRMWARE[firmware][1], path)
+    else:
+        Path(path).touch()
 
 
 def firmware_options(firmware, nvram):
