@@ -12,13 +12,13 @@ def run(lab):
     for esp in (first, second):
         grub.install(builder, esp, 'i386-pc', [NEW, OLD], lab.CMDLINE)
     grub.boot_once(builder, second, OLD)
-    builder.shut_down()
+    builder.stop_quietly()
     machine = lab.machine(esps=0, firmware='bios', start='off')
     for esp, version in ((first, NEW), (second, OLD)):
         machine.attach(esp)
         machine.boot_firmware(boot_disk=esp)
         assert machine.uname() == version
         machine.sh('[ ! -e /sys/firmware/efi ]')
-        machine.shut_down()
+        machine.stop_quietly()
         assert grub.next_entry(esp) == ''
         machine.detach(esp)

@@ -11,7 +11,7 @@ VERSION = '6.8.12-4-pve'
 
 def run(lab):
     machine = lab.machine(esps=0, start='plain')
-    disk = lab.blank_disk(machine, '4kn', sector=4096)
+    disk = lab.blank_disk(machine, 'large', sector=4096)
     machine.attach(disk)
     assert machine.sh(f'blockdev --getss {disk.device_path}').strip() == '4096'
     lab.partition(machine, disk, '-n1:0:+512M -t1:EF00 -n2:0:0 -t2:8300')

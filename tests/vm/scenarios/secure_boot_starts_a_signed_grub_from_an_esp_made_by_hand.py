@@ -10,7 +10,7 @@ def run(lab):
     builder = lab.machine(esps=1, loader=False, start='plain')
     esp = builder.esps[0]
     grub.install(builder, esp, 'x86_64-efi', [VERSION], lab.CMDLINE)
-    builder.shut_down()
+    builder.stop_quietly()
     machine = lab.machine(esps=0, firmware='secure-boot', start='off')
     machine.attach(esp)
     machine.boot_firmware()
