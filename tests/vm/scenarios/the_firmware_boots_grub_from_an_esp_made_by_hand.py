@@ -1,5 +1,5 @@
-"""A test of the lab itself: without bootsync, GRUB boots by the path for removable
-media, first the kernel that it was told to take once, and then its default."""
+"""A test of the lab itself: without bootsync, GRUB boots by the path for removable media the kernel
+that it was told to take once, and has forgotten that when it runs."""
 
 import grub
 
@@ -14,7 +14,5 @@ def run(lab):
     machine.shut_down()
     machine.boot_firmware()
     assert machine.uname() == OLD
-    machine.shut_down('reboot')
+    machine.stop_quietly()
     assert grub.next_entry(esp) == ''
-    machine.boot_firmware()
-    assert machine.uname() == NEW
