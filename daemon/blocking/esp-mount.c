@@ -12,9 +12,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "sys/block-names.h"
 
 #define PATH_FD_MAX sizeof("/proc/self/fd/-2147483648/" ESP_MOUNT_NAME)
 
@@ -70,15 +72,34 @@ void esp_mount_done(EspMount *m) {
         *m = ESP_MOUNT_INIT;
 }
 
+/* GRUB's programs look up what is mounted by the name of its source, so that is to be the kernel's
+ * name of the device, where it leads to it. */
+static int mount_source(const EspMount *m, const EspDevice *d, char **ret) {
+        _cleanup_free_ char *device = NULL;
+        struct stat st;
+        int r;
+
+        r = block_device_of(m->root, d->number, &device);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || stat(device, &st) < 0 || !S_ISBLK(st.st_mode) || st.st_rdev != d->number) {
+                free(device);
+                device = strprintf("/proc/self/fd/%d", d->fd);
+        }
+        *ret = TAKE_PTR(device);
+        return *ret ? 0 : -ENOMEM;
+}
+
 /* One try. */
 static int mount_vfat(const EspMount *m, const EspDevice *d, bool read_only) {
         _cleanup_(mnt_free_contextp) struct libmnt_context *context = mnt_new_context();
-        char source[PATH_FD_MAX], target[PATH_FD_MAX];
+        _cleanup_free_ char *source = NULL;
+        char target[PATH_FD_MAX];
         int r;
 
-        if (!context)
-                return -ENOMEM;
-        (void) snprintf(source, sizeof(source), "/proc/self/fd/%d", d->fd);
+        r = context ? mount_source(m, d, &source) : -ENOMEM;
+        if (r < 0)
+                return r;
         mount_point(m, target);
 
         /* No fstab, no mount(8) helpers, no utab; and never read-only where writing was meant. */
@@ -122,9 +143,26 @@ static int choose_mode(const EspDevice *d, const char *uuid, bool writable, bool
         return 0;
 }
 
+/* A name may have come to another device since it was looked up. */
+static int open_mounted(const EspMount *m, const EspDevice *d, const char *uuid, Error *error) {
+        _cleanup_close_ int fd =
+                        openat(m->run_fd, ESP_MOUNT_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set_errno(error, errno, "Cannot open ESP '%s' after mounting it",
+                                       uuid);
+        if (st.st_dev != d->number)
+                return error_set(error, ERROR_FAILED,
+                                 "Another device than ESP '%s' was mounted, since devices came and "
+                                 "went meanwhile; refresh again",
+                                 uuid);
+        return TAKE_FD(fd);
+}
+
 int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, Error *error) {
         bool read_only = true;
-        int fd, r;
+        int r;
 
         r = choose_mode(d, uuid, writable, &read_only, error);
         if (r < 0)
@@ -143,11 +181,7 @@ int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, 
                                 "the kernel has the vfat module)",
                                 uuid);
         m->mounted = true;
-        fd = openat(m->run_fd, ESP_MOUNT_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return error_set_errno(error, errno, "Cannot open ESP '%s' after mounting it",
-                                       uuid);
-        return fd;
+        return open_mounted(m, d, uuid, error);
 }
 
 int esp_unmount(EspMount *m, const char *uuid, Error *error) {

@@ -86,9 +86,12 @@ static int find_disk_by_name(const Root *root, const char *kernel_name, char **r
         return link ? find_disk(root, link, ret) : -ENOMEM;
 }
 
+static char *link_of(dev_t number) {
+        return strprintf(PATH_DEV_BLOCK "/%u:%u", major(number), minor(number));
+}
+
 int block_disk_of(const Root *root, dev_t number, char **ret) {
-        _cleanup_free_ char *link =
-                        strprintf(PATH_DEV_BLOCK "/%u:%u", major(number), minor(number));
+        _cleanup_free_ char *link = link_of(number);
         _cleanup_free_ char *disk = NULL;
         int r;
 
@@ -101,6 +104,25 @@ int block_disk_of(const Root *root, dev_t number, char **ret) {
         if (!disk)
                 return -ENOENT;
         *ret = TAKE_PTR(disk);
+        return 0;
+}
+
+int block_device_of(const Root *root, dev_t number, char **ret) {
+        _cleanup_free_ char *link = link_of(number);
+        char target[PATH_MAX], *device;
+
+        assert(root);
+        assert(ret);
+
+        if (!link)
+                return -ENOMEM;
+        read_link(root, link, target);
+        if (target[0] == '\0')
+                return -ENOENT;
+        device = strprintf("/dev/%s", last_component(target));
+        if (!device)
+                return -ENOMEM;
+        *ret = device;
         return 0;
 }
 

@@ -21,3 +21,6 @@ int block_names_load(const Root *root, const char *uuid, BlockNames *ret);
 /* "/dev/sda": the whole disk that the partition with the number @number is on, by sysfs. -ENOENT if
  * that does not know it. */
 int block_disk_of(const Root *root, dev_t number, char **ret);
+
+/* "/dev/sda2": what the kernel calls the device with that number. -ENOENT likewise. */
+int block_device_of(const Root *root, dev_t number, char **ret);

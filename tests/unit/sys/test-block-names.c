@@ -76,9 +76,9 @@ START_TEST(without_a_link_nothing_is_known) {
 }
 END_TEST
 
-START_TEST(whole_disk_of_a_device_number_is_told_by_sysfs) {
+START_TEST(device_and_disk_of_a_number_are_told_by_sysfs) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
-        _cleanup_free_ char *disk = NULL;
+        _cleanup_free_ char *disk = NULL, *device = NULL;
 
         temp_mkdir(&t, "sys/dev/block");
         ck_assert_int_eq(block_disk_of(t.root, makedev(259, 2), &disk), -ENOENT);
@@ -86,10 +86,13 @@ START_TEST(whole_disk_of_a_device_number_is_told_by_sysfs) {
         put_link(&t, "sys/dev/block/259:2", "../../devices/pci0/nvme0/nvme0n1/nvme0n1p2");
         ck_assert_int_eq(block_disk_of(t.root, makedev(259, 2), &disk), 0);
         ck_assert_str_eq(disk, "/dev/nvme0n1");
+        ck_assert_int_eq(block_device_of(t.root, makedev(259, 3), &device), -ENOENT);
+        ck_assert_int_eq(block_device_of(t.root, makedev(259, 2), &device), 0);
+        ck_assert_str_eq(device, "/dev/nvme0n1p2");
 }
 END_TEST
 
 CHECK_MAIN("block-names", links_tell_device_disk_and_partuuid,
            file_system_on_a_whole_disk_is_its_own_disk,
            link_to_a_disk_that_has_gone_still_tells_its_name, without_a_link_nothing_is_known,
-           whole_disk_of_a_device_number_is_told_by_sysfs)
+           device_and_disk_of_a_number_are_told_by_sysfs)
