@@ -181,7 +181,7 @@ static int fail(const char *name, int status, const ProgramOutput *output, Error
         _cleanup_free_ char *words = program_output_last_line(output);
 
         return error_set(error, ERROR_FAILED,
-                         "'%s' failed with exit status %d%s%s; see the journal", name, status,
+                         "'%s' failed with exit status %d (see the journal)%s%s", name, status,
                          isempty(words) ? "" : ": ", strempty(words));
 }
 

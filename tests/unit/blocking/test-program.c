@@ -301,12 +301,12 @@ START_TEST(failure_ends_with_the_last_line_that_was_printed) {
         static const struct {
                 const char *script, *words;
         } cases[] = {
-                { "echo one; echo two >&2; exit 1", "exit status 1: two; see the journal" },
-                { "printf 'one\\n\\n  \\n'; exit 3", "exit status 3: one; see the journal" },
-                { "printf 'one\\ntwo'; exit 1", "exit status 1: two; see the journal" },
-                { "printf '10 %%\\r20 %%\\r'; exit 1", "exit status 1: 20 %; see the journal" },
-                { "printf 'a\\033[1mb\\n'; exit 1", "exit status 1: a?[1mb; see the journal" },
-                { "exit 1", "exit status 1; see the journal" },
+                { "echo one; echo two >&2; exit 1", "exit status 1 (see the journal): two" },
+                { "printf 'one\\n\\n  \\n'; exit 3", "exit status 3 (see the journal): one" },
+                { "printf 'one\\ntwo'; exit 1", "exit status 1 (see the journal): two" },
+                { "printf '10 %%\\r20 %%\\r'; exit 1", "exit status 1 (see the journal): 20 %" },
+                { "printf 'a\\033[1mb\\n'; exit 1", "exit status 1 (see the journal): a?[1mb" },
+                { "exit 1", "exit status 1 (see the journal)" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
