@@ -240,6 +240,7 @@ static int step_take_fields(PlanStep *step, const Record *record) {
 static int plan_parse_step(Plan *p, const Record *record) {
         PlanAction action = plan_action_from_string(record->verb);
         PlanStep *step;
+        int r;
 
         if (action < 0 || action_subject[action] != (p->esp_uuid ? ON_ESP
                                                      : p->device ? ON_DEVICE
@@ -248,7 +249,13 @@ static int plan_parse_step(Plan *p, const Record *record) {
         step = plan_add(p, action, NULL);
         if (!step)
                 return -ENOMEM;
-        return step_take_fields(step, record);
+        r = step_take_fields(step, record);
+        if (r < 0)
+                return r;
+        if ((action == PLAN_INSTALL_LOADER || action == PLAN_BOOT_ENTRY) &&
+            esp_loader_from_string(step->text) <= ESP_LOADER_NONE)
+                return -EBADMSG;
+        return 0;
 }
 
 static bool device_is_valid(const char *name) {

@@ -10,6 +10,8 @@
 
 #include "blocking/bootvar.h"
 #include "blocking/disk-probe.h"
+#include "blocking/esp-boot-entry.h"
+#include "blocking/esp-bootloader.h"
 #include "blocking/esp-check.h"
 #include "blocking/esp-commit.h"
 #include "blocking/esp-format.h"
@@ -17,6 +19,7 @@
 #include "blocking/esp-scan.h"
 #include "blocking/esp-stage.h"
 #include "common/string-util.h"
+#include "sys/host.h"
 
 typedef struct Interpreter {
         Root *root;
@@ -204,6 +207,20 @@ static int run_barrier(Interpreter *i, const PlanStep *step) {
         return esp_commit_barrier(&i->commit, &i->error);
 }
 
+static int run_install_loader(Interpreter *i, const PlanStep *step) {
+        return esp_install_loader(&i->volume, i->root, esp_loader_from_string(step->text),
+                                  host_has_efi(i->root), &i->watch, &i->error);
+}
+
+static int run_boot_entry(Interpreter *i, const PlanStep *step) {
+        _cleanup_(report_done) Report warning = { .type = REPORT_WARNING };
+        int r;
+
+        r = esp_ensure_boot_entry(&i->volume, i->root, esp_loader_from_string(step->text),
+                                  &warning.error);
+        return r < 0 ? report(i, &warning) : 0;
+}
+
 static int report_partition(Interpreter *i, const Partition *partition) {
         _cleanup_(report_done) Report seen = { .type = REPORT_PARTITION };
         Buffer b = {};
@@ -264,15 +281,26 @@ static int run_disarm(Interpreter *i, const PlanStep *step) {
 }
 
 static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
-        [PLAN_KNOWN] = run_known,          [PLAN_SCAN] = run_scan,
-        [PLAN_CHECK] = run_check,          [PLAN_KEEP] = run_keep,
-        [PLAN_MKDIR] = run_mkdir,          [PLAN_CLEAR] = run_clear,
-        [PLAN_STAGE] = run_stage,          [PLAN_STAGE_TEXT] = run_stage,
-        [PLAN_TOKEN] = run_token,          [PLAN_REPAIR] = run_repair,
-        [PLAN_PLACE] = run_place,          [PLAN_REMOVE_ENTRY] = run_remove,
-        [PLAN_REMOVE_KERNEL] = run_remove, [PLAN_BARRIER] = run_barrier,
-        [PLAN_PROBE] = run_probe,          [PLAN_FORMAT] = run_format,
-        [PLAN_FIRMWARE] = run_firmware,    [PLAN_ARM] = run_arm,
+        [PLAN_KNOWN] = run_known,
+        [PLAN_SCAN] = run_scan,
+        [PLAN_CHECK] = run_check,
+        [PLAN_KEEP] = run_keep,
+        [PLAN_MKDIR] = run_mkdir,
+        [PLAN_CLEAR] = run_clear,
+        [PLAN_STAGE] = run_stage,
+        [PLAN_STAGE_TEXT] = run_stage,
+        [PLAN_TOKEN] = run_token,
+        [PLAN_REPAIR] = run_repair,
+        [PLAN_PLACE] = run_place,
+        [PLAN_REMOVE_ENTRY] = run_remove,
+        [PLAN_REMOVE_KERNEL] = run_remove,
+        [PLAN_BARRIER] = run_barrier,
+        [PLAN_INSTALL_LOADER] = run_install_loader,
+        [PLAN_BOOT_ENTRY] = run_boot_entry,
+        [PLAN_PROBE] = run_probe,
+        [PLAN_FORMAT] = run_format,
+        [PLAN_FIRMWARE] = run_firmware,
+        [PLAN_ARM] = run_arm,
         [PLAN_DISARM] = run_disarm,
 };
 

@@ -141,6 +141,8 @@ START_TEST(a_step_that_does_not_fit_its_subject_is_refused) {
                 assert_step(of_the_host[i], -EBADMSG);
                 assert_step_on(" device=sda", of_the_host[i], -EBADMSG);
         }
+        assert_step("install-loader text=none", -EBADMSG);
+        assert_step("boot-entry text=lilo", -EBADMSG);
         assert_step_on(" device=../sda", "probe", -EBADMSG);
         assert_step_on(" device=mapper/x", "probe", -EBADMSG);
         assert_step_on(" device=", "probe", -EBADMSG);
