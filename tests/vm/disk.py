@@ -99,6 +99,9 @@ class Disk:
                   'physical_block_size': self.sector}
         return device if bootindex is None else dict(device, bootindex=bootindex)
 
+    def close(self):
+        """Called when no machine has it any more."""
+
     # Where the guest finds it
 
     @property

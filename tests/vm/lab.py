@@ -48,9 +48,9 @@ class Lab:
             self.list_esps(machine)
         return machine
 
-    def disk(self, machine, serial, uuid, loader=True, **options):
+    def disk(self, machine, serial, uuid, loader=True, kind=Disk, **options):
         """A new disk with an ESP, not attached yet."""
-        disk = Disk.with_esp(machine.directory / f'{serial}.raw', serial, uuid, **options)
+        disk = kind.with_esp(machine.directory / f'{serial}.raw', serial, uuid, **options)
         if loader:
             disk.install_systemd_boot(self.image.systemd_boot)
         return disk
@@ -191,6 +191,8 @@ class Lab:
     def close(self, keep_disks):
         for machine in self.machines:
             machine.power_cut()
+            for disk in machine.disks.values():
+                disk.close()
             for path in machine.directory.iterdir():
                 if path.suffix != '.log' and not keep_disks:
                     path.unlink()
