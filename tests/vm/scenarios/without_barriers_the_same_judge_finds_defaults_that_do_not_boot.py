@@ -1,0 +1,10 @@
+"""The proof of the judge: the same refresh by a worker that syncs what it stages, but whose barriers
+do nothing, is recorded and judged alike. A power cut can leave a default that leads to incomplete
+files."""
+
+import recorded
+
+
+def run(lab):
+    trial = recorded.systemd_boot(lab, barriers=False)
+    assert trial.tally.bad > 100, trial
