@@ -17,6 +17,7 @@
 #define ACTION_MANAGE_KERNELS BUS_NAME ".manage-kernels"
 #define ACTION_PIN_KERNEL     BUS_NAME ".pin-kernel"
 #define ACTION_MANAGE_ESP     BUS_NAME ".manage-esp"
+#define ACTION_FORMAT_ESP     BUS_NAME ".format-esp"
 
 /* Files, relative to the root, without a leading slash: they are only ever opened below a Root. */
 #define PATH_BOOT            "boot"

@@ -26,9 +26,15 @@ struct Bus {
 
 /* Put the objects on the bus. */
 int bus_add_manager(Bus *b);
+int bus_add_manager_esps(Bus *b);
 int bus_add_manager_state(Bus *b);
 int bus_add_esps(Bus *b);
 int bus_add_jobs(Bus *b);
+
+/* Ask whether the sender of @m may do @action, as bus_authorise() does, then queue a job, with who
+ * asked for it filled in. 1: *@ret_job is set; 0 or negative: as of bus_authorise(). */
+int bus_submit(Bus *b, sd_bus_message *m, const char *action, const char *const *details,
+               JobRequest *request, Job **ret_job, sd_bus_error *error);
 
 /* Object paths; NULL when out of memory. */
 char *bus_esp_path(const Esp *esp);

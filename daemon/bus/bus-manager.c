@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The methods of /org/bootsync1. Each reads its arguments, asks whether the caller may, calls one
- * verb of the manager and replies; what a verb means is decided there. Nothing is done before the
- * caller is authorised, since a message may come by more than once until it is. */
+/* The methods of /org/bootsync1, but for those about partitions and the list of ESPs. Each reads
+ * its arguments, asks whether the caller may, calls one verb of the manager and replies; what a
+ * verb means is decided there. Nothing is done before the caller is authorised, since a message may
+ * come by more than once until it is. */
 
 #include <systemd/sd-bus.h>
 
@@ -13,14 +14,12 @@
 #include "common/names.h"
 #include "common/string-util.h"
 
-/* Authorise, queue a job, fill in who asked for it. 1: @ret_job is set; else what the handler has
- * to return. */
-static int submit(Bus *b, sd_bus_message *m, JobRequest *request, Job **ret_job,
-                  sd_bus_error *error) {
+int bus_submit(Bus *b, sd_bus_message *m, const char *action, const char *const *details,
+               JobRequest *request, Job **ret_job, sd_bus_error *error) {
         _cleanup_error_ Error reason = {};
         int r;
 
-        r = bus_authorise(b, m, ACTION_REFRESH, NULL, error);
+        r = bus_authorise(b, m, action, details, error);
         if (r <= 0)
                 return r;
         r = bus_sender_uid(m, &request->uid);
@@ -50,7 +49,7 @@ static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *error
         if (r < 0)
                 return r;
         request.esps = esps;
-        r = submit(b, m, &request, &job, error);
+        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return bus_reply_job(b, m, job, wait);
@@ -72,14 +71,14 @@ static int method_verify(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (r < 0)
                 return r;
         request.esps = esps;
-        r = submit(b, m, &request, &job, error);
+        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return bus_reply_job(b, m, job, wait);
 }
 
 static int method_probe_partitions(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        JobRequest request = { .type = JOB_PROBE };
+        JobRequest request = { .type = JOB_PROBE, .disks = true };
         bool wait = false;
         const BusOption options[] = { { "wait", BUS_OPTION_BOOLEAN, &wait } };
         Bus *b = userdata;
@@ -89,7 +88,7 @@ static int method_probe_partitions(sd_bus_message *m, void *userdata, sd_bus_err
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        r = submit(b, m, &request, &job, error);
+        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return bus_reply_job(b, m, job, wait);
@@ -198,30 +197,6 @@ static int method_unpin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *
         if (r < 0)
                 return bus_error(error, r, &reason);
         return bus_reply_job(b, m, job, wait);
-}
-
-static int method_clean_esps(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_strv_ char **removed = NULL;
-        _cleanup_error_ Error reason = {};
-        bool dry_run = false;
-        const BusOption options[] = { { "dry-run", BUS_OPTION_BOOLEAN, &dry_run } };
-        Bus *b = userdata;
-        int r;
-
-        r = bus_read_options(m, options, ELEMENTSOF(options), error);
-        if (r < 0)
-                return r;
-        r = bus_authorise(b, m, ACTION_MANAGE_ESP, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = manager_clean_esps(b->manager, dry_run, &removed, &reason);
-        if (r < 0)
-                return bus_error(error, r, &reason);
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = bus_append_strv(reply, removed);
-        return r < 0 ? r : sd_bus_send(b->bus, reply, NULL);
 }
 
 static int append_kernel(sd_bus_message *reply, const Kernel *kernel) {
@@ -364,29 +339,25 @@ static int method_plan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r < 0)
                 return r;
         request.esps = esps;
-        r = submit(b, m, &request, &job, error);
+        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return bus_wait_for_job(b, m, job, reply_plan);
 }
 
-#define METHOD(name, args, result, handler)                                            \
-        SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS args, SD_BUS_RESULT result, handler, \
-                                SD_BUS_VTABLE_UNPRIVILEGED)
-
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        METHOD("Refresh", ("a{sv}", options), ("o", job), method_refresh),
-        METHOD("Verify", ("a{sv}", options), ("o", job), method_verify),
-        METHOD("ProbePartitions", ("a{sv}", options), ("o", job), method_probe_partitions),
-        METHOD("AddKernel", ("s", version, "a{sv}", options), ("o", job), method_add_kernel),
-        METHOD("RemoveKernel", ("s", version, "a{sv}", options), ("o", job), method_remove_kernel),
-        METHOD("PinKernel", ("s", version, "s", scope, "a{sv}", options), ("o", job),
-               method_pin_kernel),
-        METHOD("UnpinKernel", ("s", scope, "a{sv}", options), ("o", job), method_unpin_kernel),
-        METHOD("CleanEsps", ("a{sv}", options), ("as", removed), method_clean_esps),
-        METHOD("ListKernels", ("a{sv}", options), ("a(ssasb)", kernels), method_list_kernels),
-        METHOD("Plan", ("a{sv}", options), ("a(ssst)", steps), method_plan),
+        BUS_METHOD("Refresh", ("a{sv}", options), ("o", job), method_refresh),
+        BUS_METHOD("Verify", ("a{sv}", options), ("o", job), method_verify),
+        BUS_METHOD("ProbePartitions", ("a{sv}", options), ("o", job), method_probe_partitions),
+        BUS_METHOD("AddKernel", ("s", version, "a{sv}", options), ("o", job), method_add_kernel),
+        BUS_METHOD("RemoveKernel", ("s", version, "a{sv}", options), ("o", job),
+                   method_remove_kernel),
+        BUS_METHOD("PinKernel", ("s", version, "s", scope, "a{sv}", options), ("o", job),
+                   method_pin_kernel),
+        BUS_METHOD("UnpinKernel", ("s", scope, "a{sv}", options), ("o", job), method_unpin_kernel),
+        BUS_METHOD("ListKernels", ("a{sv}", options), ("a(ssasb)", kernels), method_list_kernels),
+        BUS_METHOD("Plan", ("a{sv}", options), ("a(ssst)", steps), method_plan),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("t", id, "o", job, "s", type), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved",
                                 SD_BUS_ARGS("t", id, "o", job, "s", type, "s", result, "s",

@@ -56,3 +56,9 @@ int bus_append_u64(sd_bus_message *m, uint64_t value);
                 const type *o = userdata;                                            \
                 return append(reply, __VA_ARGS__);                                   \
         }
+
+/* A method that everybody may call, in a vtable; its handler authorises. @args and @result are
+ * lists of type and name in parentheses. */
+#define BUS_METHOD(name, args, result, handler)                                        \
+        SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS args, SD_BUS_RESULT result, handler, \
+                                SD_BUS_VTABLE_UNPRIVILEGED)

@@ -95,6 +95,9 @@ static int add_objects(Bus *b) {
         r = bus_add_manager(b);
         if (r < 0)
                 return r;
+        r = bus_add_manager_esps(b);
+        if (r < 0)
+                return r;
         r = bus_add_manager_state(b);
         if (r < 0)
                 return r;
