@@ -73,6 +73,8 @@ static int append_options(sd_bus_message *m, const CallOptions *options) {
                 r = sd_bus_message_append(m, "{sv}", "new-kernel", "s", options->new_kernel);
         if (r >= 0 && options->dry_run)
                 r = sd_bus_message_append(m, "{sv}", "dry-run", "b", true);
+        if (r >= 0 && options->force)
+                r = sd_bus_message_append(m, "{sv}", "force", "b", true);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -14,7 +14,7 @@ typedef enum CallType {
 typedef struct CallOptions {
         char *const *esps;
         const char *new_kernel;
-        bool dry_run;
+        bool dry_run, force;
 } CallOptions;
 
 /* A call of the Manager's @method with these strings and options (each may be NULL). */

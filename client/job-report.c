@@ -88,6 +88,19 @@ ExitStatus job_report(Connection *c, const Options *options, const JobResult *re
         return status;
 }
 
+ExitStatus job_report_alone(const Options *options, const JobResult *result, const char *done) {
+        ExitStatus status = job_result_status(result);
+
+        if (status == STATUS_DONE) {
+                job_report_none(options, "done", done);
+                return status;
+        }
+        if (option_given(options, OPTION_JSON))
+                print_json(result->result, result->error, result->message, NULL);
+        complain(result, status, &(EspInfos){});
+        return status;
+}
+
 void job_report_none(const Options *options, const char *result, const char *message) {
         if (option_given(options, OPTION_JSON))
                 print_json(result, NULL, message, NULL);

@@ -25,7 +25,7 @@ static const OptionInfo option_table[_OPTION_MAX] = {
         [OPTION_JSON] = { "json", NULL, 0, "Print JSON" },
         [OPTION_ROOT] = { "root", "DIR", 0, "Work on the system below DIR" },
         [OPTION_HOST] = { "host", "HOST", 'H', "Work on HOST, over ssh" },
-        [OPTION_YES] = { "yes", NULL, 0, "Refresh after a change without asking" },
+        [OPTION_YES] = { "yes", NULL, 0, "Do not ask; refresh after a change" },
         [OPTION_NO_REFRESH] = { "no-refresh", NULL, 0, "Do not refresh after a change" },
         [OPTION_HELP] = { "help", NULL, 'h', "Show this help" },
         [OPTION_VERSION] = { "version", NULL, 0, "Show the version" },
@@ -35,6 +35,7 @@ static const OptionInfo option_table[_OPTION_MAX] = {
         [OPTION_NEW_KERNEL] = { "new-kernel", "VERSION", 0,
                                 "Also sync this kernel, which is being installed" },
         [OPTION_NEXT_BOOT] = { "next-boot", NULL, 0, "Only for the next boot" },
+        [OPTION_FORCE] = { "force", NULL, 0, "Even if data is lost that is on the partition" },
 };
 
 void options_done(Options *o) {

@@ -19,6 +19,7 @@ typedef enum OptionId {
         OPTION_ESP,
         OPTION_NEW_KERNEL,
         OPTION_NEXT_BOOT,
+        OPTION_FORCE,
         _OPTION_MAX,
 } OptionId;
 

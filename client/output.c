@@ -56,11 +56,15 @@ bool is_interactive(void) {
         return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-bool ask_yes_no(const char *question) {
-        _cleanup_free_ char *line = NULL;
+bool ask_yes_no(const char *format, ...) {
+        _cleanup_free_ char *question = NULL, *line = NULL;
         size_t allocated = 0;
+        va_list ap;
         ssize_t n;
 
+        va_start(ap, format);
+        question = shown_format(format, ap);
+        va_end(ap);
         (void) fprintf(stderr, "%s [y/N] ", question);
         n = getline(&line, &allocated, stdin);
         if (n <= 0) {

@@ -43,7 +43,7 @@ void say(const char *format, ...) _printf_(1, 2);
 /* True if someone can be asked: stdin and stderr are a terminal. */
 bool is_interactive(void);
 /* Ask on stderr; anything but a clear yes, also the end of input, is a no. */
-bool ask_yes_no(const char *question);
+bool ask_yes_no(const char *format, ...) _printf_(1, 2);
 
 /* Escape sequences around coloured text on stdout; empty where it is no terminal or $NO_COLOR is
  * set. */

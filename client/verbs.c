@@ -14,33 +14,40 @@
 typedef struct Verb {
         const char *group; /* NULL: the verb is one word */
         const char *name;
-        const char *arguments; /* for the help */
-        size_t n_arguments;
-        unsigned options; /* besides the global ones */
+        const char *arguments;       /* for the help */
+        size_t n_needed, n_optional; /* of them */
+        unsigned options;            /* besides the global ones */
         verb_t run;
         const char *help;
 } Verb;
 
 static const Verb verbs[] = {
-        { NULL, "status", "", 0, OPTION_BIT(OPTION_QUIET), verb_status,
+        { NULL, "status", "", 0, 0, OPTION_BIT(OPTION_QUIET), verb_status,
           "Show the ESPs and whether the host would boot from each" },
-        { NULL, "refresh", "", 0,
+        { NULL, "refresh", "", 0, 0,
           OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_ESP) | OPTION_BIT(OPTION_NEW_KERNEL),
           verb_refresh, "Bring the ESPs into sync" },
-        { NULL, "verify", "", 0, OPTION_BIT(OPTION_ESP), verb_verify,
+        { NULL, "verify", "", 0, 0, OPTION_BIT(OPTION_ESP), verb_verify,
           "Read every file on the ESPs again and compare" },
-        { NULL, "clean", "", 0, OPTION_BIT(OPTION_DRY_RUN), verb_clean,
+        { NULL, "format", "PART", 1, 0, OPTION_BIT(OPTION_FORCE), verb_format,
+          "Make a partition an empty ESP" },
+        { NULL, "init", "PART [grub|systemd-boot]", 1, 1, 0, verb_init,
+          "Put a boot loader on an ESP and keep it in sync from now on" },
+        { NULL, "reinit", "", 0, 0, 0, verb_reinit, "Put the boot loader of each ESP on it anew" },
+        { NULL, "clean", "", 0, 0, OPTION_BIT(OPTION_DRY_RUN), verb_clean,
           "Forget ESPs whose partition is gone" },
-        { "kernel", "add", "VERSION", 1, 0, verb_kernel_add, "Keep a kernel on the ESPs" },
-        { "kernel", "remove", "VERSION", 1, 0, verb_kernel_remove,
+        { "kernel", "add", "VERSION", 1, 0, 0, verb_kernel_add, "Keep a kernel on the ESPs" },
+        { "kernel", "remove", "VERSION", 1, 0, 0, verb_kernel_remove,
           "Take a kernel off the list of those kept by hand" },
-        { "kernel", "list", "", 0, 0, verb_kernel_list, "List kernels and why each is kept" },
-        { "kernel", "pin", "VERSION", 1, OPTION_BIT(OPTION_NEXT_BOOT), verb_kernel_pin,
+        { "kernel", "list", "", 0, 0, 0, verb_kernel_list, "List kernels and why each is kept" },
+        { "kernel", "pin", "VERSION", 1, 0, OPTION_BIT(OPTION_NEXT_BOOT), verb_kernel_pin,
           "Make a kernel the one that boots" },
-        { "kernel", "unpin", "", 0, OPTION_BIT(OPTION_NEXT_BOOT), verb_kernel_unpin,
+        { "kernel", "unpin", "", 0, 0, OPTION_BIT(OPTION_NEXT_BOOT), verb_kernel_unpin,
           "Let the newest kernel boot again" },
-        { "esp", "list", "", 0, 0, verb_esp_list, "List the configured ESPs" },
-        { NULL, "monitor", "", 0, 0, verb_monitor, "Show events as they come" },
+        { "esp", "list", "", 0, 0, 0, verb_esp_list, "List the configured ESPs" },
+        { "esp", "candidates", "", 0, 0, 0, verb_esp_candidates,
+          "List partitions that could become ESPs" },
+        { NULL, "monitor", "", 0, 0, 0, verb_monitor, "Show events as they come" },
 };
 
 static char *verb_words(const Verb *v) {
@@ -134,8 +141,11 @@ ExitStatus verbs_run(const Options *options) {
                 return status;
         n_words = verb->group ? 2 : 1;
         n_arguments = options->n_words - n_words;
-        if (n_arguments != verb->n_arguments)
+        if (n_arguments < verb->n_needed || n_arguments > verb->n_needed + verb->n_optional)
                 return fail(STATUS_USAGE, "'%s' takes %s. See 'bootctl-pve %s --help'.", words,
-                            verb->n_arguments == 0 ? "no argument" : "exactly one argument", words);
+                            verb->n_optional > 0 ? "one or two arguments"
+                            : verb->n_needed > 0 ? "exactly one argument"
+                                                 : "no argument",
+                            words);
         return verb->run(options, options->words + n_words);
 }

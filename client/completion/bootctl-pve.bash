@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# bash completion for bootctl-pve. Kernels and ESPs come from files: asking the daemon for each
-# press of a key could start one.
+# bash completion for bootctl-pve. Kernels and ESPs come from files, partitions from lsblk: asking the
+# daemon for each press of a key could start one.
 
 # Lines of a list file below the root, without comments, blanks and carriage returns.
 __bootctl_pve_lines() {
@@ -12,6 +12,10 @@ __bootctl_pve_kernels() {
         for file in "$1"/boot/vmlinuz-*; do
                 [[ -e $file ]] && printf '%s\n' "${file##*/vmlinuz-}"
         done
+}
+
+__bootctl_pve_partitions() {
+        lsblk -rpno NAME,TYPE 2>/dev/null | sed -n 's/ part$//p'
 }
 
 # The directory of --root among the words so far. "=" is a word of its own, see COMP_WORDBREAKS.
@@ -84,6 +88,7 @@ _bootctl_pve() {
                 status) options+=' --quiet' ;;
                 refresh) options+=' --dry-run --esp= --new-kernel=' ;;
                 verify) options+=' --esp=' ;;
+                format*) options+=' --force' ;;
                 clean) options+=' --dry-run' ;;
                 'kernel pin'* | 'kernel unpin') options+=' --next-boot' ;;
                 esac
@@ -92,15 +97,17 @@ _bootctl_pve() {
                 return
         fi
 
+        options=
         case ${verb[*]} in
-        '') options='status refresh verify clean kernel esp monitor' ;;
+        '') options='status refresh verify format init reinit clean kernel esp monitor' ;;
+        format | init) options=$(__bootctl_pve_partitions) ;;
+        'init '*) [[ ${#verb[@]} -eq 2 ]] && options='grub systemd-boot' ;;
         kernel) options='add remove list pin unpin' ;;
-        esp) options='list' ;;
+        esp) options='list candidates' ;;
         'kernel add' | 'kernel pin') options=$(__bootctl_pve_kernels "$root") ;;
         'kernel remove')
                 options=$(__bootctl_pve_lines "$root" $list_dir/proxmox-boot-manual-kernels)
                 ;;
-        *) options= ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
 }

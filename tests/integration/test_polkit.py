@@ -27,6 +27,9 @@ MUTATING = [
     ('ProbePartitions', '(a{sv})', [{}], 'refresh'),
     ('Plan', '(a{sv})', [{}], 'refresh'),
     ('CleanEsps', '(a{sv})', [{}], 'manage-esp'),
+    ('FormatEsp', '(sa{sv})', ['/dev/sda2', {}], 'format-esp'),
+    ('InitEsp', '(ssa{sv})', ['/dev/sda2', 'auto', {}], 'manage-esp'),
+    ('ReinitEsps', '(a{sv})', [{}], 'manage-esp'),
     ('AddKernel', '(sa{sv})', [LabCase.OLD, {}], 'manage-kernels'),
     ('RemoveKernel', '(sa{sv})', [LabCase.OLD, {}], 'manage-kernels'),
     ('PinKernel', '(ssa{sv})', [LabCase.OLD, 'permanent', {}], 'pin-kernel'),
@@ -193,6 +196,7 @@ class Polkit(LabCase):
     def test_everybody_may_read_and_polkit_is_not_asked(self):
         self.start_polkit()
         self.assert_done(self.call('ListKernels', '(a{sv})', [{}]))
+        self.assert_done(self.call('ListPartitions', '(a{sv})', [{}]))
         self.assert_done(self.call('GetManagedObjects', '()', [],
                                    interface='org.freedesktop.DBus.ObjectManager'))
         self.assert_done(self.call('GetAll', '(s)', [MANAGER],
@@ -243,6 +247,15 @@ class Polkit(LabCase):
         self.assertRegex(question['subject']['name'], r'^:1\.\d+$')
         self.assertEqual(question['details'], {'version': self.OLD, 'scope': 'next-boot',
                                                'polkit.message': 'Pin kernel $(version)?'})
+
+    def test_polkit_hears_of_the_device_and_its_loader(self):
+        self.start_polkit()
+        self.call('FormatEsp', '(sa{sv})', ['/dev/sda2', {'force': GLib.Variant('b', True)}])
+        self.call('InitEsp', '(ssa{sv})', ['/dev/sdb2', 'grub', {}])
+        self.assertEqual([question['details'] for question in self.asked(2)], [
+            {'device': '/dev/sda2', 'polkit.message': 'Format $(device)?'},
+            {'device': '/dev/sdb2', 'loader': 'grub',
+             'polkit.message': 'Set up $(device) as an EFI System Partition?'}])
 
     def test_what_a_dialog_shows_is_short_and_clean(self):
         self.start_polkit()
