@@ -4,7 +4,9 @@ object) says, so that a test can have answers that a healthy daemon rarely gives
 
     auto_sync   AutoSync
     esps        [[UUID, state, last error], …]
+    partitions  rows of ListPartitions
     error       [D-Bus error name, message] of every call that starts a job
+    refused     {method: [D-Bus error name, message]}
     path        "/": such calls return no job
     result      [result, error name, message] of the job; null: the daemon dies in mid-job
     early       the job ends before the call is answered
@@ -39,6 +41,14 @@ MANAGER_XML = '''<node><interface name="org.bootsync1.Manager">
     <arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
   <method name="UnpinKernel"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/>
     <arg type="o" direction="out"/></method>
+  <method name="FormatEsp"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/>
+    <arg type="o" direction="out"/></method>
+  <method name="InitEsp"><arg type="s" direction="in"/><arg type="s" direction="in"/>
+    <arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
+  <method name="ReinitEsps"><arg type="a{sv}" direction="in"/>
+    <arg type="o" direction="out"/></method>
+  <method name="ListPartitions"><arg type="a{sv}" direction="in"/>
+    <arg type="a(ssssttsb)" direction="out"/></method>
   <method name="ListKernels"><arg type="a{sv}" direction="in"/>
     <arg type="a(ssasb)" direction="out"/></method>
   <method name="Plan"><arg type="a{sv}" direction="in"/>
@@ -108,6 +118,10 @@ class Daemon:
                 ('6.5.13-5-pve', 'initrd-missing', [], False)],)))
         elif method == 'Plan':
             invocation.return_value(GLib.Variant('(a(ssst))', ([],)))
+        elif method == 'ListPartitions':
+            invocation.return_value(GLib.Variant('(a(ssssttsb))', (FAKE.get('partitions', []),)))
+        elif method in FAKE.get('refused', {}):
+            invocation.return_dbus_error(*FAKE['refused'][method])
         elif 'error' in FAKE:
             invocation.return_dbus_error(*FAKE['error'])
         elif FAKE.get('path') == '/':

@@ -20,13 +20,24 @@ import tap
 
 HERE = Path(__file__).resolve().parent
 CLIENT = os.environ.get('BOOTCTL_PVE', '')
-VERBS = ['status', 'refresh', 'verify', 'clean', 'kernel add', 'kernel remove', 'kernel list',
-         'kernel pin', 'kernel unpin', 'esp list', 'monitor']
+VERBS = ['status', 'refresh', 'verify', 'format', 'init', 'reinit', 'clean', 'kernel add',
+         'kernel remove', 'kernel list', 'kernel pin', 'kernel unpin', 'esp list', 'esp candidates',
+         'monitor']
 
 ACCESS_DENIED = 'org.freedesktop.DBus.Error.AccessDenied'
 NEEDS_PASSWORD = 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired'
 IN_SYNC = [['AAAA-BBBB', 'in-sync', ''], ['CCCC-DDDD', 'in-sync', '']]
 HALF = [['AAAA-BBBB', 'in-sync', ''], ['CCCC-DDDD', 'failed', 'The ESP is full; remove a kernel.']]
+MIB = 1024 * 1024
+# Device, disk, PARTUUID, what it holds, size, free, by whom it is used, on the list.
+PARTITIONS = [
+    ['/dev/sda1', '/dev/sda', 'aa-01', '', 1 * MIB, 0, '', False],
+    ['/dev/sda2', '/dev/sda', 'aa-02', 'vfat', 512 * MIB, 100 * MIB, '', True],
+    ['/dev/sda3', '/dev/sda', 'aa-03', 'zfs_member', 9000 * MIB, 0, 'part of ZFS', False],
+    ['/dev/sdb2', '/dev/sdb', 'bb-02', '', 512 * MIB, 0, '', False],
+    ['/dev/sdb3', '/dev/sdb', 'bb-03', '', 9000 * MIB, 0, 'used by md0', False],
+    ['/dev/sdc1', '/dev/sdc', 'cc-01', 'vfat', 64 * MIB, 0, 'mounted on /mnt/\x1b[1m', False],
+]
 
 BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -94,6 +105,7 @@ class CommandLine(ClientCase):
                 self.assertTrue(done.stdout.startswith(f'bootctl-pve {verb} '), done.stdout)
                 self.assertEqual('--next-boot' in done.stdout,
                                  verb in ('kernel pin', 'kernel unpin'))
+                self.assertEqual('--force' in done.stdout, verb == 'format')
 
     def test_help_of_a_group_names_only_its_verbs(self):
         done = self.run_client('kernel', '--help')
@@ -111,6 +123,11 @@ class CommandLine(ClientCase):
                 ['nonsense', '--help'], ['kernel', 'nonsense', '--help'],
                 ['status', 'extra'], ['kernel', 'pin'], ['kernel', 'pin', 'a', 'b'],
                 ['kernel', 'add'], ['kernel', 'unpin', 'a'], ['monitor', 'x'],
+                ['format'], ['format', 'a', 'b'], ['format', 'a', '--dry-run'],
+                ['format', 'a', '--force=yes'], ['init'], ['init', 'a', 'grub', 'b'],
+                ['init', 'a', 'lilo'], ['init', 'a', ''], ['init', 'a', 'auto'],
+                ['init', 'a', '--force'], ['reinit', 'a'], ['reinit', '--esp=AAAA-BBBB'],
+                ['esp', 'candidates', 'a'],
                 ['status', '--esp=AAAA-BBBB'], ['verify', '--dry-run'], ['refresh', '--quiet'],
                 ['kernel', 'add', 'a', '--next-boot'], ['kernel', 'pin', 'a', '--new-kernel=b'],
                 ['--nonsense', 'status'], ['-x', 'status'], ['status', '--json=yes'],
@@ -361,6 +378,102 @@ class Answers(ClientCase):
             {'version': '6.5.13-5-pve', 'bootable': False, 'reasons': []}])
 
 
+class LifeCycle(ClientCase):
+    """format, init, reinit and the partitions they are about."""
+
+    def device_sent(self):
+        return [call[1][0] for call in self.called() if call[0] in ('FormatEsp', 'InitEsp')]
+
+    def test_each_verb_makes_its_call_and_scripts_are_not_asked(self):
+        for arguments, expected in [
+                (['format', '/dev/x'], ['FormatEsp', ['/dev/x', {}]]),
+                (['format', '/dev/x', '--force'], ['FormatEsp', ['/dev/x', {'force': True}]]),
+                (['init', '/dev/x'], ['InitEsp', ['/dev/x', 'auto', {}]]),
+                (['init', '/dev/x', 'grub'], ['InitEsp', ['/dev/x', 'grub', {}]]),
+                (['init', '/dev/x', 'systemd-boot'], ['InitEsp', ['/dev/x', 'systemd-boot', {}]]),
+                (['reinit'], ['ReinitEsps', [{}]])]:
+            for options in [], ['--yes']:
+                with self.subTest(arguments=arguments, options=options):
+                    done = self.run_private(*arguments, *options, fake={'esps': IN_SYNC})
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertEqual([call[:2] for call in self.called()
+                                      if call[0] != 'ListPartitions'], [expected])
+
+    def test_a_formatted_partition_is_named_with_its_partuuid(self):
+        done = self.run_private('format', '/dev/sdb2', fake={'partitions': PARTITIONS})
+        self.assertEqual(done.stdout, 'Formatted /dev/sdb2 (PARTUUID bb-02).\n')
+        done = self.run_private('format', '/dev/sdz2', '--json', fake={'partitions': PARTITIONS})
+        self.assertEqual(json.loads(done.stdout), {
+            'result': 'done', 'error': '', 'message': 'Formatted /dev/sdz2.', 'esps': []})
+
+    def test_the_exit_status_is_the_result_of_the_job(self):
+        for arguments in ['format', '/dev/x'], ['init', '/dev/x'], ['reinit']:
+            for result, expected in [('done', 0), ('partial', 3), ('failed', 1), ('canceled', 1)]:
+                with self.subTest(arguments=arguments, result=result):
+                    fake = {'esps': HALF, 'result': [result, 'a.b', 'It ended.']}
+                    done = self.run_private(*arguments, '--json', fake=fake)
+                    self.assertEqual(done.returncode, expected, done.stderr)
+                    value = json.loads(done.stdout)
+                    self.assertEqual(value['result'], result)
+                    self.assertEqual('It ended.' in done.stderr, result != 'done')
+
+    def test_a_refusal_is_the_sentence_of_the_daemon(self):
+        for name, status in [('org.bootsync1.Error.NotAPartition', 1), (ACCESS_DENIED, 4)]:
+            for arguments in ['format', '/dev/x'], ['init', '/dev/x'], ['reinit']:
+                done = self.run_private(*arguments, fake={'error': [name, 'Not that.']})
+                self.assert_refused(done, status)
+                self.assertIn('Not that.', done.stderr)
+
+    def test_a_path_on_this_host_is_sent_as_what_it_leads_to(self):
+        target = self.root / 'sda2'
+        target.touch()
+        (self.root / 'by-id').symlink_to('sda2')
+        real = os.path.realpath(target)
+        here = os.path.relpath(self.root)
+        for name, expected in [
+                (str(self.root / 'by-id'), real), (f'{here}/by-id', real), (f'{here}/sda2', real),
+                (f'{self.root}/../root/sda2', real), ('absent', f'{os.getcwd()}/absent'),
+                ('/dev/absent', '/dev/absent'), ('', '')]:
+            for verb in 'format', 'init':
+                with self.subTest(verb=verb, name=name):
+                    self.run_client(verb, name)
+                    self.assertEqual(self.device_sent(), [expected])
+
+    def test_a_path_below_a_root_is_sent_as_it_is(self):
+        (self.directory / 'link').symlink_to('/dev/null')
+        for name in str(self.directory / 'link'), os.path.relpath(self.directory), 'absent':
+            self.run_private('format', name)
+            self.assertEqual(self.device_sent(), [name])
+
+    def test_candidates_are_unlisted_fat_and_large_enough_free_space(self):
+        done = self.run_private('esp', 'candidates', fake={'partitions': PARTITIONS})
+        self.assertEqual((done.returncode, [line.split()[0] for line in done.stdout.splitlines()]),
+                         (0, ['DEVICE', '/dev/sdb2', '/dev/sdc1']))
+        self.assertIn('mounted on /mnt/?[1m', done.stdout)
+        self.assertEqual([call[0] for call in self.called()], ['ProbePartitions', 'ListPartitions'])
+
+    def test_candidates_in_json_are_all_partitions_with_all_that_is_known(self):
+        done = self.run_private('esp', 'candidates', '--json', fake={'partitions': PARTITIONS})
+        keys = ['device', 'disk', 'part_uuid', 'fs_type', 'size_bytes', 'free_bytes', 'in_use',
+                'registered']
+        self.assertEqual([list(p.values()) for p in json.loads(done.stdout)], PARTITIONS)
+        self.assertEqual(list(json.loads(done.stdout)[0]), keys)
+
+    def test_no_candidate_is_a_sentence_and_an_empty_list(self):
+        self.assertRegex(self.run_private('esp', 'candidates').stdout, r'\ANo partition [^\n]+\n\Z')
+        self.assertEqual(json.loads(self.run_private('esp', 'candidates', '--json').stdout), [])
+
+    def test_who_may_not_have_the_disks_looked_at_gets_what_is_remembered_and_is_told(self):
+        for name in ACCESS_DENIED, NEEDS_PASSWORD:
+            fake = {'partitions': PARTITIONS, 'refused': {'ProbePartitions': [name, 'No.']}}
+            done = self.run_private('esp', 'candidates', fake=fake)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn('/dev/sdb2', done.stdout)
+            self.assertIn('remembers', done.stderr)
+        fake['refused']['ProbePartitions'][0] = 'org.bootsync1.Error.Busy'
+        self.assert_refused(self.run_private('esp', 'candidates', fake=fake), 1)
+
+
 class Changes(ClientCase):
     CALLS = [
         (['add', 'v'], ['AddKernel', ['v', {}]]),
@@ -435,6 +548,32 @@ class Terminal(ClientCase):
                 self.assertIn('Refresh the ESPs now? [y/N]', shown)
                 self.assertEqual(len(self.called()), calls)
 
+    def test_format_names_what_is_there_and_only_a_yes_goes_on(self):
+        for typed, calls in [(b'y\n', 1), (b'\n', 0), (b'n\n', 0), (b'\x04', 0)]:
+            with self.subTest(typed=typed):
+                self.log.unlink(missing_ok=True)
+                shown, status = self.run_on_terminal(
+                    'format', '/dev/sdc1', typed=typed, after=b'[y/N]',
+                    fake={'partitions': PARTITIONS})
+                self.assertEqual(os.waitstatus_to_exitcode(status), 0 if calls else 1)
+                self.assertIn("Format /dev/sdc1 (64.0 MiB, holds 'vfat', mounted on /mnt/?[1m)? "
+                              'What is on it will be lost. [y/N]', shown)
+                self.assertEqual('was left as it is' in shown, not calls)
+                self.assertEqual([c[0] for c in self.called()].count('FormatEsp'), calls)
+                self.assertEqual(self.called()[0][0], 'ProbePartitions')
+
+    def test_format_asks_in_the_same_way_about_what_is_not_listed(self):
+        shown, status = self.run_on_terminal('format', '/dev/\x1b[1m', typed=b'n\n', fake={},
+                                             after=b'[y/N]')
+        self.assertEqual(os.waitstatus_to_exitcode(status), 1)
+        self.assertIn('Format /dev/?[1m? What', shown)
+
+    def test_yes_keeps_format_from_asking(self):
+        shown, status = self.run_on_terminal('format', '/dev/sdb2', '--yes',
+                                             fake={'partitions': PARTITIONS})
+        self.assertEqual((status, '[y/N]' in shown), (0, False))
+        self.assertEqual([c[0] for c in self.called()], ['FormatEsp', 'ListPartitions'])
+
     def test_a_password_may_be_asked_for_only_on_a_terminal(self):
         self.run_on_terminal('refresh', fake={})
         self.assertEqual([call[2] for call in self.called()], [True])
@@ -457,12 +596,13 @@ class Terminal(ClientCase):
 
 
 class Completion(ClientCase):
-    def complete(self, *words):
+    def complete(self, *words, path=os.environ['PATH']):
         script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bootctl_pve; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
         source = HERE.parent.parent / 'client' / 'completion' / 'bootctl-pve.bash'
         done = subprocess.run(['bash', '-uc', script, source, 'bootctl-pve', *words],
-                              capture_output=True, text=True, check=True)
+                              capture_output=True, text=True, check=True,
+                              env=dict(os.environ, PATH=path))
         self.assertEqual(done.stderr, '')
         return done.stdout.split()
 
@@ -490,6 +630,20 @@ class Completion(ClientCase):
         self.assertEqual(self.complete(*root, 'kernel', 'pin', ''), ['6.8.12-4-pve'])
         self.assertEqual(self.complete(*root, 'kernel', 'remove', ''), ['6.5.13-5-pve'])
         self.assertEqual(self.complete(*root, 'verify', '--esp', '=', ''), ['AAAA-BBBB'])
+
+    def test_bash_completes_partitions_and_boot_loaders(self):
+        lsblk = self.directory / 'lsblk'
+        lsblk.write_text('#!/bin/sh\necho "$@" | grep -qx "\\-rpno NAME,TYPE" || exit\n'
+                         'printf "%s\\n" "/dev/sda disk" "/dev/sda1 part" "/dev/md0 raid1" '
+                         '"/dev/nvme0n1p2 part" "/dev/mapper/part crypt"\n')
+        lsblk.chmod(0o755)
+        path = f'{self.directory}:{os.environ["PATH"]}'
+        for verb in 'format', 'init':
+            self.assertEqual(self.complete(verb, '', path=path), ['/dev/sda1', '/dev/nvme0n1p2'])
+            self.assertEqual(self.complete(verb, '/dev/n', path=path), ['/dev/nvme0n1p2'])
+        self.assertEqual(self.complete('format', '/dev/sda1', ''), [])
+        self.assertEqual(self.complete('init', '/dev/sda1', ''), ['grub', 'systemd-boot'])
+        self.assertEqual(self.complete('init', '/dev/sda1', 'grub', ''), [])
 
     def test_bash_is_quiet_where_there_is_nothing(self):
         self.assertEqual(self.complete('--root', '=', '/nonexistent', 'verify', '--esp', '='), [])

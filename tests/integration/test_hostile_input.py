@@ -6,6 +6,7 @@ crash, and no file outside the root is touched. The seed is printed; BOOTSYNC_SE
 import os
 import random
 import re
+import stat
 from pathlib import Path
 
 import lab
@@ -151,11 +152,44 @@ class HostileCalls(LabCase):
         self.refused(['NoSuchEsp'], 'Refresh', '(a{sv})',
                      (self.bus.options(esps=['DEAD-BEEF'] * 50000),))
 
+    def test_what_is_no_partition_is_refused_by_a_typed_error(self):
+        dev = self.lab.path('dev')
+        (dev / 'loop1').symlink_to('loop2')
+        (dev / 'loop2').symlink_to('loop1')
+        (dev / 'out').symlink_to('../' * 40 + 'dev/sda1')
+        (dev / 'file').write_bytes(bytes(4096))
+        os.mkfifo(dev / 'fifo')
+        os.mknod(dev / 'device', 0o600 | stat.S_IFBLK, os.makedev(7, 255))
+        before = self.lab.snapshot(dev)
+        for device in ('', '.', '/', 'x', 'sda1', '/dev', '/dev/', '/dev/disk', '/dev/absent',
+                       '../../dev/sda', '/dev/../../../dev/sda1', '/dev/loop1', '/dev/out',
+                       '/dev/file', '/dev/file/', '/dev/fifo', '/dev/device', str(dev / 'file'),
+                       str(dev / 'device'), '/etc/kernel/cmdline', '/dev/a\nb', '/dev/\x1b[31m',
+                       '/dev/\u202e', '-1', '--help', '/dev/' + 'x' * 1024 * 1024,
+                       '/dev' + '/.' * 100000, '/dev/' + '../dev/' * 10000):
+            for method, signature, arguments in (
+                    ('FormatEsp', '(sa{sv})', (device, {})),
+                    ('FormatEsp', '(sa{sv})', (device, self.bus.options(force=True, wait=True))),
+                    ('InitEsp', '(ssa{sv})', (device, 'auto', {})),
+                    ('InitEsp', '(ssa{sv})', (device, 'grub', self.bus.options(wait=True)))):
+                with self.subTest(method=method, device=device[:40]):
+                    self.refused(['NotAPartition'], method, signature, arguments)
+        self.assertEqual(self.lab.snapshot(dev), before)
+        self.assertEqual(self.lab.listed_esps(), list(self.ESPS))
+
+    def test_unknown_loaders_are_refused(self):
+        for loader in ('', 'none', 'Auto', 'lilo', 'grub ', 'x' * 100000):
+            self.refused(['InvalidOption'], 'InitEsp', '(ssa{sv})', ('/dev/sda1', loader, {}))
+
     def test_unknown_options_are_refused(self):
         for method, signature, arguments in (
                 ('Refresh', '(a{sv})', ()), ('Verify', '(a{sv})', ()),
                 ('ProbePartitions', '(a{sv})', ()), ('Plan', '(a{sv})', ()),
-                ('ListKernels', '(a{sv})', ()), ('AddKernel', '(sa{sv})', (self.OLD,)),
+                ('ListKernels', '(a{sv})', ()), ('ListPartitions', '(a{sv})', ()),
+                ('FormatEsp', '(sa{sv})', ('/dev/sda1',)),
+                ('InitEsp', '(ssa{sv})', ('/dev/sda1', 'auto')),
+                ('ReinitEsps', '(a{sv})', ()), ('CleanEsps', '(a{sv})', ()),
+                ('AddKernel', '(sa{sv})', (self.OLD,)),
                 ('RemoveKernel', '(sa{sv})', (self.OLD,)),
                 ('PinKernel', '(ssa{sv})', (self.OLD, 'permanent')),
                 ('UnpinKernel', '(sa{sv})', ('all',))):
