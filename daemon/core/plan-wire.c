@@ -32,11 +32,13 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_CLEAR] = FIELD_PATH,
         [PLAN_STAGE] = FIELD_PATH | FIELD_SOURCE | FIELD_STAMP,
         [PLAN_STAGE_TEXT] = FIELD_PATH | FIELD_TEXT,
+        [PLAN_GRUB_CONFIG] = FIELD_PATH | FIELD_TEXT,
         [PLAN_TOKEN] = 0,
         [PLAN_REPAIR] = 0,
         [PLAN_PLACE] = FIELD_PATH,
         [PLAN_REMOVE_ENTRY] = FIELD_PATH,
         [PLAN_REMOVE_KERNEL] = FIELD_PATH,
+        [PLAN_REMOVE_FILE] = FIELD_PATH,
         [PLAN_BARRIER] = 0,
 };
 

@@ -87,7 +87,8 @@ static int run_scan(Interpreter *i, const PlanStep *step) {
         const EspImage nothing = {};
         int r;
 
-        r = esp_scan(&i->volume, i->volume.distrust ? &nothing : &i->known, &image, &i->error);
+        r = esp_scan(&i->volume, i->volume.distrust ? &nothing : &i->known, NULL, &image,
+                     &i->error);
         if (r < 0)
                 return r;
         r = report(i, &(Report){
@@ -136,6 +137,13 @@ static int run_stage(Interpreter *i, const PlanStep *step) {
                 return r;
         hook_reached(i->hook, HOOK_STAGE);
         return 0;
+}
+
+static int run_grub_config(Interpreter *i, const PlanStep *step) {
+        return error_set(&i->error, ERROR_NOT_SUPPORTED,
+                         "'%s' on ESP '%s' cannot be made, because this version does not run "
+                         "grub-mkconfig",
+                         step->path, i->plan->esp_uuid);
 }
 
 static int run_token(Interpreter *i, const PlanStep *step) {
@@ -187,6 +195,8 @@ static int run_remove(Interpreter *i, const PlanStep *step) {
         change_reached(i, HOOK_REMOVE, step->path);
         if (step->action == PLAN_REMOVE_ENTRY)
                 r = esp_commit_remove_entry(&i->commit, step->path, &i->error);
+        else if (step->action == PLAN_REMOVE_FILE)
+                r = esp_commit_remove_file(&i->commit, step->path, &i->error);
         else
                 r = esp_commit_remove_kernel(&i->commit, step->path, &i->error);
         if (r < 0)
@@ -200,13 +210,22 @@ static int run_barrier(Interpreter *i, const PlanStep *step) {
 }
 
 static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
-        [PLAN_KNOWN] = run_known,          [PLAN_SCAN] = run_scan,
-        [PLAN_CHECK] = run_check,          [PLAN_KEEP] = run_keep,
-        [PLAN_MKDIR] = run_mkdir,          [PLAN_CLEAR] = run_clear,
-        [PLAN_STAGE] = run_stage,          [PLAN_STAGE_TEXT] = run_stage,
-        [PLAN_TOKEN] = run_token,          [PLAN_REPAIR] = run_repair,
-        [PLAN_PLACE] = run_place,          [PLAN_REMOVE_ENTRY] = run_remove,
-        [PLAN_REMOVE_KERNEL] = run_remove, [PLAN_BARRIER] = run_barrier,
+        [PLAN_KNOWN] = run_known,
+        [PLAN_SCAN] = run_scan,
+        [PLAN_CHECK] = run_check,
+        [PLAN_KEEP] = run_keep,
+        [PLAN_MKDIR] = run_mkdir,
+        [PLAN_CLEAR] = run_clear,
+        [PLAN_STAGE] = run_stage,
+        [PLAN_STAGE_TEXT] = run_stage,
+        [PLAN_TOKEN] = run_token,
+        [PLAN_REPAIR] = run_repair,
+        [PLAN_PLACE] = run_place,
+        [PLAN_REMOVE_ENTRY] = run_remove,
+        [PLAN_REMOVE_KERNEL] = run_remove,
+        [PLAN_BARRIER] = run_barrier,
+        [PLAN_GRUB_CONFIG] = run_grub_config,
+        [PLAN_REMOVE_FILE] = run_remove,
 };
 
 static int open_all(Interpreter *i, const char *root) {
