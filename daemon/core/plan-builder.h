@@ -14,7 +14,7 @@ typedef struct PlanGrub {
         bool has_dir;       /* grub/ is there */
         bool written;       /* grub.cfg was made by this plan */
         bool due;           /* grub.cfg must be made again, whatever it shows */
-        bool default_known; /* survey.current is what grub.cfg boots */
+        bool default_known; /* survey.current is what boots next, whatever grubenv says */
         char *root_id;      /* NULL: grub.cfg does not tell */
         char *env;          /* text of grubenv; NULL: there is none, or it is damaged */
         char *next;         /* the version that boots once, if grubenv names one of ours */

@@ -292,7 +292,10 @@ static int look_at_env(PlanBuilder *b) {
         b->grub.env = strdup(file->text);
         if (!b->grub.env)
                 return -ENOMEM;
-        r = value ? grub_entry_id_version(value, &b->grub.next) : 0;
+        if (isempty(value))
+                return 0;
+        b->grub.default_known = false;
+        r = grub_entry_id_version(value, &b->grub.next);
         return r == -ENOMEM ? r : 0;
 }
 
@@ -337,6 +340,7 @@ static int look(PlanBuilder *b) {
         r = grub_image_complete(b->in->image, &b->grub.complete);
         if (r >= 0)
                 r = esp_image_default(b->in->image, &boots);
+        b->grub.default_known = boots;
         if (r >= 0)
                 r = look_for_obstacle(b, ESP_GRUB_CONFIG, &b->default_stays);
         if (r >= 0)
@@ -347,7 +351,6 @@ static int look(PlanBuilder *b) {
                 r = look_at_env(b);
         if (r < 0)
                 return r;
-        b->grub.default_known = boots;
         look_at_pin(b, b->in->pin);
         look_at_pin(b, b->in->next_boot);
         return 0;
