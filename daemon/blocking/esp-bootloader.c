@@ -16,6 +16,7 @@
 #include "common/fd.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
+#include "core/grub-config.h"
 #include "core/loader-files.h"
 #include "sys/block-names.h"
 #include "sys/boot-dir.h"

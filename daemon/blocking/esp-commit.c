@@ -164,6 +164,21 @@ int esp_commit_remove_kernel(EspCommit *c, const char *path, Error *error) {
         return fsync(parent) < 0 ? esp_fail(c->volume, error, errno, "remove", path) : 0;
 }
 
+int esp_commit_remove_file(EspCommit *c, const char *path, Error *error) {
+        int fd, r;
+
+        r = grub_path_version(path) ? hold(c, path, &fd) : -EINVAL;
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return esp_fail(c->volume, error, r, "remove", path);
+
+        c->open = true;
+        if (unlinkat(c->volume->fd, path, 0) < 0 || fsync(c->volume->fd) < 0)
+                return esp_fail(c->volume, error, errno, "remove", path);
+        return 0;
+}
+
 static int flush(const EspCommit *c, Error *error) {
         if (syncfs(c->volume->fd) < 0 || fsync(c->volume->fd) < 0)
                 return esp_fail(c->volume, error, errno, "sync", "/");

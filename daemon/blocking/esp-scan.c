@@ -2,7 +2,8 @@
 
 /* The look at an ESP: stat for everything, content only for the few small texts that decide what
  * boots. It never opens a kernel or an initrd, so that finding an ESP in sync costs next to
- * nothing; comparing content is esp-check's. What is not ours is neither read nor reported. */
+ * nothing; comparing content is esp-check's. What is not ours is neither read nor reported. Of
+ * grub.cfg, which may be long, a summary is reported in place of the text. */
 
 #include "blocking/esp-scan.h"
 
@@ -11,17 +12,20 @@
 
 #include "common/fd.h"
 #include "common/string-util.h"
-#include "core/boot-entry.h"
+#include "core/grub-config.h"
+#include "core/grub-env.h"
 #include "core/plan-wire.h"
 #include "core/report.h"
 #include "sys/file.h"
 
 #define ESP_LOADER_DIR "loader"
-#define ESP_GRUB_DIR   "grub"
+/* A grub.cfg is read whole to be summarised; what is larger was not made by grub-mkconfig. */
+#define GRUB_CONFIG_MAX (1024 * 1024)
 
 typedef struct Scan {
         const EspVolume *volume;
         const EspImage *known;
+        const char *grub_inputs;
         EspImage image;
         Error *error;
 } Scan;
@@ -33,7 +37,7 @@ static void scan_done(Scan *s) {
 static bool wants_text(const EspFile *file) {
         if (file->type != FILE_REGULAR || file->size > REPORT_TEXT_MAX)
                 return false;
-        return streq(file->path, ESP_LOADER_CONF) ||
+        return streq(file->path, ESP_LOADER_CONF) || streq(file->path, ESP_GRUB_ENV) ||
                (startswith(file->path, ESP_ENTRY_DIR "/") && endswith(file->path, ENTRY_SUFFIX));
 }
 
@@ -60,6 +64,40 @@ static int scan_text(Scan *s, EspFile *file) {
         return 0;
 }
 
+/* Without a summary the file is one that nobody can tell anything about. */
+static int take_grub_config(Scan *s, EspFile *file, const char *text, size_t size) {
+        char inputs[DIGEST_HEX_SIZE];
+        int r;
+
+        r = grub_config_summarise(text, size, &file->text);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        if (s->grub_inputs)
+                file->verdict = grub_config_inputs(text, size, inputs) >= 0 &&
+                                                                streq(inputs, s->grub_inputs)
+                                                ? VERDICT_EQUAL
+                                                : VERDICT_DIFFERS;
+        return 0;
+}
+
+/* Never trusted by its stat: the verdict is in the file's last line. */
+static int scan_grub_config(Scan *s, EspFile *file) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t size;
+        int r;
+
+        if (file->type != FILE_REGULAR || file->size > GRUB_CONFIG_MAX)
+                return 0;
+        fd = esp_openat(s->volume, file->path, O_RDONLY, 0);
+        r = fd < 0 ? fd : file_read_fd(fd, GRUB_CONFIG_MAX, &text, &size);
+        if (r == -EFBIG)
+                return 0; /* it grew; the next look sees that */
+        if (r < 0)
+                return esp_fail(s->volume, s->error, r, "read", file->path);
+        return take_grub_config(s, file, text, size);
+}
+
 /* 1 if @path is a directory. */
 static int scan_path(Scan *s, const char *path) {
         struct stat st;
@@ -75,11 +113,13 @@ static int scan_path(Scan *s, const char *path) {
         if (!file)
                 return -ENOMEM;
         esp_file_set_stat(file, &st);
-        if (wants_text(file)) {
+        r = 0;
+        if (streq(path, ESP_GRUB_CONFIG))
+                r = scan_grub_config(s, file);
+        else if (wants_text(file))
                 r = scan_text(s, file);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
         return file->type == FILE_DIRECTORY;
 }
 
@@ -125,6 +165,29 @@ static int scan_tree(Scan *s, const char *path, unsigned depth) {
         return 0;
 }
 
+/* GRUB's kernels, and what an interrupted run has left of them, are in the root. */
+static bool is_root_kernel(const char *name) {
+        return grub_path_version(name) || (!strchr(name, '/') && esp_path_is_leftover(name));
+}
+
+static int scan_root(Scan *s) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+        int r;
+
+        r = open_dir(s, ".", &dir);
+        if (r < 0)
+                return esp_fail(s->volume, s->error, r, "list", "/");
+        while (errno = 0, (entry = readdir(dir))) {
+                if (!is_root_kernel(entry->d_name))
+                        continue;
+                r = scan_path(s, entry->d_name);
+                if (r < 0)
+                        return r;
+        }
+        return errno != 0 ? esp_fail(s->volume, s->error, errno, "list", "/") : 0;
+}
+
 static int scan_space(Scan *s) {
         struct statvfs vfs;
 
@@ -136,7 +199,8 @@ static int scan_space(Scan *s) {
         return 0;
 }
 
-int esp_scan(const EspVolume *v, const EspImage *known, EspImage *ret, Error *error) {
+int esp_scan(const EspVolume *v, const EspImage *known, const char *grub_inputs, EspImage *ret,
+             Error *error) {
         static const struct {
                 const char *path;
                 unsigned depth;
@@ -147,8 +211,17 @@ int esp_scan(const EspVolume *v, const EspImage *known, EspImage *ret, Error *er
                 { ESP_LOADER_CONF STAGED_SUFFIX, 0 }, /* left by a run that was killed */
                 { ESP_ENTRY_DIR, 1 },
                 { ESP_GRUB_DIR, 0 },
+                { ESP_GRUB_CONFIG, 0 },
+                { ESP_GRUB_CONFIG STAGED_SUFFIX, 0 },
+                { ESP_GRUB_ENV, 0 },
+                { ESP_GRUB_ENV STAGED_SUFFIX, 0 },
         };
-        _cleanup_(scan_done) Scan s = { .volume = v, .known = known, .error = error };
+        _cleanup_(scan_done) Scan s = {
+                .volume = v,
+                .known = known,
+                .grub_inputs = grub_inputs,
+                .error = error,
+        };
         int r;
 
         assert(v);
@@ -163,6 +236,9 @@ int esp_scan(const EspVolume *v, const EspImage *known, EspImage *ret, Error *er
                 if (r < 0)
                         return r;
         }
+        r = scan_root(&s);
+        if (r < 0)
+                return r;
         s.image.dirty = v->dirty;
         s.image.loader = esp_image_tell_loader(&s.image);
 

@@ -35,6 +35,10 @@ char *esp_entry_path(const char *version) {
         return strprintf(ESP_ENTRY_DIR "/" ENTRY_PREFIX "%s" ENTRY_SUFFIX, version);
 }
 
+char *grub_kernel_path(const char *version, KernelFile file) {
+        return strprintf("%s-%s", kernel_file_stem(file), version);
+}
+
 char *boot_source_path(const char *version, KernelFile file) {
         return strprintf(PATH_BOOT "/%s-%s", kernel_file_stem(file), version);
 }
@@ -56,6 +60,16 @@ bool esp_path_is_kernel(const char *path) {
                         return true;
         }
         return false;
+}
+
+const char *grub_path_version(const char *path) {
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                const char *rest = startswith(path, kernel_file_stem(f));
+
+                if (rest && rest[0] == '-' && kernel_version_is_valid(rest + 1))
+                        return rest + 1;
+        }
+        return NULL;
 }
 
 /* systemd-boot takes a counter beyond INT_MAX for a part of the name. */

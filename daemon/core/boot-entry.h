@@ -2,7 +2,7 @@
 #pragma once
 
 /* systemd-boot's loader entries (UAPI.1, Boot Loader Specification, type #1) and where the files of
- * a kernel live on an ESP. */
+ * a kernel live on an ESP: for systemd-boot in a directory of their own, for GRUB in the root. */
 
 #include "common/macros.h"
 
@@ -26,10 +26,15 @@ const char *kernel_file_stem(KernelFile file);
 char *esp_kernel_dir(const char *version);                    /* EFI/proxmox/VER */
 char *esp_kernel_path(const char *version, KernelFile file);  /* EFI/proxmox/VER/vmlinuz-VER */
 char *esp_entry_path(const char *version);                    /* loader/entries/proxmox-VER.conf */
+char *grub_kernel_path(const char *version, KernelFile file); /* vmlinuz-VER */
 char *boot_source_path(const char *version, KernelFile file); /* boot/vmlinuz-VER */
 
 /* True for what esp_kernel_path() gives for a valid version. */
 bool esp_path_is_kernel(const char *path);
+
+/* The version of what grub_kernel_path() gives for a valid one; NULL for any other path. Points
+ * into @path. */
+const char *grub_path_version(const char *path) _pure_;
 
 /* The version in "loader/entries/proxmox-VER.conf" or, with a boot counter (@ret_counted),
  * "loader/entries/proxmox-VER+3-1.conf". -EINVAL if it is not one of our entries, a bare file name

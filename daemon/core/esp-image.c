@@ -10,7 +10,8 @@
 #include <strings.h>
 
 #include "common/string-util.h"
-#include "core/boot-entry.h"
+#include "core/grub-env.h"
+#include "core/grub-image.h"
 #include "core/kernel-version.h"
 #include "core/loader-conf.h"
 #include "core/loader-files.h"
@@ -123,7 +124,7 @@ EspLoader esp_image_tell_loader(const EspImage *image) {
                         loader_conf = true;
                 if (esp_file_shows_directory(file, ESP_KERNEL_DIR))
                         kernel_dir = true;
-                if (esp_file_shows_directory(file, "grub"))
+                if (esp_file_shows_directory(file, ESP_GRUB_DIR))
                         grub_dir = true;
         }
         if (loader_conf && kernel_dir)
@@ -137,7 +138,14 @@ bool esp_path_is_leftover(const char *path) {
 
         base = suffix ? strndup(path, (size_t) (suffix - path)) : NULL;
         return base && (streq(base, ESP_LOADER_CONF) || esp_path_is_loader(base) ||
-                        esp_path_is_kernel(base) || esp_entry_version(base, &version, NULL) >= 0);
+                        streq(base, ESP_GRUB_CONFIG) || streq(base, ESP_GRUB_ENV) ||
+                        esp_path_is_kernel(base) || grub_path_version(base) ||
+                        esp_entry_version(base, &version, NULL) >= 0);
+}
+
+char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file) {
+        return image->loader == ESP_LOADER_GRUB ? grub_kernel_path(version, file)
+                                                : esp_kernel_path(version, file);
 }
 
 /* The regular file that the value of an entry's "linux" or "initrd" key names. */
@@ -246,6 +254,8 @@ int esp_image_kernels(const EspImage *image, char ***ret) {
 
         assert(ret);
 
+        if (image->loader == ESP_LOADER_GRUB)
+                return grub_image_kernels(image, ret);
         for (size_t i = 0; i < image->n_files; i++) {
                 _cleanup_(candidate_done) Candidate c = {};
                 int r;
@@ -273,6 +283,8 @@ int esp_image_default(const EspImage *image, char **ret) {
 
         assert(ret);
 
+        if (image->loader == ESP_LOADER_GRUB)
+                return grub_image_default(image, ret);
         if (conf && conf->text) {
                 r = loader_conf_default(conf->text, &pattern);
                 if (r < 0)

@@ -4,6 +4,7 @@
 /* What an ESP holds, as a value: the worker's scan, and what the plan is made from. */
 
 #include "common/enum.h"
+#include "core/boot-entry.h"
 #include "core/kernel-select.h"
 
 typedef enum EspLoader {
@@ -53,7 +54,8 @@ typedef struct EspFile {
         uint64_t mtime; /* ns since the epoch */
         FileVerdict verdict;
         char sha256[DIGEST_HEX_SIZE]; /* "" if the content was not read */
-        char *text; /* entries and loader.conf, NULL-terminated; NULL: not read or not text */
+        char *text; /* entries, loader.conf, grubenv, and of grub.cfg the summary, NULL-terminated;
+                     * NULL: not read or not text */
 } EspFile;
 
 typedef struct EspImage {
@@ -80,6 +82,9 @@ EspFile *esp_image_get(EspImage *image, const char *path);
  * and EFI/proxmox → systemd-boot; of all these only grub/ → GRUB; else none. */
 EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
 
+/* Where the file of @version is, or belongs, by the image's loader. NULL when out of memory. */
+char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file);
+
 /* True if @path is what an interrupted staging leaves: a file that only we write, with
  * STAGED_SUFFIX. What else ends in it is somebody else's. */
 bool esp_path_is_leftover(const char *path);
@@ -89,7 +94,7 @@ bool esp_path_is_leftover(const char *path);
 int esp_image_entry_boots(const EspImage *image, const char *path);
 
 /* Versions with an entry of ours that names an image and an initrd which are in the ESP and not
- * empty, newest first. 0 or -ENOMEM. */
+ * empty, newest first. With GRUB the entries are those in grub.cfg. 0 or -ENOMEM. */
 int esp_image_kernels(const EspImage *image, char ***ret);
 
 /* The version that this ESP boots as it is: loader.conf's default resolved over the entries by the
@@ -97,5 +102,6 @@ int esp_image_kernels(const EspImage *image, char ***ret);
  * without tries left last; without a match the first of all). Like the loader it passes over an
  * entry of ours whose image is not there, and does not look for the initrd. *@ret is NULL if
  * nothing boots, or an entry that is not ours, or one that lacks its initrd. Entries whose text was
- * not read do not count. 0 or -ENOMEM. */
+ * not read do not count. With GRUB it is the default of grub.cfg, whatever grubenv says about the
+ * next boot. 0 or -ENOMEM. */
 int esp_image_default(const EspImage *image, char **ret);

@@ -20,7 +20,6 @@
 #define ESP_SYSTEMD_BOOT_DIR ESP_EFI_DIR "/systemd"
 #define ESP_REMOVABLE_DIR    ESP_EFI_DIR "/BOOT"
 #define ESP_GRUB_EFI_DIR     ESP_EFI_DIR "/proxmox"
-#define ESP_GRUB_DIR         "grub"
 
 #define ESP_SYSTEMD_BOOT ESP_SYSTEMD_BOOT_DIR "/systemd-boot" EFI_ARCH ".efi"
 #define ESP_SHIM         ESP_GRUB_EFI_DIR "/shim" EFI_ARCH ".efi"

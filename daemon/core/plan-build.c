@@ -4,20 +4,18 @@
  * instant.
  *
  * Where there is room, everything is staged beside the old files, and only then, under the token,
- * put in place: kernels, barrier, entries, barrier, loader.conf, barrier, and at last what is stale
- * goes. Where there is no room, everything happens under the token: stale kernels are evicted one
- * at a time, oldest first and never the one that boots now, and kernels come one after the other,
- * the default first. Entries that lead nowhere go before anything else, so that whichever entry the
- * loader falls back to between two steps, a complete kernel is behind it. Nothing is removed while
- * the package database is unreadable, and no kernel if no complete one would remain: when in doubt,
- * leave it. */
+ * put in place: kernels, barrier, entries, barrier, what decides the default (loader.conf, or
+ * GRUB's menu), barrier, and at last what is stale goes. Where there is no room, everything happens
+ * under the token: stale kernels are evicted one at a time, oldest first and never the one that
+ * boots now, and kernels come one after the other, the default first. Entries that lead nowhere go
+ * before anything else, so that whichever entry the loader falls back to between two steps, a
+ * complete kernel is behind it. Nothing is removed while the package database is unreadable, and no
+ * kernel if no complete one would remain: when in doubt, leave it. */
 
 #include <inttypes.h>
 
 #include "common/string-util.h"
-#include "core/loader-conf.h"
-#include "core/plan-builder.h"
-#include "core/report.h"
+#include "core/plan-loader.h"
 #include "core/space.h"
 
 #define for_each_pending(t, b)                                                                     \
@@ -30,72 +28,6 @@ static uint64_t target_need(const PlanTarget *t) {
         bool files = t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD];
 
         return t->need + (files ? SPACE_RESERVE_BYTES : 0);
-}
-
-static uint64_t loader_conf_need(const PlanBuilder *b) {
-        return b->loader_conf ? space_allocated(strlen(b->loader_conf), b->in->image->cluster_bytes)
-                              : 0;
-}
-
-/* Evict the oldest stale kernel, but for the one that boots now. False if there is none. */
-static bool evict_one(PlanBuilder *b) {
-        STRV_FOREACH(v, b->survey.stale) {
-                _cleanup_free_ char *version = NULL;
-                char *one[] = { *v, NULL };
-
-                if (streq_ptr(*v, b->survey.current))
-                        continue;
-                plan_builder_remove(b, one, false);
-                b->free += plan_survey_version_bytes(&b->survey, *v);
-                for (version = *v; *v; v++)
-                        *v = v[1];
-                return true;
-        }
-        return false;
-}
-
-/* Evict stale kernels until @need bytes are free; evicts nothing if that cannot be reached. */
-static bool make_room(PlanBuilder *b, uint64_t need) {
-        uint64_t reachable = b->free;
-
-        STRV_FOREACH(v, b->survey.stale)
-                if (!streq_ptr(*v, b->survey.current))
-                        reachable += plan_survey_version_bytes(&b->survey, *v);
-        if (reachable < need)
-                return false;
-        while (b->free < need)
-                if (!evict_one(b))
-                        return false;
-        return true;
-}
-
-/* The default never names a kernel that is not there. */
-static bool pin_is_placed(const PlanBuilder *b) {
-        const PlanTarget *t = b->in->pin ? plan_survey_find(&b->survey, b->in->pin) : NULL;
-
-        return !b->in->pin || b->pin_is_there || (t && t->status == TARGET_PLACED);
-}
-
-static void settle_default(PlanBuilder *b) {
-        const EspFile *old = esp_image_find(b->in->image, ESP_LOADER_CONF);
-        uint64_t need = loader_conf_need(b);
-
-        if (!b->loader_conf || !pin_is_placed(b))
-                return;
-        if (!make_room(b, need)) {
-                (void) error_set(&b->problem, ERROR_NO_SPACE,
-                                 "There is no room for a new '%s' on ESP '%s'; remove a kernel "
-                                 "that is not needed or use a larger ESP",
-                                 ESP_LOADER_CONF, b->in->esp_uuid);
-                return;
-        }
-        plan_builder_write_loader_conf(b);
-        b->free -= need;
-        b->free += old ? space_allocated(old->size, b->in->image->cluster_bytes) : 0;
-}
-
-static bool default_is_settled(const PlanBuilder *b) {
-        return !b->loader_conf && !b->default_stays;
 }
 
 /* Everything fits beside the old: stage all, then commit all. */
@@ -116,7 +48,7 @@ static void build_side_by_side(PlanBuilder *b) {
         for_each_pending(t, b) plan_builder_place_entry(b, t);
         plan_builder_barrier(b);
 
-        settle_default(b);
+        b->loader->settle(b);
 }
 
 static void block_for_space(PlanBuilder *b, PlanTarget *t) {
@@ -136,7 +68,7 @@ static void build_one(PlanBuilder *b, PlanTarget *t) {
                 t->status = TARGET_PLACED;
                 return;
         }
-        if (!make_room(b, target_need(t))) {
+        if (!plan_make_room(b, target_need(t))) {
                 block_for_space(b, t);
                 return;
         }
@@ -153,8 +85,7 @@ static void build_one(PlanBuilder *b, PlanTarget *t) {
         b->free = b->free - t->need + t->frees;
 }
 
-/* The target that loader.conf leads to: the pinned one, else the newest. */
-static PlanTarget *default_target(PlanBuilder *b) {
+PlanTarget *plan_default_target(const PlanBuilder *b) {
         PlanTarget *t = b->in->pin ? plan_survey_find(&b->survey, b->in->pin) : NULL;
 
         return t ?: b->survey.n_targets > 0 ? &b->survey.targets[0] : NULL;
@@ -163,102 +94,24 @@ static PlanTarget *default_target(PlanBuilder *b) {
 /* There is no room for old and new beside each other: one kernel at a time, the default first. Once
  * that one boots, the kernel that booted before may go too. */
 static void build_one_by_one(PlanBuilder *b) {
-        PlanTarget *first = default_target(b);
+        PlanTarget *first = plan_default_target(b);
 
         if (first) {
                 build_one(b, first);
                 if (first->status == TARGET_PLACED) {
-                        settle_default(b);
-                        if (default_is_settled(b))
+                        b->loader->settle(b);
+                        if (b->loader->is_settled(b))
                                 b->survey.current = mfree(b->survey.current);
                 }
         }
         for (size_t i = 0; i < b->survey.n_targets; i++)
                 if (&b->survey.targets[i] != first)
                         build_one(b, &b->survey.targets[i]);
-        settle_default(b);
-}
-
-static int look_at_pin(PlanBuilder *b) {
-        const PlanTarget *t = plan_survey_find(&b->survey, b->in->pin);
-        _cleanup_free_ char *path = esp_entry_path(b->in->pin);
-        int r;
-
-        if (!path)
-                return -ENOMEM;
-        r = esp_image_entry_boots(b->in->image, path);
-        if (r < 0)
-                return r;
-        b->pin_is_there = r > 0;
-        if (b->pin_is_there || (t && t->status != TARGET_BLOCKED))
-                return 0;
-        b->default_stays = true;
-        (void) error_set(&b->problem, ERROR_NOT_BOOTABLE,
-                         "The pinned kernel '%s' cannot be put on ESP '%s', so its default is left "
-                         "as it was; pin another kernel or unpin",
-                         b->in->pin, b->in->esp_uuid);
-        return 0;
-}
-
-/* Whatever is in the way of loader.conf is left, and with it the default. */
-static int look_for_obstacle(PlanBuilder *b) {
-        const EspFile *file = esp_image_find(b->in->image, ESP_LOADER_CONF), *obstacle;
-        int r;
-
-        r = esp_image_find_obstacle(b->in->image, ESP_LOADER_CONF, &obstacle);
-        if (r < 0)
-                return r;
-        if (!obstacle && file && !file->text && file->size > REPORT_TEXT_MAX)
-                obstacle = file;
-        if (!obstacle)
-                return 0;
-        b->default_stays = true;
-        (void) error_set(&b->problem, ERROR_FAILED,
-                         "'%s' on ESP '%s' is not a small text file; look at it and remove it",
-                         obstacle->path, b->in->esp_uuid);
-        return 0;
-}
-
-/* Without a pin the loader takes the newest entry, and one that leads nowhere may be the newest. */
-static void look_for_tolerated(PlanBuilder *b) {
-        if (b->in->pin || strv_isempty(b->survey.tolerated))
-                return;
-        b->default_stays = true;
-        (void) error_set(&b->problem, ERROR_DATABASE_UNREADABLE,
-                         "The package database cannot be read, so entries on ESP '%s' that lead "
-                         "nowhere are left ('%s'), and its default as it was; repair "
-                         "/var/lib/dpkg/status",
-                         b->in->esp_uuid, b->survey.tolerated[0]);
-}
-
-static int decide_default(PlanBuilder *b) {
-        const EspFile *file = esp_image_find(b->in->image, ESP_LOADER_CONF);
-        const char *old = file ? file->text : NULL;
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        if (b->in->pin) {
-                r = look_at_pin(b);
-                if (r < 0)
-                        return r;
-        }
-        r = loader_conf_render(old, b->in->pin, &text);
-        if (r < 0)
-                return r;
-        if (streq_ptr(text, old))
-                return 0;
-
-        look_for_tolerated(b);
-        r = look_for_obstacle(b);
-        if (r < 0)
-                return r;
-        if (!b->default_stays)
-                b->loader_conf = TAKE_PTR(text);
-        return 0;
+        b->loader->settle(b);
 }
 
 static bool fits_side_by_side(const PlanBuilder *b) {
-        uint64_t need = loader_conf_need(b);
+        uint64_t need = b->loader->need(b);
         bool files = false;
 
         for_each_pending(t, b) {
@@ -279,14 +132,14 @@ static bool leaves_a_kernel(const PlanBuilder *b) {
 /* What goes at the end: stale kernels, but not the one that boots now unless another default is
  * settled. */
 static void build_removals(PlanBuilder *b) {
-        const PlanTarget *first = default_target(b);
+        const PlanTarget *first = plan_default_target(b);
 
         if (!b->in->kernels->database_readable || !leaves_a_kernel(b))
                 return;
         if (b->survey.current &&
-            (!default_is_settled(b) || !first || first->status == TARGET_BLOCKED))
+            (!b->loader->is_settled(b) || !first || first->status == TARGET_BLOCKED))
                 strv_remove(b->survey.stale, b->survey.current);
-        plan_builder_remove(b, b->survey.stale, true);
+        b->loader->remove(b, b->survey.stale, true);
 }
 
 static void refuse_removal(PlanBuilder *b) {
@@ -307,15 +160,17 @@ static int build(PlanBuilder *b) {
                 return r;
         b->has_entry_dir = esp_image_find(b->in->image, ESP_ENTRY_DIR);
         b->free = b->in->image->free_bytes + b->survey.leftover_bytes;
-        r = decide_default(b);
+        r = b->loader->look(b);
         if (r < 0)
                 return r;
 
         if (!readable && !strv_isempty(b->survey.stale))
                 refuse_removal(b);
         /* What must not be removed must not be evicted either. */
-        if (!readable || !leaves_a_kernel(b))
+        if (!readable || !leaves_a_kernel(b)) {
                 b->survey.stale = strv_free(b->survey.stale);
+                b->survey.copies = strv_free(b->survey.copies);
+        }
 
         side_by_side = fits_side_by_side(b);
         repair = b->in->image->dirty || !strv_isempty(b->survey.leftovers);
@@ -337,18 +192,17 @@ static int build(PlanBuilder *b) {
 }
 
 static void refuse_loader(PlanBuilder *b) {
-        if (b->in->image->loader == ESP_LOADER_GRUB)
-                (void) error_set(&b->problem, ERROR_NOT_SUPPORTED,
-                                 "ESP '%s' is set up with GRUB, which this version does not sync; "
-                                 "it is left as it is",
-                                 b->in->esp_uuid);
-        else
-                (void) error_set(&b->problem, ERROR_NOT_AN_ESP,
-                                 "ESP '%s' holds no boot loader that is known here (neither "
-                                 "loader/loader.conf with EFI/proxmox nor GRUB); it is left as it "
-                                 "is, install a boot loader on it first",
-                                 b->in->esp_uuid);
+        (void) error_set(&b->problem, ERROR_NOT_AN_ESP,
+                         "ESP '%s' holds no boot loader that is known here (neither "
+                         "loader/loader.conf with EFI/proxmox nor GRUB); it is left as it is, "
+                         "install a boot loader on it first",
+                         b->in->esp_uuid);
 }
+
+static const PlanLoader *const loaders[_ESP_LOADER_MAX] = {
+        [ESP_LOADER_SYSTEMD_BOOT] = &plan_loader_systemd_boot,
+        [ESP_LOADER_GRUB] = &plan_loader_grub,
+};
 
 int plan_build(const PlanInput *in, Plan **ret) {
         _cleanup_(plan_builder_done) PlanBuilder b = { .in = in };
@@ -362,7 +216,8 @@ int plan_build(const PlanInput *in, Plan **ret) {
         r = plan_new(in->esp_uuid, &b.plan);
         if (r < 0)
                 return r;
-        if (in->image->loader == ESP_LOADER_SYSTEMD_BOOT) {
+        b.loader = loaders[in->image->loader];
+        if (b.loader) {
                 r = build(&b);
                 if (r < 0)
                         return r;

@@ -7,10 +7,18 @@
 #include "core/plan-builder.h"
 
 #include "common/string-util.h"
+#include "core/grub-config.h"
+#include "core/space.h"
 
 void plan_builder_done(PlanBuilder *b) {
         plan_survey_done(&b->survey);
         free(b->loader_conf);
+        strv_free(b->grub.complete);
+        strv_free(b->grub.shown);
+        strv_free(b->grub.gone);
+        free(b->grub.root_id);
+        free(b->grub.env);
+        free(b->grub.next);
         error_done(&b->problem);
         plan_free(b->plan);
 }
@@ -25,13 +33,18 @@ static PlanStep *emit(PlanBuilder *b, PlanAction action, const char *path) {
         return step;
 }
 
-static void emit_text(PlanBuilder *b, const char *path, const char *text) {
-        PlanStep *step = emit(b, PLAN_STAGE_TEXT, path);
+static PlanStep *emit_with_text(PlanBuilder *b, PlanAction action, const char *path,
+                                const char *text) {
+        PlanStep *step = emit(b, action, path);
 
-        step->bytes = strlen(text);
         step->text = b->error < 0 ? NULL : strdup(text);
         if (!step->text)
                 b->error = -ENOMEM;
+        return step;
+}
+
+static void emit_text(PlanBuilder *b, const char *path, const char *text) {
+        emit_with_text(b, PLAN_STAGE_TEXT, path, text)->bytes = strlen(text);
 }
 
 void plan_builder_keep(PlanBuilder *b) {
@@ -125,7 +138,7 @@ void plan_builder_remove(PlanBuilder *b, char *const *versions, bool surplus) {
                 }
                 if (!plan_survey_dir_is_ours(&b->survey, *v))
                         continue;
-                emit(b, PLAN_REMOVE_KERNEL, dir)->bytes = plan_survey_version_bytes(&b->survey, *v);
+                emit(b, PLAN_REMOVE_KERNEL, dir)->bytes = plan_survey_dir_bytes(&b->survey, *v);
                 any = true;
         }
         if (any)
@@ -176,9 +189,37 @@ void plan_builder_place_entry(PlanBuilder *b, PlanTarget *t) {
         t->status = TARGET_PLACED;
 }
 
-void plan_builder_write_loader_conf(PlanBuilder *b) {
-        emit_text(b, ESP_LOADER_CONF, b->loader_conf);
-        emit(b, PLAN_PLACE, ESP_LOADER_CONF);
+void plan_builder_write(PlanBuilder *b, const char *path, const char *text) {
+        emit_text(b, path, text);
+        emit(b, PLAN_PLACE, path);
         plan_builder_barrier(b);
-        b->loader_conf = mfree(b->loader_conf);
+}
+
+void plan_builder_write_grub_config(PlanBuilder *b, char *const *hidden) {
+        _cleanup_free_ char *names = strv_join(hidden, "\n");
+
+        if (!b->grub.has_dir) {
+                emit(b, PLAN_MKDIR, ESP_GRUB_DIR);
+                plan_builder_barrier(b);
+                b->grub.has_dir = true;
+        }
+        if (names)
+                emit_with_text(b, PLAN_GRUB_CONFIG, ESP_GRUB_CONFIG, names);
+        else
+                b->error = -ENOMEM;
+        emit(b, PLAN_PLACE, ESP_GRUB_CONFIG);
+        plan_builder_barrier(b);
+}
+
+void plan_builder_remove_root_files(PlanBuilder *b, const char *version) {
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *path = grub_kernel_path(version, f);
+                const EspFile *file = path ? esp_image_find(b->in->image, path) : NULL;
+
+                if (!path)
+                        b->error = -ENOMEM;
+                if (file && file->type == FILE_REGULAR)
+                        emit(b, PLAN_REMOVE_FILE, path)->bytes =
+                                        space_allocated(file->size, b->in->image->cluster_bytes);
+        }
 }

@@ -28,9 +28,11 @@ static int add_known_texts(Plan *plan, const EspImage *known) {
         return 0;
 }
 
-static int add_check(Plan *plan, const Kernel *kernel, KernelFile which, const Manifest *manifest) {
+static int add_check(Plan *plan, const Kernel *kernel, KernelFile which, EspLoader loader,
+                     const Manifest *manifest) {
         const FileStamp *stamp = which == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd;
-        _cleanup_free_ char *path = esp_kernel_path(kernel->version, which);
+        _cleanup_free_ char *path = esp_image_kernel_path(&(EspImage){ .loader = loader },
+                                                          kernel->version, which);
         _cleanup_free_ char *source = boot_source_path(kernel->version, which);
         const ManifestEntry *entry;
         PlanStep *step;
@@ -54,6 +56,24 @@ static int add_check(Plan *plan, const Kernel *kernel, KernelFile which, const M
         return 0;
 }
 
+/* The files where the loader looks for them; before the first look, where any loader does: a check
+ * of what is not there costs nothing and reports nothing. */
+static int add_checks(Plan *plan, const Kernel *kernel, EspLoader known, const Manifest *manifest) {
+        static const EspLoader loaders[] = { ESP_LOADER_SYSTEMD_BOOT, ESP_LOADER_GRUB };
+
+        for (size_t i = 0; i < ELEMENTSOF(loaders); i++) {
+                if (known != ESP_LOADER_NONE && known != loaders[i])
+                        continue;
+                for (KernelFile which = 0; which < _KERNEL_FILE_MAX; which++) {
+                        int r = add_check(plan, kernel, which, loaders[i], manifest);
+
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
 int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
                      const EspImage *known, bool verify, Plan **ret) {
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -73,11 +93,10 @@ int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manif
 
                 if (kernel->reasons == 0 || !kernel_is_bootable(kernel))
                         continue;
-                for (KernelFile which = 0; which < _KERNEL_FILE_MAX; which++) {
-                        r = add_check(plan, kernel, which, verify ? NULL : manifest);
-                        if (r < 0)
-                                return r;
-                }
+                r = add_checks(plan, kernel, known ? known->loader : ESP_LOADER_NONE,
+                               verify ? NULL : manifest);
+                if (r < 0)
+                        return r;
         }
 
         *ret = TAKE_PTR(plan);

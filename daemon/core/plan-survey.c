@@ -7,6 +7,7 @@
 #include "core/plan-survey.h"
 
 #include "common/string-util.h"
+#include "core/grub-image.h"
 #include "core/kernel-version.h"
 #include "core/space.h"
 
@@ -17,13 +18,14 @@ void plan_survey_done(PlanSurvey *s) {
         strv_free(s->stale);
         strv_free(s->dangling);
         strv_free(s->tolerated);
+        strv_free(s->copies);
         strv_free(s->leftovers);
         free(s->current);
         *s = (PlanSurvey){};
 }
 
-/* What boots now, by the loader's own rules; where that cannot be told, the newest complete kernel.
- * It is not evicted before something else boots. */
+/* What boots now, by the loader's own rules; where that cannot be told, the newest complete kernel,
+ * with GRUB also one that its menu does not show. It is not evicted before something else boots. */
 static int find_current(PlanSurvey *s) {
         _cleanup_strv_ char **present = NULL;
         int r;
@@ -32,6 +34,8 @@ static int find_current(PlanSurvey *s) {
         if (r < 0 || s->current)
                 return r;
         r = esp_image_kernels(s->in->image, &present);
+        if (r >= 0 && strv_isempty(present) && s->in->image->loader == ESP_LOADER_GRUB)
+                r = grub_image_complete(s->in->image, &present);
         if (r < 0 || strv_isempty(present))
                 return r;
         s->current = strdup(present[0]);
@@ -135,22 +139,36 @@ static int collect_dangling(PlanSurvey *s, const EspFile *file, const char *vers
         return strv_extend(goes ? &s->dangling : &s->tolerated, file->path);
 }
 
+static int collect_copy(PlanSurvey *s, const char *version) {
+        return strv_contains(s->copies, version) ? 0 : strv_extend(&s->copies, version);
+}
+
+/* What GRUB boots is in the root; a directory is what systemd-boot's time has left. */
+static int collect_directory(PlanSurvey *s, const EspFile *file) {
+        const char *version = kernel_dir_version(file->path);
+
+        if (!version || !plan_survey_dir_is_ours(s, version))
+                return 0;
+        return s->in->image->loader == ESP_LOADER_GRUB ? collect_copy(s, version)
+                                                       : collect_stale(s, version);
+}
+
 static int collect_file(PlanSurvey *s, const EspFile *file) {
         _cleanup_free_ char *version = NULL;
-        const char *dir_version;
         int r;
 
-        if (file->type == FILE_DIRECTORY) {
-                dir_version = kernel_dir_version(file->path);
-                return dir_version && plan_survey_dir_is_ours(s, dir_version)
-                                       ? collect_stale(s, dir_version)
-                                       : 0;
-        }
+        if (file->type == FILE_DIRECTORY)
+                return collect_directory(s, file);
         if (file->type != FILE_REGULAR)
                 return 0;
         if (is_our_leftover(file)) {
                 s->leftover_bytes += space_allocated(file->size, s->in->image->cluster_bytes);
                 return strv_extend(&s->leftovers, file->path);
+        }
+        if (s->in->image->loader == ESP_LOADER_GRUB) {
+                const char *in_root = grub_path_version(file->path);
+
+                return in_root ? collect_stale(s, in_root) : 0;
         }
         r = esp_entry_version(file->path, &version, NULL);
         if (r < 0)
@@ -159,15 +177,32 @@ static int collect_file(PlanSurvey *s, const EspFile *file) {
         return r < 0 ? r : collect_stale(s, version);
 }
 
+static uint64_t file_bytes(const PlanSurvey *s, const char *path) {
+        const EspFile *file = path ? esp_image_find(s->in->image, path) : NULL;
+
+        return file && file->type == FILE_REGULAR
+                               ? space_allocated(file->size, s->in->image->cluster_bytes)
+                               : 0;
+}
+
 uint64_t plan_survey_version_bytes(const PlanSurvey *s, const char *version) {
         uint64_t bytes = 0;
 
         for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
-                _cleanup_free_ char *path = esp_kernel_path(version, f);
-                const EspFile *file = path ? esp_image_find(s->in->image, path) : NULL;
+                _cleanup_free_ char *path = esp_image_kernel_path(s->in->image, version, f);
 
-                if (file && file->type == FILE_REGULAR)
-                        bytes += space_allocated(file->size, s->in->image->cluster_bytes);
+                bytes += file_bytes(s, path);
+        }
+        return bytes;
+}
+
+uint64_t plan_survey_dir_bytes(const PlanSurvey *s, const char *version) {
+        uint64_t bytes = 0;
+
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *path = esp_kernel_path(version, f);
+
+                bytes += file_bytes(s, path);
         }
         return bytes;
 }
@@ -185,6 +220,7 @@ int plan_survey_make(const PlanInput *in, PlanSurvey *ret, Error *problem) {
                         return r;
         }
         strv_sort_uniq(s.stale, kernel_version_compare);
+        strv_sort_uniq(s.copies, kernel_version_compare);
 
         *ret = TAKE_STRUCT(s);
         return 0;

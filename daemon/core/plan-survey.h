@@ -12,6 +12,8 @@ typedef struct PlanSurvey {
         char **stale;     /* versions on the ESP that are not kept, oldest first */
         char **dangling;  /* entries that lead to no complete kernel, and go first */
         char **tolerated; /* such entries that must stay: nobody knows what is needed */
+        char **copies; /* with GRUB: versions that systemd-boot's files are left of, oldest first;
+                        * they may be evicted */
         char **leftovers; /* staged files of a run that was interrupted */
         uint64_t leftover_bytes;
         char *current; /* the version that this ESP boots now, or NULL */
@@ -27,5 +29,7 @@ PlanTarget *plan_survey_find(const PlanSurvey *s, const char *version);
 /* True if there is something to remove in the directory of @version: files of ours, or, where
  * nothing else is in it, the directory itself. */
 bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version);
-/* Bytes that removing the kernel files of @version would free. */
+/* Bytes that removing the kernel files of @version from where the loader looks would free. */
 uint64_t plan_survey_version_bytes(const PlanSurvey *s, const char *version);
+/* The same for its directory. */
+uint64_t plan_survey_dir_bytes(const PlanSurvey *s, const char *version);

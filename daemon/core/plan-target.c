@@ -7,6 +7,7 @@
 #include "core/plan-target.h"
 
 #include "common/string-util.h"
+#include "core/grub-image.h"
 #include "core/space.h"
 
 void plan_target_done(PlanTarget *t) {
@@ -58,7 +59,7 @@ int esp_image_entry_options(const EspImage *image, const char *version, char **r
         int r;
 
         *ret = NULL;
-        if (!file || !file->text)
+        if (image->loader == ESP_LOADER_GRUB || !file || !file->text)
                 return 0;
         r = boot_entry_parse(file->text, strlen(file->text), &entry);
         if (r < 0)
@@ -86,10 +87,10 @@ static int look_for_obstacle(PlanTarget *t, const PlanInput *in, const char *pat
 }
 
 static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
-        const EspFile *dir = esp_image_find(in->image, t->dir);
+        const EspFile *dir = t->dir ? esp_image_find(in->image, t->dir) : NULL;
         uint64_t cluster = in->image->cluster_bytes;
 
-        t->dir_missing = !dir;
+        t->dir_missing = t->dir && !dir;
         if (dir && dir->type != FILE_DIRECTORY)
                 return block(t, in, t->dir, problem);
 
@@ -110,7 +111,8 @@ static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
                 t->frees += file ? space_allocated(file->size, cluster) : 0;
         }
         /* A repair takes away a directory that was never written. */
-        if (in->image->dirty && (t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD]))
+        if (t->dir && in->image->dirty &&
+            (t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD]))
                 t->dir_missing = true;
         if (t->dir_missing)
                 t->need += cluster;
@@ -180,20 +182,31 @@ static int look_at_entry(PlanTarget *t, const PlanInput *in, const char *default
 int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *default_options,
                      PlanTarget *ret, Error *problem) {
         _cleanup_(plan_target_done) PlanTarget t = { .kernel = kernel };
+        bool grub = in->image->loader == ESP_LOADER_GRUB;
         int r;
 
-        t.dir = esp_kernel_dir(kernel->version);
-        t.path[KERNEL_FILE_IMAGE] = esp_kernel_path(kernel->version, KERNEL_FILE_IMAGE);
-        t.path[KERNEL_FILE_INITRD] = esp_kernel_path(kernel->version, KERNEL_FILE_INITRD);
-        if (!t.dir || !t.path[KERNEL_FILE_IMAGE] || !t.path[KERNEL_FILE_INITRD])
-                return -ENOMEM;
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                t.path[f] = esp_image_kernel_path(in->image, kernel->version, f);
+                if (!t.path[f])
+                        return -ENOMEM;
+        }
+        if (!grub) {
+                t.dir = esp_kernel_dir(kernel->version);
+                if (!t.dir)
+                        return -ENOMEM;
+        }
 
         r = look_at_files(&t, in, problem);
         if (r < 0)
                 return r;
-        r = look_at_entry(&t, in, default_options, problem);
-        if (r < 0)
-                return r;
+        /* GRUB's menu is made of the files that are there. */
+        if (grub)
+                t.boots = grub_image_is_complete(in->image, kernel->version);
+        else {
+                r = look_at_entry(&t, in, default_options, problem);
+                if (r < 0)
+                        return r;
+        }
 
         *ret = TAKE_STRUCT(t);
         return 0;

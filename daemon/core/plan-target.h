@@ -17,15 +17,15 @@ typedef enum TargetStatus {
 typedef struct PlanTarget {
         const Kernel *kernel;
         TargetStatus status;
-        char *dir; /* EFI/proxmox/VER */
+        char *dir; /* EFI/proxmox/VER; NULL with GRUB, which has neither directories nor entries */
         bool dir_missing;
         char *path[_KERNEL_FILE_MAX];
         bool stale[_KERNEL_FILE_MAX]; /* to be copied: absent or different */
         char *entry_path;
         char *entry_text; /* to be written; NULL: the entry is as it should be */
-        bool boots;       /* the ESP, as it is, holds the entry and both files */
-        uint64_t need;    /* bytes allocated on the ESP while old and new are side by side */
-        uint64_t frees;   /* bytes of replaced files, free again after the barrier */
+        bool boots;    /* the ESP, as it is, holds the entry, unless it is GRUB's, and both files */
+        uint64_t need; /* bytes allocated on the ESP while old and new are side by side */
+        uint64_t frees; /* bytes of replaced files, free again after the barrier */
 } PlanTarget;
 
 void plan_target_done(PlanTarget *t);
@@ -44,5 +44,5 @@ bool plan_target_has_work(const PlanTarget *t);
 int esp_image_find_obstacle(const EspImage *image, const char *path, const EspFile **ret);
 
 /* The options of the entry of @version on @image; *@ret is NULL if there is no such entry or it has
- * none. */
+ * none. GRUB has its options from the host's own configuration, so none are told. */
 int esp_image_entry_options(const EspImage *image, const char *version, char **ret);

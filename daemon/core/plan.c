@@ -17,11 +17,13 @@ static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_CLEAR] = "clear",
         [PLAN_STAGE] = "stage",
         [PLAN_STAGE_TEXT] = "stage-text",
+        [PLAN_GRUB_CONFIG] = "grub-config",
         [PLAN_TOKEN] = "token",
         [PLAN_REPAIR] = "repair",
         [PLAN_PLACE] = "place",
         [PLAN_REMOVE_ENTRY] = "remove-entry",
         [PLAN_REMOVE_KERNEL] = "remove-kernel",
+        [PLAN_REMOVE_FILE] = "remove-file",
         [PLAN_BARRIER] = "barrier",
         [PLAN_INSTALL_LOADER] = "install-loader",
         [PLAN_BOOT_ENTRY] = "boot-entry",
@@ -38,6 +40,7 @@ static const bool action_writes[_PLAN_ACTION_MAX] = {
         [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true,  [PLAN_STAGE] = true,
         [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true,  [PLAN_REMOVE_ENTRY] = true,
         [PLAN_REMOVE_KERNEL] = true, [PLAN_REPAIR] = true, [PLAN_INSTALL_LOADER] = true,
+        [PLAN_REMOVE_FILE] = true, [PLAN_GRUB_CONFIG] = true,
 };
 
 static const bool action_copies[_PLAN_ACTION_MAX] = {

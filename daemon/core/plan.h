@@ -17,10 +17,12 @@ typedef enum PlanAction {
                      * sha256: what the manifest says; without, compare the content */
         PLAN_KEEP,  /* path, esp_size, esp_mtime: fail the plan if the file is not as planned */
         /* staging: nothing that boots is touched */
-        PLAN_MKDIR,      /* path: may exist */
-        PLAN_CLEAR,      /* path: remove a leftover of an interrupted staging */
-        PLAN_STAGE,      /* path, source, stamp: copy to path.new, sync, read back, compare */
-        PLAN_STAGE_TEXT, /* path, text: the same with a small text */
+        PLAN_MKDIR,       /* path: may exist */
+        PLAN_CLEAR,       /* path: remove a leftover of an interrupted staging */
+        PLAN_STAGE,       /* path, source, stamp: copy to path.new, sync, read back, compare */
+        PLAN_STAGE_TEXT,  /* path, text: the same with a small text */
+        PLAN_GRUB_CONFIG, /* path, text: the same with what grub-mkconfig makes of the kernels in
+                           * the root, but for the files named in the text, one a line */
         /* committing */
         PLAN_TOKEN,        /* wait until the engine lets this ESP commit */
         PLAN_REPAIR,       /* before anything is written: no two files share clusters, and the FAT's
@@ -28,6 +30,7 @@ typedef enum PlanAction {
         PLAN_PLACE,        /* path: rename path.new over it, the old file held open */
         PLAN_REMOVE_ENTRY, /* path */
         PLAN_REMOVE_KERNEL, /* path: the directory of a version, with the kernel files in it */
+        PLAN_REMOVE_FILE,   /* path: vmlinuz-VER or initrd.img-VER in the root */
         PLAN_BARRIER,       /* everything so far is on the disk before the next step; old files are
                              * let go */
         /* setting up an ESP */
@@ -46,9 +49,9 @@ typedef enum PlanAction {
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
 
-/* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "token", "repair",
- * "place", "remove-entry", "remove-kernel", "barrier", "install-loader", "boot-entry", "probe",
- * "format", "firmware", "arm", "disarm" */
+/* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "grub-config",
+ * "token", "repair", "place", "remove-entry", "remove-kernel", "remove-file", "barrier",
+ * "install-loader", "boot-entry", "probe", "format", "firmware", "arm", "disarm" */
 DECLARE_STRING_TABLE(plan_action, PlanAction);
 
 typedef struct PlanStep {
@@ -114,11 +117,14 @@ typedef struct PlanInput {
         const char *title;            /* of the entries */
         const char *cmdline;          /* NULL: options of existing entries stay */
         const char *fallback_cmdline; /* for entries that have none; may be NULL */
-        const char *pin;              /* what loader.conf must name; NULL: any, so the newest */
+        const char *pin;              /* what must be the default; NULL: any, so the newest */
+        const char *next_boot; /* with GRUB: what boots once, before the default; may be NULL */
+        bool grub_stale;       /* GRUB's configuration has changed since the look */
 } PlanInput;
 
 /* The look that must come before a plan: known texts (of @known, may be NULL), scan, and a check of
- * each kept bootable kernel's files. @manifest may be NULL. With @verify nothing is trusted. */
+ * each kept bootable kernel's files, where the loader of @known has them, or in both places.
+ * @manifest may be NULL. With @verify nothing is trusted. */
 int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
                      const EspImage *known, bool verify, Plan **ret);
 

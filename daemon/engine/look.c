@@ -133,7 +133,7 @@ int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe, boo
 
 bool look_needs_barrier(const EspImage *image) {
         for (size_t i = 0; i < image->n_files; i++)
-                if (image->files[i].verdict == VERDICT_EQUAL)
+                if (image->files[i].verdict == VERDICT_EQUAL && image->files[i].sha256[0] != '\0')
                         return true;
         return false;
 }
@@ -151,7 +151,7 @@ int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report
 
 static int judge_file(EspImage *image, const Manifest *manifest, const Kernel *kernel,
                       KernelFile which) {
-        _cleanup_free_ char *path = esp_kernel_path(kernel->version, which);
+        _cleanup_free_ char *path = esp_image_kernel_path(image, kernel->version, which);
         const FileStamp *stamp = which == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd;
         const ManifestEntry *entry;
         EspFile *file;

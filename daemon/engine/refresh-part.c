@@ -207,7 +207,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
 
         if (rest->problem_code != ERROR_NONE) {
                 (void) error_set(&part->error, (ErrorCode) rest->problem_code, "%s", rest->problem);
-                state = part->image->loader == ESP_LOADER_SYSTEMD_BOOT ? ESP_OUTDATED : ESP_FAILED;
+                state = part->image->loader != ESP_LOADER_NONE ? ESP_OUTDATED : ESP_FAILED;
         } else if (rest->n_steps > 0) {
                 state = ESP_OUTDATED;
                 if (synced || type == JOB_VERIFY)

@@ -18,7 +18,9 @@
 #include "blocking/esp-repair.h"
 #include "blocking/esp-scan.h"
 #include "blocking/esp-stage.h"
+#include "blocking/grub-mkconfig.h"
 #include "common/string-util.h"
+#include "core/grub-config.h"
 #include "sys/host.h"
 
 typedef struct Interpreter {
@@ -90,12 +92,30 @@ static int run_known(Interpreter *i, const PlanStep *step) {
         return 0;
 }
 
+static int take_grub_inputs(Interpreter *i, char ret_sha256[static DIGEST_HEX_SIZE]) {
+        int r = grub_inputs_digest(i->root, ret_sha256);
+
+        if (r < 0)
+                return error_set_errno(&i->error, r,
+                                       "Cannot read the configuration of GRUB for ESP '%s'",
+                                       i->plan->esp_uuid);
+        return 0;
+}
+
 static int run_scan(Interpreter *i, const PlanStep *step) {
         _cleanup_(esp_image_done) EspImage image = {};
+        char inputs[DIGEST_HEX_SIZE] = "";
         const EspImage nothing = {};
+        struct stat st;
         int r;
 
-        r = esp_scan(&i->volume, i->volume.distrust ? &nothing : &i->known, &image, &i->error);
+        if (esp_stat(&i->volume, ESP_GRUB_CONFIG, &st) > 0) {
+                r = take_grub_inputs(i, inputs);
+                if (r < 0)
+                        return r;
+        }
+        r = esp_scan(&i->volume, i->volume.distrust ? &nothing : &i->known, inputs, &image,
+                     &i->error);
         if (r < 0)
                 return r;
         r = report(i, &(Report){
@@ -144,6 +164,32 @@ static int run_stage(Interpreter *i, const PlanStep *step) {
                 return r;
         hook_reached(i->hook, HOOK_STAGE);
         return 0;
+}
+
+/* The menu carries a digest of what it was made from, which is taken before: what changes meanwhile
+ * makes the next look find it out of date. */
+static int run_grub_config(Interpreter *i, const PlanStep *step) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_strv_ char **hidden = NULL;
+        PlanStep staged = { .action = PLAN_STAGE_TEXT, .path = step->path };
+        char inputs[DIGEST_HEX_SIZE];
+        size_t pos = 0, n;
+        const char *line;
+        int r;
+
+        while (line_next(step->text, strlen(step->text), &pos, &line, &n))
+                if (strv_consume(&hidden, strndup(line, n)) < 0)
+                        return -ENOMEM;
+        r = take_grub_inputs(i, inputs);
+        if (r < 0)
+                return r;
+        r = grub_make_config(&i->volume, hidden, &i->watch, &text, &n, &i->error);
+        if (r >= 0)
+                r = grub_config_append_inputs(text, inputs, &staged.text);
+        if (r >= 0)
+                r = esp_stage_text(&i->stage, &staged, &i->watch, &i->error);
+        free(staged.text);
+        return r;
 }
 
 static int run_token(Interpreter *i, const PlanStep *step) {
@@ -195,6 +241,8 @@ static int run_remove(Interpreter *i, const PlanStep *step) {
         change_reached(i, HOOK_REMOVE, step->path);
         if (step->action == PLAN_REMOVE_ENTRY)
                 r = esp_commit_remove_entry(&i->commit, step->path, &i->error);
+        else if (step->action == PLAN_REMOVE_FILE)
+                r = esp_commit_remove_file(&i->commit, step->path, &i->error);
         else
                 r = esp_commit_remove_kernel(&i->commit, step->path, &i->error);
         if (r < 0)
@@ -302,6 +350,8 @@ static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep 
         [PLAN_FIRMWARE] = run_firmware,
         [PLAN_ARM] = run_arm,
         [PLAN_DISARM] = run_disarm,
+        [PLAN_GRUB_CONFIG] = run_grub_config,
+        [PLAN_REMOVE_FILE] = run_remove,
 };
 
 static int open_all(Interpreter *i, const char *root) {

@@ -168,6 +168,59 @@ START_TEST(kernel_directory_that_is_a_file_is_an_error) {
 }
 END_TEST
 
+START_TEST(kernel_file_in_the_root_is_held_until_the_barrier) {
+        _cleanup_case_ Case c;
+
+        case_init(&c);
+        throwaway_put_text(&c.t, ESP("vmlinuz-" VERSION), "image");
+        throwaway_put_text(&c.t, ESP("initrd.img-" VERSION), "initrd");
+        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), 0);
+        ck_assert(!throwaway_has(&c.t, ESP("vmlinuz-" VERSION)));
+        ck_assert(throwaway_has(&c.t, ESP("initrd.img-" VERSION)));
+        ck_assert_uint_eq(c.commit.n_holds, 1);
+        ck_assert(c.commit.open);
+        ck_assert_int_eq(esp_commit_barrier(&c.commit, &c.error), 0);
+        ck_assert_uint_eq(c.commit.n_holds, 0);
+        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), 0);
+}
+END_TEST
+
+START_TEST(only_kernel_files_in_the_root_are_removed_so) {
+        static const char *const names[] = {
+                "vmlinuz", "vmlinuz-" VERSION ".new", "vmlinuz-x", "initrd.img-1.old", "grubenv",
+        };
+        _cleanup_case_ Case c;
+
+        case_init(&c);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *path = strprintf(ESP("%s"), names[i]);
+
+                throwaway_put_text(&c.t, path, "mine");
+                ck_assert_int_eq(esp_commit_remove_file(&c.commit, names[i], &c.error), -EINVAL);
+                ck_assert(throwaway_has(&c.t, path));
+        }
+        throwaway_put_text(&c.t, ESP(IMAGE), "image");
+        ck_assert_int_eq(esp_commit_remove_file(&c.commit, IMAGE, &c.error), -EINVAL);
+        ck_assert(throwaway_has(&c.t, ESP(IMAGE)));
+}
+END_TEST
+
+START_TEST(kernel_file_in_the_root_that_is_none_is_an_error) {
+        _cleanup_case_ Case c;
+
+        case_init(&c);
+        throwaway_mkdir(&c.t, ESP("vmlinuz-" VERSION));
+        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), -EISDIR);
+        throwaway_put_text(&c.t, "boot/precious", "precious");
+        ck_assert_int_eq(
+                        symlink("/boot/precious", throwaway_path(&c.t, ESP("initrd.img-" VERSION))),
+                        0);
+        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "initrd.img-" VERSION, &c.error),
+                         -ELOOP);
+        throwaway_assert_text(&c.t, "boot/precious", "precious");
+}
+END_TEST
+
 START_TEST(barrier_without_changes_is_fine) {
         _cleanup_case_ Case c;
 
@@ -182,4 +235,7 @@ CHECK_MAIN("esp-commit", replaced_file_is_held_until_the_barrier,
            what_is_not_staged_cannot_be_placed, entry_is_removed_and_let_go_at_once,
            kernel_is_removed_with_its_leftovers_and_held_until_the_barrier,
            foreign_files_keep_their_directory, symlink_among_kernel_files_is_not_followed,
-           kernel_directory_that_is_a_file_is_an_error, barrier_without_changes_is_fine)
+           kernel_directory_that_is_a_file_is_an_error,
+           kernel_file_in_the_root_is_held_until_the_barrier,
+           only_kernel_files_in_the_root_are_removed_so,
+           kernel_file_in_the_root_that_is_none_is_an_error, barrier_without_changes_is_fine)

@@ -13,7 +13,7 @@ static void scan(const Throwaway *t, const EspImage *known, EspImage *ret) {
         const EspImage none = {};
         _cleanup_error_ Error error = {};
 
-        ck_assert_int_eq(esp_scan(&t->volume, known ?: &none, ret, &error), 0);
+        ck_assert_int_eq(esp_scan(&t->volume, known ?: &none, NULL, ret, &error), 0);
 }
 
 START_TEST(what_concerns_us_is_reported_and_nothing_else) {
@@ -31,7 +31,7 @@ START_TEST(what_concerns_us_is_reported_and_nothing_else) {
         throwaway_put_text(&t, ESP("grub/grub.cfg"), "x");
         scan(&t, NULL, &image);
 
-        ck_assert_uint_eq(image.n_files, 10);
+        ck_assert_uint_eq(image.n_files, 11);
         ck_assert_uint_eq(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve/vmlinuz-6.8.12-4-pve")
                                           ->size,
                           6);
@@ -53,6 +53,9 @@ START_TEST(leftovers_of_a_run_that_was_killed_are_reported) {
                 "loader/loader.conf.new",
                 ENTRY ".new",
                 "EFI/proxmox/6.8.12-4-pve/initrd.img-6.8.12-4-pve.new",
+                "initrd.img-6.8.12-4-pve.new",
+                "grub/grub.cfg.new",
+                "grub/grubenv.new",
         };
         _cleanup_(esp_image_done) EspImage image = {};
         _cleanup_throwaway_ Throwaway t;
@@ -118,6 +121,73 @@ START_TEST(texts_that_decide_what_boots_are_read_and_no_others) {
         ck_assert_int_eq(esp_image_find(&image, ENTRY)->verdict, VERDICT_UNCHECKED);
         ck_assert_ptr_null(esp_image_find(&image, "loader/entries/notes.txt")->text);
         ck_assert_ptr_null(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve/a.conf")->text);
+}
+END_TEST
+
+START_TEST(kernels_in_the_root_are_reported_and_nothing_else_there) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("vmlinuz-6.8.12-4-pve"), "kernel");
+        throwaway_put_text(&t, ESP("initrd.img-6.8.12-4-pve"), "initrd");
+        throwaway_put_text(&t, ESP("vmlinuz-6.8.12-4-pve.old"), "x");
+        throwaway_put_text(&t, ESP("vmlinuz"), "x");
+        throwaway_put_text(&t, ESP("notes.new"), "x");
+        scan(&t, NULL, &image);
+        ck_assert_uint_eq(esp_image_find(&image, "vmlinuz-6.8.12-4-pve")->size, 6);
+        ck_assert_ptr_null(esp_image_find(&image, "vmlinuz-6.8.12-4-pve")->text);
+        ck_assert_ptr_nonnull(esp_image_find(&image, "initrd.img-6.8.12-4-pve"));
+        ck_assert_uint_eq(image.n_files, 5); /* and three directories */
+}
+END_TEST
+
+static void assert_grub_config(const Throwaway *t, const EspImage *known, const char *inputs,
+                               const char *text, FileVerdict verdict) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        const EspImage none = {};
+        _cleanup_error_ Error error = {};
+        const EspFile *file;
+
+        ck_assert_int_eq(esp_scan(&t->volume, known ?: &none, inputs, &image, &error), 0);
+        file = esp_image_find(&image, "grub/grub.cfg");
+        ck_assert(streq_ptr(file->text, text));
+        ck_assert_int_eq(file->verdict, verdict);
+}
+
+START_TEST(grub_config_is_summarised_and_compared_with_what_it_was_made_from) {
+#define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER  "f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SUMMARY \
+        "inputs sha256=" DIGEST "\ndefault value=0 version=6.8\nentry id=a linux=vmlinuz-6.8\n"
+        static const char text[] = "set default=0\nmenuentry a {\n linux /vmlinuz-6.8\n}\n"
+                                   "# bootsync: inputs=" DIGEST "\n";
+        _cleanup_(esp_image_done) EspImage known = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("grub/grub.cfg"), text);
+        assert_grub_config(&t, NULL, NULL, SUMMARY, VERDICT_UNCHECKED);
+        assert_grub_config(&t, NULL, DIGEST, SUMMARY, VERDICT_EQUAL);
+        assert_grub_config(&t, NULL, OTHER, SUMMARY, VERDICT_DIFFERS);
+        /* Its stat is not enough. */
+        scan(&t, NULL, &known);
+        assert_grub_config(&t, &known, OTHER, SUMMARY, VERDICT_DIFFERS);
+
+        throwaway_put_text(&t, ESP("grub/grub.cfg"), "menuentry a {\n");
+        assert_grub_config(&t, NULL, DIGEST, NULL, VERDICT_UNCHECKED);
+}
+END_TEST
+
+START_TEST(grub_environment_is_read) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        throwaway_put_text(&t, ESP("grub/grubenv"), "# GRUB Environment Block\n###");
+        scan(&t, NULL, &image);
+        ck_assert_str_eq(esp_image_find(&image, "grub/grubenv")->text,
+                         "# GRUB Environment Block\n###");
 }
 END_TEST
 
@@ -225,7 +295,9 @@ END_TEST
 CHECK_MAIN("esp-scan", what_concerns_us_is_reported_and_nothing_else,
            leftovers_of_a_run_that_was_killed_are_reported, empty_esp_has_space_and_no_loader,
            loader_is_told_from_what_was_seen, texts_that_decide_what_boots_are_read_and_no_others,
-           what_is_too_large_or_holds_nul_is_no_text, known_text_is_trusted_and_not_read,
-           symlinks_are_reported_as_other_and_never_followed,
+           kernels_in_the_root_are_reported_and_nothing_else_there,
+           grub_config_is_summarised_and_compared_with_what_it_was_made_from,
+           grub_environment_is_read, what_is_too_large_or_holds_nul_is_no_text,
+           known_text_is_trusted_and_not_read, symlinks_are_reported_as_other_and_never_followed,
            linked_directories_of_ours_are_not_entered, fifo_that_looks_like_an_entry_does_not_block,
            names_with_control_characters_are_left_out)

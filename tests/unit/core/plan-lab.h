@@ -109,12 +109,13 @@ static inline char *lab_steps(const Lab *lab) {
         for (size_t i = 0; i < lab->plan->n_steps; i++) {
                 const PlanStep *step = &lab->plan->steps[i];
                 const char *slash = step->path ? strrchr(step->path, '/') : NULL;
+                const char *name = slash ? slash + 1 : step->path;
 
                 if (step->action == PLAN_KEEP)
                         continue;
                 buffer_puts(&b, plan_action_to_string(step->action));
-                if (slash)
-                        buffer_printf(&b, " %s", slash + 1);
+                if (name)
+                        buffer_printf(&b, " %s", name);
                 buffer_puts(&b, "\n");
         }
         ck_assert_int_eq(buffer_take(&b, &text, NULL), 0);

@@ -13,7 +13,7 @@
 #include "core/plan-wire.h"
 #include "core/plan.h"
 #include "core/space.h"
-#include "tests/unit/check-main.h"
+#include "tests/unit/core/sim-grub.h"
 
 /* What is not flushed yet. */
 typedef enum SimPending {
@@ -21,12 +21,15 @@ typedef enum SimPending {
         SIM_STAGED = 1 << 1,
         SIM_KERNEL = 1 << 2,
         SIM_ENTRY = 1 << 3,
-        SIM_CONF = 1 << 4,
+        SIM_CONF = 1 << 4, /* loader.conf, grub.cfg, grubenv */
         SIM_REMOVED = 1 << 5,
 } SimPending;
 
 /* The mtime of a file in the image is the id of its content. What is not ours has this bit. */
 #define SIM_FOREIGN (UINT64_C(1) << 63)
+
+/* More than any menu of the tests is thought to take beside the old one. */
+#define SIM_ROOM_FOR_MENU (256 * 1024)
 
 typedef struct SimEsp {
         EspImage image;
@@ -36,8 +39,11 @@ typedef struct SimEsp {
         bool repaired;
         bool half;     /* of a kernel, the image is new and the initrd is not yet, or the reverse */
         char **staged; /* paths that this plan has staged and not placed yet */
-        char **complete; /* entries that led to a complete kernel before the step */
-        bool booted;     /* it booted a complete kernel before the step */
+        char **complete; /* entries, with GRUB versions in its menu, that led to a complete kernel
+                          * before the step */
+        const char *grub_default; /* GRUB_DEFAULT of the host; NULL: "0" */
+        uint64_t grub_inputs;     /* identifies the rest of its configuration */
+        bool booted;              /* it booted a complete kernel before the step */
         size_t n_foreign;
         /* for sim_fail() */
         unsigned number;
@@ -122,10 +128,11 @@ static inline bool sim_is(const SimEsp *s, const char *path, FileType type) {
 /* As the kernel does it, a name without its directory cannot be made. */
 static inline void sim_create(SimEsp *s, const char *path, FileType type, uint64_t size,
                               uint64_t content, const char *text) {
-        _cleanup_free_ char *parent = strndup(path, (size_t) (strrchr(path, '/') - path));
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *parent = slash ? strndup(path, (size_t) (slash - path)) : NULL;
         uint64_t bytes = type == FILE_DIRECTORY ? s->image.cluster_bytes : sim_allocated(s, size);
 
-        sim_assert(s, sim_is(s, parent, FILE_DIRECTORY));
+        sim_assert(s, !slash || sim_is(s, parent, FILE_DIRECTORY));
         sim_assert(s, !esp_image_find(&s->image, path));
         sim_assert(s, bytes <= s->image.free_bytes);
         s->image.free_bytes -= bytes;
@@ -156,7 +163,7 @@ static inline bool sim_has_children(const SimEsp *s, const char *dir) {
 static inline bool sim_is_kernel_file(const char *path) {
         const char *rest = startswith(path, ESP_KERNEL_DIR "/");
 
-        return rest && strchr(rest, '/');
+        return grub_path_version(path) || (rest && strchr(rest, '/'));
 }
 
 static inline void sim_mkdir(SimEsp *s, const PlanStep *step) {
@@ -189,12 +196,30 @@ static inline void sim_stage(SimEsp *s, const PlanStep *step) {
         s->pending |= SIM_STAGED;
 }
 
+/* grub-mkconfig runs when all kernels that it is to see are on the disk, and sees no staged file.
+ */
+static inline void sim_make_grub_config(SimEsp *s, const PlanStep *step) {
+        _cleanup_free_ char *text = NULL, *summary = NULL;
+
+        sim_assert(s, s->token && s->pending == 0);
+        sim_assert(s, streq(step->path, ESP_GRUB_CONFIG));
+        STRV_FOREACH(staged, s->staged)
+                sim_assert(s, !grub_path_version(*staged));
+        text = sim_grub_config(&s->image, step->text, s->grub_default ?: "0");
+        sim_assert(s, grub_config_summarise(text, strlen(text), &summary) == 0);
+        sim_create(s, ESP_GRUB_CONFIG STAGED_SUFFIX, FILE_REGULAR, strlen(text), s->grub_inputs,
+                   summary);
+        sim_assert(s, strv_extend(&s->staged, step->path) == 0);
+        s->pending |= SIM_STAGED;
+}
+
 /* True if the other file of the kernel is staged, too. */
 static inline bool sim_stages_beside(const SimEsp *s, const char *path) {
-        size_t n = (size_t) (strrchr(path, '/') + 1 - path);
+        const char *in_root = grub_path_version(path), *slash = strrchr(path, '/');
 
         STRV_FOREACH(staged, s->staged)
-                if (strncmp(*staged, path, n) == 0)
+                if (in_root ? streq_ptr(grub_path_version(*staged), in_root)
+                            : strncmp(*staged, path, (size_t) (slash + 1 - path)) == 0)
                         return true;
         return false;
 }
@@ -205,7 +230,8 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         unsigned kind = SIM_ENTRY, allowed;
         const EspFile *old, *new;
 
-        if (streq(step->path, ESP_LOADER_CONF))
+        if (streq(step->path, ESP_LOADER_CONF) || streq(step->path, ESP_GRUB_CONFIG) ||
+            streq(step->path, ESP_GRUB_ENV))
                 kind = SIM_CONF;
         else if (sim_is_kernel_file(step->path))
                 kind = SIM_KERNEL;
@@ -254,6 +280,20 @@ static inline void sim_remove_kernel(SimEsp *s, const PlanStep *step) {
         }
         if (!sim_has_children(s, step->path))
                 sim_hold(s, step->path);
+        s->pending |= SIM_REMOVED;
+}
+
+/* Where there is no room for another menu, a kernel may go that the menu still shows; never the one
+ * that boots, see sim_judge(). */
+static inline void sim_remove_file(SimEsp *s, const PlanStep *step) {
+        const char *version = grub_path_version(step->path);
+
+        sim_assert(s, s->token);
+        sim_assert(s, (s->pending & ~(unsigned) SIM_REMOVED) == 0);
+        sim_assert(s, version && sim_is(s, step->path, FILE_REGULAR));
+        if (s->image.free_bytes < SIM_ROOM_FOR_MENU)
+                strv_remove(s->complete, version);
+        sim_hold(s, step->path);
         s->pending |= SIM_REMOVED;
 }
 
@@ -307,6 +347,12 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_REMOVE_KERNEL:
                 sim_remove_kernel(s, step);
                 break;
+        case PLAN_GRUB_CONFIG:
+                sim_make_grub_config(s, step);
+                break;
+        case PLAN_REMOVE_FILE:
+                sim_remove_file(s, step);
+                break;
         case PLAN_BARRIER:
                 sim_assert(s, !s->half);
                 sim_barrier(s);
@@ -349,8 +395,38 @@ static inline bool sim_entry_is_complete(const SimEsp *s, const char *path) {
 static inline bool sim_boots(const SimEsp *s) {
         _cleanup_free_ char *version = NULL;
 
-        sim_assert(s, esp_image_default(&s->image, &version) == 0);
+        if (s->image.loader == ESP_LOADER_GRUB)
+                version = sim_grub_boots(&s->image);
+        else
+                sim_assert(s, esp_image_default(&s->image, &version) == 0);
         return version;
+}
+
+/* Entries that lead to a complete kernel: their paths, with GRUB their versions. */
+static inline char **sim_complete(const SimEsp *s) {
+        char **complete = NULL;
+
+        if (s->image.loader == ESP_LOADER_GRUB) {
+                sim_assert(s, esp_image_kernels(&s->image, &complete) == 0);
+                return complete;
+        }
+        for (size_t i = 0; i < s->image.n_files; i++)
+                if (sim_entry_is_complete(s, s->image.files[i].path))
+                        sim_assert(s, strv_extend(&complete, s->image.files[i].path) == 0);
+        return complete;
+}
+
+/* True if there is such an entry, whatever it leads to. */
+static inline bool sim_has_entry(const SimEsp *s, const char *entry) {
+        _cleanup_(grub_config_done) GrubConfig config = {};
+
+        if (s->image.loader != ESP_LOADER_GRUB)
+                return esp_image_find(&s->image, entry);
+        (void) grub_image_config(&s->image, &config);
+        for (size_t i = 0; i < config.n_entries; i++)
+                if (streq_ptr(config.entries[i].version, entry))
+                        return true;
+        return false;
 }
 
 static inline size_t sim_count_foreign(const SimEsp *s) {
@@ -363,17 +439,16 @@ static inline size_t sim_count_foreign(const SimEsp *s) {
 
 /* What must hold between any two steps, compared with what held before. */
 static inline void sim_judge(SimEsp *s) {
+        char **complete = sim_complete(s);
         bool boots = sim_boots(s);
 
         sim_assert(s, boots || !s->booted);
         s->booted = boots;
 
-        STRV_FOREACH(path, s->complete)
-                sim_assert(s, sim_entry_is_complete(s, *path) || !esp_image_find(&s->image, *path));
-        s->complete = strv_free(s->complete);
-        for (size_t i = 0; i < s->image.n_files; i++)
-                if (sim_entry_is_complete(s, s->image.files[i].path))
-                        sim_assert(s, strv_extend(&s->complete, s->image.files[i].path) == 0);
+        STRV_FOREACH(entry, s->complete)
+                sim_assert(s, strv_contains(complete, *entry) || !sim_has_entry(s, *entry));
+        strv_free(s->complete);
+        s->complete = complete;
 
         sim_assert(s, sim_count_foreign(s) == s->n_foreign);
 }

@@ -35,6 +35,28 @@ static void assert_version(const char *path, const char *version, bool counted) 
         ck_assert(c == counted);
 }
 
+static void assert_root_version(const char *path, const char *expect) {
+        ck_assert_msg(streq_ptr(grub_path_version(path), expect), "%s", path);
+}
+
+START_TEST(kernels_of_grub_are_in_the_root) {
+        _cleanup_free_ char *image = grub_kernel_path("6.8.12-4-pve", KERNEL_FILE_IMAGE);
+        _cleanup_free_ char *initrd = grub_kernel_path("6.8.12-4-pve", KERNEL_FILE_INITRD);
+
+        ck_assert_str_eq(image, "vmlinuz-6.8.12-4-pve");
+        ck_assert_str_eq(initrd, "initrd.img-6.8.12-4-pve");
+        assert_root_version(image, "6.8.12-4-pve");
+        assert_root_version(initrd, "6.8.12-4-pve");
+        assert_root_version("vmlinuz", NULL);
+        assert_root_version("vmlinuz-", NULL);
+        assert_root_version("vmlinuz-pve", NULL);
+        assert_root_version("vmlinuz-6.8.new", NULL);
+        assert_root_version("vmlinuz-6.8/x", NULL);
+        assert_root_version("initrd-6.8", NULL);
+        assert_root_version("boot/vmlinuz-6.8", NULL);
+}
+END_TEST
+
 START_TEST(version_is_read_from_our_entries) {
         assert_version("loader/entries/proxmox-6.8.12-4-pve.conf", "6.8.12-4-pve", false);
         assert_version("loader/entries/proxmox-6.1.0-27-amd64.conf", "6.1.0-27-amd64", false);
@@ -214,10 +236,10 @@ START_TEST(rendered_options_are_read_as_they_were_given) {
 END_TEST
 
 CHECK_MAIN("boot-entry", rendered_options_are_read_as_they_were_given,
-           paths_are_those_of_the_existing_layout, version_is_read_from_our_entries,
-           boot_counter_is_not_part_of_the_version, plus_without_a_counter_is_part_of_the_version,
-           other_names_are_not_ours, counted_may_be_left_out, tries_left_are_told,
-           entry_has_five_keys_in_order, entry_without_options_has_no_such_line,
-           rendered_entry_is_read_back, repeated_options_are_joined_and_other_keys_replaced,
-           empty_text_is_an_entry_without_keys, text_with_nul_bytes_is_refused,
-           options_of_a_megabyte_are_kept)
+           paths_are_those_of_the_existing_layout, kernels_of_grub_are_in_the_root,
+           version_is_read_from_our_entries, boot_counter_is_not_part_of_the_version,
+           plus_without_a_counter_is_part_of_the_version, other_names_are_not_ours,
+           counted_may_be_left_out, tries_left_are_told, entry_has_five_keys_in_order,
+           entry_without_options_has_no_such_line, rendered_entry_is_read_back,
+           repeated_options_are_joined_and_other_keys_replaced, empty_text_is_an_entry_without_keys,
+           text_with_nul_bytes_is_refused, options_of_a_megabyte_are_kept)

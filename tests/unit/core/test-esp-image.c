@@ -208,6 +208,13 @@ START_TEST(leftover_is_a_file_of_ours_with_the_staging_suffix) {
         ck_assert(!esp_path_is_leftover("EFI/proxmox/6.8/vmlinuz-6.9.new"));
         ck_assert(!esp_path_is_leftover("EFI/proxmox/6.8/vmlinuz-6.8.new.new"));
         ck_assert(!esp_path_is_leftover("EFI/Microsoft/data.new"));
+        ck_assert(esp_path_is_leftover("vmlinuz-6.8.new"));
+        ck_assert(esp_path_is_leftover("initrd.img-6.8.new"));
+        ck_assert(esp_path_is_leftover("grub/grub.cfg.new"));
+        ck_assert(esp_path_is_leftover("grub/grubenv.new"));
+        ck_assert(!esp_path_is_leftover("vmlinuz.new"));
+        ck_assert(!esp_path_is_leftover("vmlinuz-pve.new"));
+        ck_assert(!esp_path_is_leftover("grub/custom.cfg.new"));
         ck_assert(!esp_path_is_leftover("renew"));
         ck_assert(!esp_path_is_leftover(""));
 }

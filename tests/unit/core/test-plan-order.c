@@ -9,6 +9,7 @@
 #include "tests/unit/core/sim-esp.h"
 
 #define CASES      3000
+#define GRUB_CASES 1000 /* each takes longer, as menus are made and read */
 #define SEED       UINT64_C(0x9e3779b97f4a7c15)
 #define ROUNDS_MAX 4
 #define UNIT       (64 * 1024)
@@ -21,6 +22,8 @@ static const char *const pool[] = {
 };
 
 typedef struct Case {
+        EspLoader loader;
+        char *grub_default;
         SimEsp esp;
         KernelSet kernels;
         PlanInput in;
@@ -31,6 +34,7 @@ typedef struct Case {
 static void case_done(Case *c) {
         sim_done(&c->esp);
         kernel_set_done(&c->kernels);
+        free(c->grub_default);
 }
 
 static uint64_t xorshift(uint64_t *x) {
@@ -78,9 +82,14 @@ static void make_kernels(Case *c) {
         }
 }
 
+static char *kernel_path(const Case *c, const char *version, KernelFile f) {
+        return c->loader == ESP_LOADER_GRUB ? grub_kernel_path(version, f)
+                                            : esp_kernel_path(version, f);
+}
+
 static void put_kernel_file(Case *c, const char *version, KernelFile f) {
         const Kernel *k = kernel_set_find(&c->kernels, version);
-        _cleanup_free_ char *path = esp_kernel_path(version, f), *staged = NULL;
+        _cleanup_free_ char *path = kernel_path(c, version, f), *staged = NULL;
         FileStamp stamp = random_stamp(c, 12);
 
         if (k && one_in(c, 2))
@@ -199,14 +208,101 @@ static void make_esp(Case *c) {
                                 "efi /EFI/zebra.efi\n");
         } else if (one_in(c, 3))
                 sim_put(s, ESP_ENTRY_DIR, FILE_REGULAR, 1, SIM_FOREIGN, NULL);
-        if (one_in(c, 25))
-                sim_put(s, ESP_KERNEL_DIR "/grubx64.efi", FILE_REGULAR, UNIT, SIM_FOREIGN, NULL);
-
         if (one_in(c, 3))
                 s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
         else
                 s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
         s->image.loader = esp_image_tell_loader(&s->image);
+}
+
+/* What an earlier run, an administrator, or another tool has left in grubenv. */
+static void put_grub_env(Case *c) {
+        _cleanup_free_ char *ours = grub_entry_id(pool[below(c, ELEMENTSOF(pool))], SIM_ROOT_ID);
+        const char *const values[] = { NULL, "", "0", "windows", ours };
+        _cleanup_free_ char *text = NULL, *more = NULL;
+
+        if (one_in(c, 3))
+                return;
+        sim_assert(&c->esp, grub_env_set(NULL, 0, "mine", "x\\y", &text) == 0);
+        sim_assert(&c->esp, grub_env_set(text, strlen(text), "next_entry",
+                                         values[below(c, ELEMENTSOF(values))], &more) == 0);
+        if (one_in(c, 10))
+                more[3] = 'x';
+        if (one_in(c, 30))
+                sim_put(&c->esp, ESP_GRUB_ENV, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
+        else
+                sim_put(&c->esp, ESP_GRUB_ENV, FILE_REGULAR, strlen(more), 0, more);
+        if (one_in(c, 20))
+                sim_put(&c->esp, ESP_GRUB_ENV STAGED_SUFFIX, FILE_REGULAR, 3, 0, "cut");
+}
+
+/* A menu that was made when some of the kernels were not there yet, or from another configuration,
+ * or none. */
+static void put_grub_config(Case *c) {
+        _cleanup_free_ char *text = NULL, *summary = NULL, *hidden = NULL, *other = NULL;
+        SimEsp *s = &c->esp;
+
+        other = grub_entry_id(pool[below(c, ELEMENTSOF(pool))], SIM_ROOT_ID);
+        hidden = strprintf("vmlinuz-%s\ninitrd.img-%s", pool[below(c, ELEMENTSOF(pool))],
+                           pool[below(c, ELEMENTSOF(pool))]);
+        text = sim_grub_config(&s->image, one_in(c, 2) ? hidden : "", one_in(c, 2) ? "0" : other);
+        sim_assert(s, grub_config_summarise(text, strlen(text), &summary) == 0);
+        if (one_in(c, 10))
+                return;
+        if (one_in(c, 40))
+                sim_put(s, ESP_GRUB_CONFIG, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
+        else
+                sim_put(s, ESP_GRUB_CONFIG, FILE_REGULAR, strlen(text), below(c, 2),
+                        one_in(c, 20) ? NULL : summary);
+        if (one_in(c, 20))
+                sim_put(s, ESP_GRUB_CONFIG STAGED_SUFFIX, FILE_REGULAR, 3, 0, NULL);
+}
+
+static void make_grub_esp(Case *c) {
+        static const uint64_t clusters[] = { 512, 4096, 32768 };
+        SimEsp *s = &c->esp;
+
+        s->image.cluster_bytes = clusters[below(c, ELEMENTSOF(clusters))];
+        s->grub_inputs = below(c, 3);
+        for (size_t i = 0; i < ELEMENTSOF(pool); i++)
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX && !one_in(c, 3); f++)
+                        put_kernel_file(c, pool[i], f);
+        if (one_in(c, 2)) {
+                sim_put(s, ESP_KERNEL_DIR, FILE_DIRECTORY, 0, 0, NULL);
+                sim_put(s, ESP_KERNEL_DIR "/grubx64.efi", FILE_REGULAR, UNIT, SIM_FOREIGN, NULL);
+        }
+        if (!sim_is(s, ESP_KERNEL_DIR, FILE_DIRECTORY) || !one_in(c, 10)) {
+                sim_put(s, ESP_GRUB_DIR, FILE_DIRECTORY, 0, 0, NULL);
+                put_grub_config(c);
+                put_grub_env(c);
+        }
+        if (sim_is(s, ESP_KERNEL_DIR, FILE_DIRECTORY) && one_in(c, 4)) {
+                c->loader = ESP_LOADER_SYSTEMD_BOOT;
+                sim_put(s, "loader", FILE_DIRECTORY, 0, 0, NULL);
+                sim_put(s, ESP_ENTRY_DIR, FILE_DIRECTORY, 0, 0, NULL);
+                put_loader_conf(c);
+                put_kernel(c, pool[below(c, ELEMENTSOF(pool))]);
+                c->loader = ESP_LOADER_GRUB;
+        }
+        if (one_in(c, 3))
+                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
+        else
+                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
+        s->image.loader = esp_image_tell_loader(&s->image);
+        sim_assert(s, s->image.loader == ESP_LOADER_GRUB);
+}
+
+/* GRUB's configuration names the pin, if there is one. */
+static void make_grub_input(Case *c) {
+        c->grub_default = c->in.pin ? grub_entry_id(c->in.pin, SIM_ROOT_ID)
+                                    : strdup(one_in(c, 8) ? "1>1" : "0");
+        c->esp.grub_default = c->grub_default;
+        if (c->kernels.n_kernels > 0 && one_in(c, 3)) {
+                Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
+
+                k->reasons |= 1u << KERNEL_NEXT_BOOT;
+                c->in.next_boot = k->version;
+        }
 }
 
 static void make_input(Case *c) {
@@ -223,15 +319,27 @@ static void make_input(Case *c) {
         c->in.fallback_cmdline = one_in(c, 2) ? "root=fallback" : NULL;
 }
 
+/* A menu of another configuration, or one whose default follows it only by chance. */
+static bool grub_config_is_ours(const Case *c) {
+        const EspFile *file = esp_image_find(&c->esp.image, ESP_GRUB_CONFIG);
+        _cleanup_(grub_config_done) GrubConfig config = {};
+
+        return file->mtime == c->esp.grub_inputs && grub_image_config(&c->esp.image, &config) > 0 &&
+               streq_ptr(config.default_value, c->grub_default);
+}
+
 /* What the look before a plan finds out. */
 static void look(Case *c) {
         for (size_t i = 0; i < c->esp.image.n_files; i++)
                 c->esp.image.files[i].verdict = VERDICT_UNCHECKED;
+        if (c->loader == ESP_LOADER_GRUB && sim_is(&c->esp, ESP_GRUB_CONFIG, FILE_REGULAR))
+                esp_image_get(&c->esp.image, ESP_GRUB_CONFIG)->verdict =
+                                grub_config_is_ours(c) ? VERDICT_EQUAL : VERDICT_DIFFERS;
         for (size_t i = 0; i < c->kernels.n_kernels; i++) {
                 const Kernel *k = &c->kernels.kernels[i];
 
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX && kernel_is_bootable(k); f++) {
-                        _cleanup_free_ char *path = esp_kernel_path(k->version, f);
+                        _cleanup_free_ char *path = kernel_path(c, k->version, f);
                         const FileStamp *stamp = f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd;
 
                         if (sim_is(&c->esp, path, FILE_REGULAR)) {
@@ -253,6 +361,16 @@ static Plan *make_plan(Case *c) {
         return plan;
 }
 
+/* next_entry names the kernel that is to boot once, and otherwise none of ours. */
+static void assert_next_boot(const Case *c, char *const *complete) {
+        _cleanup_free_ char *next = sim_grub_next(&c->esp.image), *version = NULL;
+
+        if (next)
+                (void) grub_entry_id_version(next, &version);
+        sim_assert(&c->esp, streq_ptr(version, c->in.next_boot));
+        sim_assert(&c->esp, !version || strv_contains(complete, version));
+}
+
 /* What an ESP in sync is. */
 static void assert_in_sync(const Case *c) {
         const SimEsp *s = &c->esp;
@@ -268,13 +386,15 @@ static void assert_in_sync(const Case *c) {
                         continue;
                 sim_assert(s, strv_contains(complete, k->version));
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
-                        _cleanup_free_ char *path = esp_kernel_path(k->version, f);
+                        _cleanup_free_ char *path = kernel_path(c, k->version, f);
 
                         sim_assert(s, esp_image_find(&s->image, path)->verdict == VERDICT_EQUAL);
                 }
         }
         if (c->in.pin)
                 sim_assert(s, streq_ptr(boots, c->in.pin));
+        if (c->loader == ESP_LOADER_GRUB)
+                assert_next_boot(c, complete);
         for (size_t i = 0; i < s->image.n_files; i++)
                 sim_assert(s, !esp_path_is_leftover(s->image.files[i].path) ||
                                               s->image.files[i].type != FILE_REGULAR);
@@ -287,13 +407,14 @@ static char **files_that_stay(const Case *c) {
         for (size_t i = 0; i < c->esp.image.n_files && !c->kernels.database_readable; i++) {
                 const char *path = c->esp.image.files[i].path;
 
-                if (startswith(path, ESP_KERNEL_DIR) && !esp_path_is_leftover(path))
+                if ((startswith(path, ESP_KERNEL_DIR) || grub_path_version(path)) &&
+                    !esp_path_is_leftover(path))
                         sim_assert(&c->esp, strv_extend(&paths, path) == 0);
         }
         for (size_t i = 0; i < c->kernels.n_kernels; i++)
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
                         const Kernel *k = &c->kernels.kernels[i];
-                        char *path = esp_kernel_path(k->version, f);
+                        char *path = kernel_path(c, k->version, f);
 
                         if (k->reasons != 0 && esp_image_find(&c->esp.image, path))
                                 sim_assert(&c->esp, strv_consume(&paths, path) == 0);
@@ -303,6 +424,16 @@ static char **files_that_stay(const Case *c) {
         return paths;
 }
 
+/* Only a menu tells how an entry is named to grubenv, so what has none needs two rounds. */
+static bool needs_another_round(const Case *c) {
+        _cleanup_(grub_config_done) GrubConfig config = {};
+        _cleanup_free_ char *id = NULL;
+
+        return c->loader == ESP_LOADER_GRUB && c->in.next_boot &&
+               (grub_image_config(&c->esp.image, &config) == 0 ||
+                grub_config_root_id(&config, &id) < 0);
+}
+
 /* Returns the number of plans carried out. */
 static unsigned sync_until_quiet(Case *c) {
         bool was_cut = one_in(c, 3);
@@ -310,7 +441,7 @@ static unsigned sync_until_quiet(Case *c) {
         for (unsigned n = 0;; n++) {
                 _cleanup_strv_ char **stay = files_that_stay(c);
                 _cleanup_(plan_freep) Plan *plan = make_plan(c), *rest = NULL;
-                bool cut = n == 0 && was_cut;
+                bool cut = n == 0 && was_cut, again = needs_another_round(c);
 
                 c->esp.plan = plan;
                 if (plan->n_steps == 0) {
@@ -319,11 +450,11 @@ static unsigned sync_until_quiet(Case *c) {
                         return n;
                 }
                 sim_assert(&c->esp, n < ROUNDS_MAX + (was_cut ? 1u : 0u));
-                sim_assert(&c->esp, c->esp.image.loader == ESP_LOADER_SYSTEMD_BOOT);
+                sim_assert(&c->esp, c->esp.image.loader == c->loader);
                 sim_run(&c->esp, plan, cut ? below(c, (unsigned) plan->n_steps) : plan->n_steps);
                 STRV_FOREACH(path, stay)
                         sim_assert(&c->esp, esp_image_find(&c->esp.image, *path));
-                if (cut || plan->problem_code != ERROR_NONE)
+                if (cut || again || plan->problem_code != ERROR_NONE)
                         continue;
                 rest = make_plan(c);
                 c->esp.plan = rest;
@@ -337,21 +468,40 @@ START_TEST(pool_is_newest_first) {
 }
 END_TEST
 
-START_TEST(every_step_of_every_plan_leaves_an_esp_that_boots) {
+static void assert_order(EspLoader loader, unsigned cases) {
         uint64_t random = SEED;
         unsigned plans = 0;
 
-        for (unsigned i = 0; i < CASES; i++) {
-                _cleanup_(case_done) Case c = { .random = xorshift(&random), .esp.number = i };
+        for (unsigned i = 0; i < cases; i++) {
+                _cleanup_(case_done) Case c = {
+                        .loader = loader,
+                        .random = xorshift(&random),
+                        .esp.number = i,
+                };
 
                 make_kernels(&c);
-                make_esp(&c);
+                if (loader == ESP_LOADER_GRUB) {
+                        make_grub_esp(&c);
+                        make_grub_input(&c);
+                } else
+                        make_esp(&c);
                 make_input(&c);
                 plans += sync_until_quiet(&c);
         }
-        printf("# %u ESPs, %u plans, seed %#" PRIx64 "\n", CASES, plans, SEED);
-        ck_assert_uint_gt(plans, CASES / 2);
+        printf("# %u ESPs with %s, %u plans, seed %#" PRIx64 "\n", cases,
+               esp_loader_to_string(loader), plans, SEED);
+        ck_assert_uint_gt(plans, cases / 2);
+}
+
+START_TEST(every_step_of_every_plan_leaves_an_esp_that_boots) {
+        assert_order(ESP_LOADER_SYSTEMD_BOOT, CASES);
 }
 END_TEST
 
-CHECK_MAIN("plan-order", pool_is_newest_first, every_step_of_every_plan_leaves_an_esp_that_boots)
+START_TEST(every_step_of_every_plan_leaves_an_esp_with_grub_that_boots) {
+        assert_order(ESP_LOADER_GRUB, GRUB_CASES);
+}
+END_TEST
+
+CHECK_MAIN("plan-order", pool_is_newest_first, every_step_of_every_plan_leaves_an_esp_that_boots,
+           every_step_of_every_plan_leaves_an_esp_with_grub_that_boots)

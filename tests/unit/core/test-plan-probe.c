@@ -24,6 +24,8 @@ static Kernel kernels[] = {
 };
 static const KernelSet set = { .kernels = kernels, .n_kernels = ELEMENTSOF(kernels) };
 
+static const EspImage systemd_boot = { .loader = ESP_LOADER_SYSTEMD_BOOT };
+
 static Plan *probe(const Manifest *manifest, const EspImage *known, bool verify) {
         Plan *plan = NULL;
 
@@ -37,7 +39,7 @@ static void remember(Manifest *manifest, const char *path, const FileStamp *sour
 }
 
 START_TEST(look_is_a_scan_and_a_check_of_each_kept_bootable_file) {
-        _cleanup_(plan_freep) Plan *plan = probe(NULL, NULL, false);
+        _cleanup_(plan_freep) Plan *plan = probe(NULL, &systemd_boot, false);
 
         ck_assert_str_eq(plan->esp_uuid, "AAAA-0001");
         ck_assert_uint_eq(plan->n_steps, 3);
@@ -98,7 +100,7 @@ START_TEST(source_of_another_file_is_not_believed) {
 END_TEST
 
 START_TEST(known_texts_come_before_the_scan_that_may_skip_them) {
-        _cleanup_(esp_image_done) EspImage known = {};
+        _cleanup_(esp_image_done) EspImage known = systemd_boot;
         _cleanup_(plan_freep) Plan *plan = NULL;
         EspFile *file = esp_image_get(&known, ESP_LOADER_CONF);
 
@@ -128,7 +130,7 @@ END_TEST
 
 START_TEST(verifying_trusts_nothing) {
         _cleanup_(manifest_done) Manifest manifest = {};
-        _cleanup_(esp_image_done) EspImage known = {};
+        _cleanup_(esp_image_done) EspImage known = systemd_boot;
         _cleanup_(plan_freep) Plan *plan = NULL;
 
         remember(&manifest, IMAGE, &kernels[1].image);
@@ -138,6 +140,38 @@ START_TEST(verifying_trusts_nothing) {
         ck_assert_int_eq(plan->steps[0].action, PLAN_SCAN);
         ck_assert(!plan->steps[1].trust);
         ck_assert_uint_eq(plan_work_bytes(plan), 2 * (100 + 200));
+}
+END_TEST
+
+static void assert_checked(const Plan *plan, size_t i, const char *path) {
+        ck_assert_uint_lt(i, plan->n_steps);
+        ck_assert_int_eq(plan->steps[i].action, PLAN_CHECK);
+        ck_assert_str_eq(plan->steps[i].path, path);
+}
+
+START_TEST(with_grub_the_files_in_the_root_are_checked) {
+        const EspImage grub = { .loader = ESP_LOADER_GRUB };
+        _cleanup_(manifest_done) Manifest manifest = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        remember(&manifest, "vmlinuz-" VERSION, &kernels[1].image);
+        plan = probe(&manifest, &grub, false);
+        ck_assert_uint_eq(plan->n_steps, 3);
+        assert_checked(plan, 1, "vmlinuz-" VERSION);
+        assert_checked(plan, 2, "initrd.img-" VERSION);
+        ck_assert(plan->steps[1].trust);
+        ck_assert(!plan->steps[2].trust);
+}
+END_TEST
+
+START_TEST(before_the_first_look_files_are_checked_wherever_a_loader_has_them) {
+        _cleanup_(plan_freep) Plan *plan = probe(NULL, NULL, false);
+
+        ck_assert_uint_eq(plan->n_steps, 5);
+        assert_checked(plan, 1, IMAGE);
+        assert_checked(plan, 2, INITRD);
+        assert_checked(plan, 3, "vmlinuz-" VERSION);
+        assert_checked(plan, 4, "initrd.img-" VERSION);
 }
 END_TEST
 
@@ -156,4 +190,6 @@ CHECK_MAIN("plan-probe", look_is_a_scan_and_a_check_of_each_kept_bootable_file,
            any_change_of_the_source_ends_the_belief, source_of_another_file_is_not_believed,
            known_texts_come_before_the_scan_that_may_skip_them,
            texts_of_a_file_system_that_was_not_unmounted_are_read_again, verifying_trusts_nothing,
+           with_grub_the_files_in_the_root_are_checked,
+           before_the_first_look_files_are_checked_wherever_a_loader_has_them,
            host_without_kernels_is_only_scanned)

@@ -92,17 +92,6 @@ START_TEST(new_command_line_rewrites_the_entries_alone) {
 }
 END_TEST
 
-START_TEST(grub_esp_is_left_as_it_is) {
-        _cleanup_(lab_done) Lab lab;
-
-        lab_init(&lab);
-        lab_keep(&lab, V68);
-        lab_put_kernel(&lab, V65);
-        lab.esp.image.loader = ESP_LOADER_GRUB;
-        lab_assert_problem(&lab, "", ERROR_NOT_SUPPORTED, "GRUB");
-}
-END_TEST
-
 START_TEST(esp_without_a_known_loader_is_left_as_it_is) {
         _cleanup_(lab_done) Lab lab;
 
@@ -433,8 +422,7 @@ CHECK_MAIN("plan-trouble", after_a_repair_directories_are_made_again_for_what_is
            without_a_command_line_there_is_no_entry,
            options_of_entries_stay_and_new_ones_take_those_of_what_boots,
            fallback_command_line_is_for_entries_that_have_none,
-           new_command_line_rewrites_the_entries_alone, grub_esp_is_left_as_it_is,
-           esp_without_a_known_loader_is_left_as_it_is,
+           new_command_line_rewrites_the_entries_alone, esp_without_a_known_loader_is_left_as_it_is,
            what_is_in_the_way_of_a_kernel_is_named_and_left,
            obstacle_where_nothing_has_to_be_written_is_none,
            what_boots_stays_while_the_new_default_is_blocked,

@@ -89,19 +89,21 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               "stage path=a%20b source=boot/x inode=1 size=2 mtime=3"
                               " ctime=18446744073709551615 bytes=6\n"
                               "stage-text path=a%20b text=title%20%C3%A4%0A bytes=7\n"
-                              "token bytes=8\n"
-                              "repair bytes=9\n"
-                              "place path=a%20b bytes=10\n"
-                              "remove-entry path=a%20b bytes=11\n"
-                              "remove-kernel path=a%20b bytes=12\n"
-                              "barrier bytes=13\n"
-                              "install-loader text=title%20%C3%A4%0A bytes=14\n"
-                              "boot-entry text=title%20%C3%A4%0A bytes=15\n"
-                              "probe bytes=16\n"
-                              "format force=0 bytes=17\n"
-                              "firmware bytes=18\n"
-                              "arm text=title%20%C3%A4%0A bytes=19\n"
-                              "disarm text=title%20%C3%A4%0A bytes=20\n"
+                              "grub-config path=a%20b text=title%20%C3%A4%0A bytes=8\n"
+                              "token bytes=9\n"
+                              "repair bytes=10\n"
+                              "place path=a%20b bytes=11\n"
+                              "remove-entry path=a%20b bytes=12\n"
+                              "remove-kernel path=a%20b bytes=13\n"
+                              "remove-file path=a%20b bytes=14\n"
+                              "barrier bytes=15\n"
+                              "install-loader text=title%20%C3%A4%0A bytes=16\n"
+                              "boot-entry text=title%20%C3%A4%0A bytes=17\n"
+                              "probe bytes=18\n"
+                              "format force=0 bytes=19\n"
+                              "firmware bytes=20\n"
+                              "arm text=title%20%C3%A4%0A bytes=21\n"
+                              "disarm text=title%20%C3%A4%0A bytes=22\n"
                               "end\n");
 }
 END_TEST
@@ -165,17 +167,19 @@ START_TEST(what_is_written_can_be_read_back) {
                         "stage path=a source=boot/vmlinuz " STAMP " bytes=18446744073709551615\n"
                         "stage-text path=a text=\n"
                         "stage-text path=a%20%25%C3%A4 text=x%0D%0A\n"
+                        "grub-config path=grub/grub.cfg text=vmlinuz-6.5%0A\n"
                         "token\n"
                         "repair\n"
                         "place path=a\n"
                         "remove-entry path=a\n"
                         "remove-kernel path=a\n"
+                        "remove-file path=a\n"
                         "barrier\n"
                         "end\n";
         _cleanup_(plan_freep) Plan *p = NULL;
 
         ck_assert_int_eq(parse(text, &p), 0);
-        ck_assert_uint_eq(p->n_steps, 16);
+        ck_assert_uint_eq(p->n_steps, 18);
         ck_assert(p->steps[2].trust);
         ck_assert_str_eq(p->steps[2].sha256, SHA256);
         ck_assert_uint_eq(p->steps[2].esp_mtime, 6);
@@ -213,6 +217,8 @@ START_TEST(every_missing_field_is_noticed) {
                 "place path=a",
                 "remove-entry path=a",
                 "remove-kernel path=a",
+                "remove-file path=a",
+                "grub-config path=a text=b",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(complete); i++) {

@@ -65,9 +65,9 @@ START_TEST(looking_and_waiting_write_nothing) {
 END_TEST
 
 START_TEST(each_changing_step_makes_a_plan_write) {
-        static const PlanAction loud[] = { PLAN_MKDIR,        PLAN_CLEAR, PLAN_STAGE,
-                                           PLAN_STAGE_TEXT,   PLAN_PLACE, PLAN_REMOVE_ENTRY,
-                                           PLAN_REMOVE_KERNEL };
+        static const PlanAction loud[] = { PLAN_MKDIR,         PLAN_CLEAR,       PLAN_STAGE,
+                                           PLAN_STAGE_TEXT,    PLAN_PLACE,       PLAN_REMOVE_ENTRY,
+                                           PLAN_REMOVE_KERNEL, PLAN_REMOVE_FILE, PLAN_GRUB_CONFIG };
 
         for (size_t i = 0; i < ELEMENTSOF(loud); i++) {
                 _cleanup_(plan_freep) Plan *p = plan();

@@ -5,7 +5,7 @@
  * to be in the menu is hidden behind /dev/null, since GRUB's scripts take regular files only. It
  * writes its output in place, hence into run/bootsync: on the ESP a menu is staged as any file. */
 
-#include "blocking/grub-config.h"
+#include "blocking/grub-mkconfig.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * of the test's own has a grub-mkconfig that is a few lines of shell; without the privilege for it
  * these tests are passed over, and scenarios in tests/vm have the real one. */
 
-#include "blocking/grub-config.h"
+#include "blocking/grub-mkconfig.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -215,7 +215,7 @@ START_TEST(missing_grub_is_not_supported) {
 }
 END_TEST
 
-CHECK_MAIN("grub-config", digest_follows_every_input_and_nothing_else,
+CHECK_MAIN("grub-mkconfig", digest_follows_every_input_and_nothing_else,
            digest_tells_a_script_from_one_that_is_switched_off, menu_is_refused_for_a_directory,
            esp_is_shown_as_boot_and_the_menu_is_returned, hidden_kernel_is_no_regular_file_for_grub,
            failure_has_the_words_of_the_program_and_leaves_nothing,

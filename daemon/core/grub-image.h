@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What an ESP with GRUB holds and boots; a part of esp-image. */
+
+#include "core/esp-image.h"
+#include "core/grub-config.h"
+
+/* True if image and initrd of @version are in the root, and not empty. */
+bool grub_image_is_complete(const EspImage *image, const char *version);
+/* Those versions, newest first. 0 or -ENOMEM. */
+int grub_image_complete(const EspImage *image, char ***ret);
+
+/* What the summary of grub.cfg says. 1, 0 if there is none or it cannot be read, or -ENOMEM. */
+int grub_image_config(const EspImage *image, GrubConfig *ret);
+/* True for an entry of a kernel that was made by grub-mkconfig itself. */
+bool grub_entry_is_ours(const GrubEntry *e);
+/* True if it names the image and the initrd of its version. */
+bool grub_entry_is_whole(const GrubEntry *e);
+
+/* See esp_image_kernels() and esp_image_default(). */
+int grub_image_kernels(const EspImage *image, char ***ret);
+int grub_image_default(const EspImage *image, char **ret);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* grub.cfg: what a summary says is what the file says, a summary is read back to the byte, and the
+ * line with the inputs is found again. The bytes are tried as a summary, too. */
+
+#include "core/grub-config.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void check_equal(const GrubConfig *full, const GrubConfig *summary) {
+        size_t k = 0;
+
+        FUZZ_ASSERT(streq_ptr(full->default_value, summary->default_value));
+        FUZZ_ASSERT(streq_ptr(full->default_version, summary->default_version));
+        FUZZ_ASSERT(streq(full->inputs, summary->inputs));
+        for (size_t i = 0; i < full->n_entries && k < summary->n_entries; i++)
+                if (streq(full->entries[i].id, summary->entries[k].id) &&
+                    streq_ptr(full->entries[i].version, summary->entries[k].version))
+                        k++;
+        FUZZ_ASSERT(k == summary->n_entries);
+}
+
+static void check_root_id(const GrubConfig *c) {
+        _cleanup_free_ char *id = NULL;
+        int r = grub_config_root_id(c, &id);
+
+        FUZZ_ASSERT(r == -ENOENT || (r == 0 && !isempty(id)));
+}
+
+static void check_inputs(const char *text) {
+        _cleanup_free_ char *new = NULL, *again = NULL;
+        char hex[DIGEST_HEX_SIZE];
+
+        FUZZ_ASSERT(grub_config_append_inputs(text, HEX, &new) == 0);
+        FUZZ_ASSERT(grub_config_append_inputs(new, HEX, &again) == 0);
+        FUZZ_ASSERT(streq(new, again));
+        FUZZ_ASSERT(grub_config_inputs(new, strlen(new), hex) == 0);
+        FUZZ_ASSERT(streq(hex, HEX));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_(grub_config_done) GrubConfig full = {}, summary = {}, odd = {};
+        _cleanup_free_ char *text = strndup((const char *) data, size), *short_text = NULL;
+        int r;
+
+        FUZZ_ASSERT(text);
+        check_inputs(text);
+        (void) grub_config_parse_summary(text, &odd);
+
+        r = grub_config_parse((const char *) data, size, &full);
+        FUZZ_ASSERT(r == 0 || r == -EBADMSG);
+        FUZZ_ASSERT(grub_config_summarise((const char *) data, size, &short_text) == r ||
+                    (r == 0 && !short_text));
+        if (!short_text)
+                return 0;
+        check_root_id(&full);
+        FUZZ_ASSERT(grub_config_parse_summary(short_text, &summary) == 0);
+        check_equal(&full, &summary);
+        return 0;
+}
