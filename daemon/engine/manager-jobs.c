@@ -12,6 +12,7 @@
 #include "common/time-util.h"
 #include "core/kernel-version.h"
 #include "engine/manager-private.h"
+#include "sys/grub-conf.h"
 #include "sys/lock.h"
 
 #define JOBS_MAX           16
@@ -140,6 +141,23 @@ static void on_armed(const char *version, void *userdata) {
         manager_record_one_shot(userdata, version);
 }
 
+/* What we write ourselves is no news when the watch tells of it. */
+static int on_pin_grub(const char *version, const char *root_id, void *userdata) {
+        Manager *m = userdata;
+        _cleanup_free_ char *stamp = NULL;
+        int r, q;
+
+        r = grub_conf_store_pin(m->options.root, version, root_id);
+        if (r <= 0)
+                return r;
+        q = grub_conf_stamp(m->options.root, &stamp);
+        if (q < 0)
+                return q;
+        free(m->facts.grub_stamp);
+        m->facts.grub_stamp = TAKE_PTR(stamp);
+        return r;
+}
+
 /* Listed only now: an ESP without a boot loader would be one that fails for ever. */
 static int on_installed(Esp *esp, void *userdata) {
         Manager *m = userdata;
@@ -194,6 +212,7 @@ static const RefreshListener refresh_listener = {
         .firmware = on_firmware,
         .host_stuck = on_host_stuck,
         .armed = on_armed,
+        .pin_grub = on_pin_grub,
         .installed = on_installed,
         .ended = on_ended,
 };

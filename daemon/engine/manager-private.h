@@ -28,6 +28,7 @@ typedef struct Facts {
         PackageDb packages;
         bool packages_readable;
         Host host;
+        char *grub_stamp;   /* of GRUB's configuration */
         char **new_kernels; /* handed over by package hooks since the boot */
         KernelSet kernels;
 } Facts;

@@ -13,6 +13,7 @@
 #include "engine/manager-private.h"
 #include "sys/boot-dir.h"
 #include "sys/file.h"
+#include "sys/grub-conf.h"
 
 #define PATH_NEW_KERNELS PATH_RUN "/new-kernels"
 #define SMALL_FILE_MAX   (1024 * 1024)
@@ -22,6 +23,7 @@ void facts_done(Facts *facts) {
         boot_dir_done(&facts->boot);
         package_db_done(&facts->packages);
         host_done(&facts->host);
+        free(facts->grub_stamp);
         strv_free(facts->new_kernels);
         kernel_set_done(&facts->kernels);
         *facts = FACTS_INIT;
@@ -91,6 +93,9 @@ static int facts_load(const Root *root, Facts *ret) {
         r = host_load(root, &facts.host);
         if (r < 0)
                 return r;
+        r = grub_conf_stamp(root, &facts.grub_stamp);
+        if (r < 0)
+                return r;
         r = load_new_kernels(root, &installing);
         if (r < 0)
                 return r;
@@ -126,7 +131,7 @@ static bool facts_equal(const Facts *a, const Facts *b) {
                a->conf.settings.auto_sync == b->conf.settings.auto_sync &&
                a->packages.kernel_helper == b->packages.kernel_helper &&
                streq_ptr(a->host.running, b->host.running) &&
-               streq_ptr(a->host.title, b->host.title);
+               streq_ptr(a->host.title, b->host.title) && streq_ptr(a->grub_stamp, b->grub_stamp);
 }
 
 /* Each warning once, until it is gone. */

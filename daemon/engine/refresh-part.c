@@ -13,6 +13,7 @@
 #include "common/names.h"
 #include "common/string-util.h"
 #include "common/time-util.h"
+#include "core/grub-image.h"
 #include "core/kernel-version.h"
 #include "core/loader-choice.h"
 #include "engine/look.h"
@@ -33,13 +34,18 @@ static void set_state(Part *part, EspState state) {
         part->refresh->listener->esp_changed(part->esp, part->refresh->userdata);
 }
 
+/* The token goes with the worker that has it. */
+static void give_up_token(Part *part) {
+        part->waiting = false;
+        if (part->refresh->holder == part)
+                part->refresh->holder = NULL;
+}
+
 void part_end(Part *part, EspState state) {
         Refresh *refresh = part->refresh;
 
         part->phase = PART_ENDED;
-        part->waiting = false;
-        if (refresh->holder == part)
-                refresh->holder = NULL;
+        give_up_token(part);
         set_state(part, state);
         refresh_advance(refresh);
 }
@@ -69,6 +75,7 @@ static void carry_out(Part *part, Plan *plan) {
         part->errand = errand_free(part->errand);
         plan_free(part->plan);
         part->plan = plan;
+        part->grub_changes = part->refresh->grub_changes;
         if (errand_new(part->refresh->event, part->refresh->config, plan, &part_listener, part,
                        &part->errand, &part->error) < 0)
                 part_end(part, ESP_FAILED);
@@ -172,7 +179,7 @@ static const char *default_version(const Part *part) {
         const RefreshInput *input = &part->refresh->input;
         const Kernel *kernel;
 
-        if (input->next_boot && !part->refresh->one_shot)
+        if (input->next_boot && !part->refresh->one_shot && part->image->loader != ESP_LOADER_GRUB)
                 return input->next_boot;
         if (input->pin || !input->next_boot)
                 return input->pin;
@@ -182,9 +189,33 @@ static const char *default_version(const Part *part) {
                                : NULL;
 }
 
-static int make_plan(const Part *part, const char *fallback_cmdline, Plan **ret) {
-        const RefreshInput *input = &part->refresh->input;
+/* GRUB is told of a pin by its configuration, in its own words, which its menu has. */
+static int pin_grub(Part *part) {
+        Refresh *refresh = part->refresh;
+        _cleanup_(grub_config_done) GrubConfig menu = {};
+        _cleanup_free_ char *root_id = NULL;
+        int r;
 
+        r = grub_image_config(part->image, &menu);
+        if (r > 0)
+                r = grub_config_root_id(&menu, &root_id);
+        if (r == -ENOMEM)
+                return r;
+        r = refresh->listener->pin_grub(default_version(part), root_id, refresh->userdata);
+        if (r > 0)
+                refresh->grub_changes++;
+        return MIN(r, 0);
+}
+
+static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
+        const RefreshInput *input = &part->refresh->input;
+        int r;
+
+        if (part->image->loader == ESP_LOADER_GRUB && job_syncs(part->refresh->job)) {
+                r = pin_grub(part);
+                if (r < 0)
+                        return r;
+        }
         return plan_build(
                         &(PlanInput){
                                         .esp_uuid = esp_uuid(part->esp),
@@ -194,6 +225,9 @@ static int make_plan(const Part *part, const char *fallback_cmdline, Plan **ret)
                                         .cmdline = input->cmdline,
                                         .fallback_cmdline = fallback_cmdline,
                                         .pin = default_version(part),
+                                        .next_boot = input->next_boot,
+                                        .grub_stale = part->grub_changes !=
+                                                      part->refresh->grub_changes,
                         },
                         ret);
 }
@@ -408,6 +442,8 @@ static void on_end(const Error *error, void *userdata) {
         if (error_is_set(error) && !error_is_set(&part->error))
                 (void) error_copy(&part->error, error);
         part->errand = errand_free(part->errand);
+        give_up_token(part);
+        refresh_grant_token(part->refresh);
         if (error_is_set(&part->error))
                 part_end(part, state_after(part));
         else if (part->phase == PART_LOOKING)

@@ -25,7 +25,8 @@ typedef struct Part {
         Plan *plan; /* what it carries out */
         EspImage *image;
         Manifest manifest;
-        bool waiting;                                    /* for the token */
+        unsigned grub_changes; /* of the refresh, when its worker was started */
+        bool waiting;          /* for the token */
         uint64_t bytes_total, bytes_before, bytes_moved; /* before: by workers that are done */
         Error warning; /* what could not be done besides; the ESP is none the worse */
         Error error;
@@ -43,6 +44,7 @@ struct Refresh {
         const Firmware *firmware; /* NULL: could not be asked */
         bool one_shot;            /* a pin for the next boot need not be the default entry */
         bool host_settled;        /* the two above are known */
+        unsigned grub_changes;    /* how often GRUB's configuration was changed by this job */
         Errand *host_errand;
         Plan *host_plan;
         uint64_t last_progress_usec;

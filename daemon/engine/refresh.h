@@ -37,6 +37,9 @@ typedef struct RefreshListener {
         void (*host_stuck)(Task *task, pid_t holder, void *userdata); /* as esp_stuck */
         /* The boot loader will boot @version once; NULL: it will not do so any more. */
         void (*armed)(const char *version, void *userdata);
+        /* GRUB's default is to be @version (NULL: GRUB's own choice), with menu ids of @root_id. 1
+         * if that changed GRUB's configuration, 0 if not, or -errno. */
+        int (*pin_grub)(const char *version, const char *root_id, void *userdata);
         /* The ESP has got its boot loader. Returns -errno if it cannot be listed. */
         int (*installed)(Esp *esp, void *userdata);
         /* The job has its result; the refresh may be freed from within it. */

@@ -59,6 +59,16 @@ class Lab:
         """A new disk with nothing on it, not attached yet; Disk.find_esp() when it has an ESP."""
         return Disk.blank(machine.directory / f'{serial}.raw', serial, **options)
 
+    def new_disk(self, machine, serial, **options):
+        """A disk as the installer partitions it, attached, its second partition to be formatted."""
+        disk = self.blank_disk(machine, serial, **options)
+        machine.attach(disk)
+        # The ESP begins at 1 MiB in either size of sectors, and is no ESP by its type yet.
+        first = disk.sector == 512
+        self.partition(machine, disk, f'-a1 -n1:{34 if first else 6}:{2047 if first else 255} '
+                       f'-t1:EF02 -n2:{2048 if first else 256}:+512M -t2:8300 -n3:0:0 -t3:8300')
+        return disk
+
     def partition(self, machine, disk, options):
         """Partition an attached disk by sgdisk, and wait until udev has named what is on it."""
         machine.sh(f'sgdisk {options} {disk.device_path} && udevadm settle')
@@ -120,7 +130,7 @@ class Lab:
     def status(self, machine):
         """`bootctl-pve status`, parsed; an ESP that is not in sync is no error here."""
         result = machine.run('bootctl-pve --json status')
-        if result.status not in (0, 3):
+        if result.status not in (0, 2, 3):  # 2: no ESP is configured
             raise AssertionError(f'status: {result}')
         return json.loads(result.out)
 
