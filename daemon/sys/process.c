@@ -32,10 +32,11 @@ typedef struct Spawn {
         size_t n_fds;
 } Spawn;
 
-/* Ours, without what would lead libefivar away from the firmware. NULL when out of memory. */
-static char **make_environment(void) {
+/* Ours, without what would lead libefivar away from the firmware, and @extra, which may do so. NULL
+ * when out of memory. */
+static char **make_environment(char *const *extra) {
         static const char *const dropped[] = { "EFIVARFS_PATH=", "LIBEFIVAR_OPS=" };
-        char **environment = calloc(strv_length(environ) + 1, sizeof(char *));
+        char **environment = calloc(strv_length(environ) + strv_length(extra) + 1, sizeof(char *));
         size_t n = 0;
 
         if (!environment)
@@ -48,6 +49,8 @@ static char **make_environment(void) {
                 if (!drop)
                         environment[n++] = *variable;
         }
+        for (size_t i = 0; i < strv_length(extra); i++)
+                environment[n++] = extra[i];
         return environment;
 }
 
@@ -116,9 +119,9 @@ static pid_t fork_and_run(const Spawn *s) {
         return pid;
 }
 
-int process_spawn(int exec_fd, char *const *argv, const int *fds, size_t n_fds, pid_t *ret_pid,
-                  int *ret_pidfd) {
-        _cleanup_free_ char **environment = make_environment();
+int process_spawn(int exec_fd, char *const *argv, char *const *extra, const int *fds, size_t n_fds,
+                  pid_t *ret_pid, int *ret_pidfd) {
+        _cleanup_free_ char **environment = make_environment(extra);
         _cleanup_close_ int null_fd = -EBADF;
         pid_t pid;
         int pidfd, r;

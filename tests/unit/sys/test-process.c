@@ -22,7 +22,7 @@
 
 typedef struct Case {
         const char *program;
-        char *const *argv;
+        char *const *argv, *const *extra;
         void (*prepare)(void);
         int fds[PROCESS_FDS_MAX];
         size_t n_fds;
@@ -51,7 +51,7 @@ static void run_case(const Case *c, int output) {
                 (void) close(exec_fd);
                 exec_fd = c->exec_at;
         }
-        if (process_spawn(exec_fd, c->argv, c->fds, c->n_fds, &pid, &pidfd) < 0)
+        if (process_spawn(exec_fd, c->argv, c->extra, c->fds, c->n_fds, &pid, &pidfd) < 0)
                 _exit(SPAWN_FAILED);
         _exit(reap(pidfd));
 }
@@ -283,6 +283,19 @@ START_TEST(libefivar_is_not_led_astray_by_the_environment) {
 }
 END_TEST
 
+START_TEST(caller_leads_libefivar_where_it_wants) {
+        const Case c = { .program = "/usr/bin/env",
+                         .argv = ARGV((char *) "env"),
+                         .extra = ARGV((char *) "EFIVARFS_PATH=/root/", (char *) "MORE=x"),
+                         .prepare = set_environment };
+        char output[4096];
+
+        ck_assert_int_eq(run(&c, output), 0);
+        ck_assert_str_eq(output, "FIRST=kept\nEFIVARFS_PATHS=another\nLIBEFIVAR_OPSET=another\n"
+                                 "LAST=\nEFIVARFS_PATH=/root/\nMORE=x\n");
+}
+END_TEST
+
 static void drop_environment(void) {
         (void) clearenv();
 }
@@ -336,7 +349,7 @@ static int spawn(const char *program, char *const *argv, pid_t *ret_pid) {
         _cleanup_close_ int exec_fd = open(program, O_PATH | O_CLOEXEC);
         int pidfd = -EBADF;
 
-        ck_assert_int_eq(process_spawn(exec_fd, argv, NULL, 0, ret_pid, &pidfd), 0);
+        ck_assert_int_eq(process_spawn(exec_fd, argv, NULL, NULL, 0, ret_pid, &pidfd), 0);
         return pidfd;
 }
 
@@ -434,8 +447,8 @@ CHECK_MAIN("process", exactly_the_given_descriptors_are_open,
            program_may_stand_where_a_descriptor_has_to_go, one_descriptor_may_be_given_twice,
            stdin_is_dev_null_even_if_it_is_given_as_another, stdin_is_dev_null_where_there_was_none,
            program_leads_a_session_of_its_own, signals_are_default_and_unblocked,
-           libefivar_is_not_led_astray_by_the_environment, environment_may_be_empty,
-           arguments_and_exit_status_are_passed, what_cannot_be_executed_exits_with_127,
-           pidfd_tells_the_exit_and_reaps, caller_keeps_its_signals_and_descriptors,
-           sealed_memfd_holds_the_data_from_its_beginning, sealed_memfd_cannot_be_changed,
-           sealed_memfd_may_be_empty_or_large)
+           libefivar_is_not_led_astray_by_the_environment, caller_leads_libefivar_where_it_wants,
+           environment_may_be_empty, arguments_and_exit_status_are_passed,
+           what_cannot_be_executed_exits_with_127, pidfd_tells_the_exit_and_reaps,
+           caller_keeps_its_signals_and_descriptors, sealed_memfd_holds_the_data_from_its_beginning,
+           sealed_memfd_cannot_be_changed, sealed_memfd_may_be_empty_or_large)
