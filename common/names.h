@@ -44,6 +44,8 @@
 #define PATH_ONE_SHOT        PATH_STATE "/one-shot"
 #define PATH_RUN             "run/bootsync"
 #define PATH_BY_UUID         "dev/disk/by-uuid"
+#define PATH_EFI             "sys/firmware/efi"
+#define PATH_EFI_VARIABLES   PATH_EFI "/efivars"
 #define PATH_PROC_CMDLINE    "proc/cmdline"
 #define PATH_PROC_STAT       "proc/stat"
 #define PATH_OSRELEASE       "proc/sys/kernel/osrelease"

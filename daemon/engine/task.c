@@ -217,7 +217,14 @@ static int on_exit_event(sd_event_source *source, int fd, uint32_t revents, void
 }
 
 static int spawn(Task *task, const Plan *plan, int lock_fd) {
-        _cleanup_free_ char *root = strprintf("--root=%s", root_path(task->config->root));
+        /* libefivar looks for the firmware's variables before the worker's main() begins. Those of
+         * the host it finds by itself; of another root it must have its own, never the host's. */
+        const bool host = root_is_host(task->config->root);
+        const char *path = root_path(task->config->root);
+        _cleanup_free_ char *variables =
+                        host ? NULL : strprintf("EFIVARFS_PATH=%s/" PATH_EFI_VARIABLES "/", path);
+        char *environment[] = { variables, host ? NULL : (char *) "LIBEFIVAR_OPS=efivarfs", NULL };
+        _cleanup_free_ char *root = strprintf("--root=%s", path);
         _cleanup_free_ char *hook =
                         task->config->hook ? strprintf("--hook=%s", task->config->hook) : NULL;
         _cleanup_close_ int plan_fd = -EBADF, theirs = -EBADF;
@@ -227,7 +234,7 @@ static int spawn(Task *task, const Plan *plan, int lock_fd) {
         size_t size;
         pid_t pid;
 
-        if (!root || (task->config->hook && !hook))
+        if (!root || (task->config->hook && !hook) || (!host && !variables))
                 return -ENOMEM;
         r = plan_format(plan, &text, &size);
         if (r < 0)
@@ -240,8 +247,8 @@ static int spawn(Task *task, const Plan *plan, int lock_fd) {
         task->socket = pair[0];
         theirs = pair[1];
 
-        r = process_spawn(task->config->exec_fd, argv, (int[]){ plan_fd, theirs, lock_fd }, 3, &pid,
-                          &task->pidfd);
+        r = process_spawn(task->config->exec_fd, argv, environment,
+                          (int[]){ plan_fd, theirs, lock_fd }, 3, &pid, &task->pidfd);
         if (r < 0)
                 return r;
         (void) lock_set_holder(lock_fd, pid);
