@@ -6,38 +6,32 @@
 
 #include "blocking/bootvar.h"
 
+#include <efivar/efiboot.h>
 #include <sys/stat.h>
 
 #include "blocking/efi-variable.h"
+#include "common/names.h"
 #include "common/string-util.h"
-#include "sys/file.h"
 
 #define NAME_SIZE sizeof("Boot0000")
+
+/* Enough for the longest texts that load_option_parse() gives whole. */
+#define PATH_SIZE_MAX   (64 + 2 * LOAD_OPTION_PATH_MAX)
+#define OPTION_SIZE_MAX (PATH_SIZE_MAX + 16 + 2 * LOAD_OPTION_TITLE_MAX)
 
 static void format_name(uint16_t number, char ret[static NAME_SIZE]) {
         (void) snprintf(ret, NAME_SIZE, "Boot%04X", (unsigned) number);
 }
 
-/* The number in the file name "Boot0003-GUID" of a boot entry, else -EINVAL. */
-static int file_number(const char *file) {
-        char name[NAME_SIZE] = "";
-
-        if (strlen(file) != strlen("Boot0000-" EFI_VENDOR_GLOBAL) ||
-            !streq(file + strlen("Boot0000"), "-" EFI_VENDOR_GLOBAL))
-                return -EINVAL;
-        memcpy(name, file, NAME_SIZE - 1);
-        return load_option_number(name);
+static bool is_entry(const char *name) {
+        return load_option_number(name) >= 0;
 }
 
-static bool is_entry(const char *file) {
-        return file_number(file) >= 0;
-}
-
-/* The files of all boot entries, in order; none if there is no directory. */
+/* The names of all boot entries, in order; none if there are no variables. */
 static int list_entries(const Root *root, char ***ret, Error *error) {
-        int r = directory_list(root, PATH_EFI_VARIABLES, is_entry, ret);
+        int r = efi_variable_list(root, EFI_VENDOR_GLOBAL, is_entry, ret);
 
-        if (r == -ENOENT || r == -ENOTDIR) {
+        if (r == -ENOENT) {
                 *ret = NULL;
                 return 0;
         }
@@ -48,7 +42,6 @@ static int list_entries(const Root *root, char ***ret, Error *error) {
                                  "Cannot list the firmware's variables (%s); see whether efivarfs "
                                  "is mounted",
                                  strerror(-r));
-        strv_sort_uniq(*ret, strcmp);
         return 0;
 }
 
@@ -57,11 +50,14 @@ static int read_optional(const Root *root, const char *vendor, const char *name,
                          size_t *ret_size, Error *error) {
         int r = efi_variable_read(root, vendor, name, ret, ret_size);
 
-        if (r == -ENOENT || r == -ENOTDIR) {
+        if (r == -ENOENT) {
                 *ret = NULL;
                 *ret_size = 0;
                 return 0;
         }
+        if (r == -EXDEV)
+                return error_set(error, ERROR_FIRMWARE_ERROR,
+                                 "Cannot read the firmware's variables: " EFI_VARIABLES_ASTRAY);
         if (r < 0 && r != -ENOMEM)
                 return error_set(error, ERROR_FIRMWARE_ERROR,
                                  "The firmware does not give its variable '%s' (%s); try again "
@@ -158,7 +154,7 @@ static int read_entry(const Root *root, uint16_t number, Firmware *f) {
 
 int bootvar_read(const Root *root, Firmware *ret, Error *error) {
         _cleanup_(firmware_done) Firmware f = FIRMWARE_INIT;
-        _cleanup_strv_ char **files = NULL;
+        _cleanup_strv_ char **names = NULL;
         struct stat st;
         int r;
 
@@ -170,12 +166,12 @@ int bootvar_read(const Root *root, Firmware *ret, Error *error) {
                 if (r >= 0)
                         r = read_global(root, &f, error);
                 if (r >= 0)
-                        r = list_entries(root, &files, error);
+                        r = list_entries(root, &names, error);
                 if (r < 0)
                         return r;
         }
-        STRV_FOREACH(file, files) {
-                r = read_entry(root, (uint16_t) file_number(*file), &f);
+        STRV_FOREACH(name, names) {
+                r = read_entry(root, (uint16_t) load_option_number(*name), &f);
                 if (r == -E2BIG)
                         break;
                 if (r < 0)
@@ -206,18 +202,19 @@ int bootvar_set_one_shot(const Root *root, const char *id, Error *error) {
 
 /* The lowest number that no variable has, junk included, and that nothing else speaks of. */
 static int find_free_number(const Root *root, const Firmware *now, uint16_t *ret, Error *error) {
-        _cleanup_strv_ char **files = NULL;
-        int r;
-
-        r = list_entries(root, &files, error);
-        if (r < 0)
-                return r;
         for (int number = 0; number <= UINT16_MAX; number++) {
-                bool used = number == now->boot_current || firmware_orders(now, (uint16_t) number);
+                _cleanup_free_ uint8_t *data = NULL;
+                char name[NAME_SIZE];
+                size_t size;
+                int r;
 
-                for (char **file = files; !used && file && *file; file++)
-                        used = file_number(*file) == number;
-                if (!used) {
+                if (number == now->boot_current || firmware_orders(now, (uint16_t) number))
+                        continue;
+                format_name((uint16_t) number, name);
+                r = efi_variable_read(root, EFI_VENDOR_GLOBAL, name, &data, &size);
+                if (r == -ENOMEM)
+                        return r;
+                if (r == -ENOENT) {
                         *ret = (uint16_t) number;
                         return 0;
                 }
@@ -227,21 +224,64 @@ static int find_free_number(const Root *root, const Firmware *now, uint16_t *ret
                          "'efibootmgr'");
 }
 
-static int create_entry(const Root *root, const BootTarget *target, const Firmware *now,
-                        uint16_t *ret_number, Error *error) {
-        _cleanup_free_ uint8_t *data = NULL;
-        char name[NAME_SIZE];
-        size_t size;
+/* A short device path, HD(…)/File(…), which firmware expands by the GUID, so that it holds on
+ * whatever port the disk is. Its size, or negative if that cannot be made. */
+static ssize_t make_path(const BootTarget *target, uint8_t *ret, ssize_t size) {
+        ssize_t hd, file, end;
+        efi_guid_t guid;
+
+        if (efi_str_to_guid(target->partuuid, &guid) < 0)
+                return -EINVAL;
+        hd = efidp_make_hd(ret, size, target->partition, target->start, target->size,
+                           (uint8_t *) &guid, EFIDP_HD_FORMAT_GPT, EFIDP_HD_SIGNATURE_GUID);
+        if (hd < 0)
+                return hd;
+        file = efidp_make_file(ret + hd, size - hd, (char *) target->path);
+        if (file < 0)
+                return file;
+        end = efidp_make_end_entire(ret + hd + file, size - hd - file);
+        return end < 0 ? end : hd + file + end;
+}
+
+/* An active option for @target. Its size, or -EINVAL if it would not read as what it is made from;
+ * -ENOMEM. */
+static ssize_t make_option(const BootTarget *target, uint8_t ret[static OPTION_SIZE_MAX]) {
+        _cleanup_(load_option_done) LoadOption o = {};
+        uint8_t path[PATH_SIZE_MAX];
+        ssize_t size;
         int r;
 
-        r = load_option_build(target, &data, &size);
-        if (r == -EINVAL)
+        size = make_path(target, path, sizeof(path));
+        if (size < 0)
+                return -EINVAL;
+        size = efi_loadopt_create(ret, OPTION_SIZE_MAX, LOAD_OPTION_ACTIVE, (efidp) path, size,
+                                  (unsigned char *) target->title, NULL, 0);
+        if (size < 0)
+                return -EINVAL;
+        r = load_option_parse(ret, (size_t) size, &o);
+        if (r == -ENOMEM)
+                return r;
+        return r >= 0 && streq(o.title, target->title) && streq(o.path, target->path) &&
+                                               strcasecmp(o.partuuid, target->partuuid) == 0
+                               ? size
+                               : -EINVAL;
+}
+
+static int create_entry(const Root *root, const BootTarget *target, const Firmware *now,
+                        uint16_t *ret_number, Error *error) {
+        uint8_t option[OPTION_SIZE_MAX];
+        char name[NAME_SIZE];
+        ssize_t size;
+        int r;
+
+        size = make_option(target, option);
+        if (size == -EINVAL)
                 return error_set(error, ERROR_NOT_SUPPORTED,
                                  "The firmware cannot be told of '%s' on the partition '%s'; a "
-                                 "boot entry needs a partition of a GPT, and a short ASCII path",
+                                 "boot entry needs a partition of a GPT, and a short path",
                                  target->path, target->partuuid);
-        if (r < 0)
-                return r;
+        if (size < 0)
+                return (int) size;
         /* An entry that cannot be seen would be made again each time. */
         if (now->n_entries == FIRMWARE_ENTRIES_MAX)
                 return error_set(error, ERROR_FIRMWARE_ERROR,
@@ -252,7 +292,7 @@ static int create_entry(const Root *root, const BootTarget *target, const Firmwa
         if (r < 0)
                 return r;
         format_name(*ret_number, name);
-        return efi_variable_write(root, EFI_VENDOR_GLOBAL, name, data, size, error);
+        return efi_variable_write(root, EFI_VENDOR_GLOBAL, name, option, (size_t) size, error);
 }
 
 static int activate_entry(const Root *root, const LoadOption *entry, Error *error) {

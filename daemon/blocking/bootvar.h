@@ -7,6 +7,17 @@
 #include "core/firmware.h"
 #include "sys/root.h"
 
+/* What a boot entry of ours is made from. */
+typedef struct BootTarget {
+        const char *title;    /* UTF-8 */
+        const char *path;     /* of the loader on its ESP, with backslashes, the first included */
+        const char *partuuid; /* of the GPT partition, of any case */
+        uint32_t partition;   /* its number in the table, from 1 */
+        /* Where it begins and how long it is in *logical blocks* of its disk, 512 or 4096 bytes;
+         * sysfs and libblkid count in 512 bytes, whatever the disk does. */
+        uint64_t start, size;
+} BootTarget;
+
 /* Read it all. Without EFI (no sys/firmware/efi below the root) @ret's uefi is false, and that is
  * no error. Boot#### variables that hold no load option are passed over. -errno with @error,
  * FirmwareError, if a variable that counts cannot be read, or -ENOMEM. */

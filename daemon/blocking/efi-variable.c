@@ -1,53 +1,120 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* efivarfs: four bytes of attributes, then the value; all of it is written by one write(2), which
- * the kernel hands to the firmware. Most variables are immutable files, so that 'rm -rf' does no
- * harm; we mean it.
- *
- * Not by libefivar: it chooses its directory from the environment in a constructor, before main(),
- * and goes there by name, so that a symlink below a foreign root could lead it to the host's
- * firmware. */
+/* All access is libefivar's, which knows efivarfs: that most variables are immutable files, and
+ * that a value is one write(2). It goes to a directory by name, chosen from the environment before
+ * main() began (engine/task sees to that). So before each use it is made sure that this is the
+ * directory below our root, and that there is no symlink in it: none of a foreign root leads to the
+ * host's firmware. */
 
 #include "blocking/efi-variable.h"
 
+#include <efivar/efivar.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/names.h"
 #include "common/string-util.h"
-#include "sys/file.h"
 
 #define ATTRIBUTES_SIZE 4
-/* EFI_VARIABLE_NON_VOLATILE, _BOOTSERVICE_ACCESS, _RUNTIME_ACCESS */
-#define ATTRIBUTES 0x07
+#define ATTRIBUTES \
+        (EFI_VARIABLE_NON_VOLATILE | EFI_VARIABLE_BOOTSERVICE_ACCESS | EFI_VARIABLE_RUNTIME_ACCESS)
 
-static char *variable_path(const char *vendor, const char *name) {
-        return strprintf(PATH_EFI_VARIABLES "/%s-%s", name, vendor);
+/* libefivar does not always say why. */
+static int library_error(void) {
+        return errno > 0 ? -errno : -EIO;
+}
+
+static efi_guid_t vendor_guid(const char *vendor) {
+        efi_guid_t guid = {};
+        int r = efi_str_to_guid(vendor, &guid);
+
+        assert(r >= 0);
+        (void) r;
+        return guid;
+}
+
+/* The directory of the variables, if libefivar goes there, too; else -EXDEV. -ENOENT if there are
+ * none: its functions must not even be called then. */
+static int open_directory(const Root *root) {
+        _cleanup_close_ int fd = root_openat(root, PATH_EFI_VARIABLES, O_PATH | O_DIRECTORY, 0);
+        struct stat ours, theirs;
+
+        if (fd == -ENOTDIR || !efi_variables_supported())
+                return -ENOENT;
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &ours) < 0 ||
+            stat(secure_getenv("EFIVARFS_PATH") ?: "/" PATH_EFI_VARIABLES "/", &theirs) < 0)
+                return -errno;
+        return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino ? TAKE_FD(fd) : -EXDEV;
+}
+
+/* The size of the value in the variable's file. -ENOENT, or -EBADMSG if it is no file. */
+static int stat_variable(int directory, const char *vendor, const char *name, size_t *ret_size) {
+        _cleanup_free_ char *file = strprintf("%s-%s", name, vendor);
+        struct stat st;
+
+        if (!file)
+                return -ENOMEM;
+        if (fstatat(directory, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADMSG;
+        *ret_size = st.st_size > ATTRIBUTES_SIZE ? (size_t) st.st_size - ATTRIBUTES_SIZE : 0;
+        return 0;
 }
 
 int efi_variable_read(const Root *root, const char *vendor, const char *name, uint8_t **ret,
                       size_t *ret_size) {
-        _cleanup_free_ char *path = variable_path(vendor, name), *data = NULL;
+        _cleanup_close_ int directory = open_directory(root);
+        uint32_t attributes;
+        uint8_t *data;
         size_t size;
         int r;
 
         assert(ret);
         assert(ret_size);
 
-        if (!path)
-                return -ENOMEM;
-        r = file_read(root, path, EFI_VARIABLE_SIZE_MAX, &data, &size);
+        if (directory < 0)
+                return directory;
+        r = stat_variable(directory, vendor, name, &size);
         if (r < 0)
                 return r;
-        if (size < ATTRIBUTES_SIZE)
-                return -EBADMSG;
-        memmove(data, data + ATTRIBUTES_SIZE, size - ATTRIBUTES_SIZE);
-        *ret = (uint8_t *) TAKE_PTR(data);
-        *ret_size = size - ATTRIBUTES_SIZE;
+        if (size > EFI_VARIABLE_SIZE_MAX)
+                return -EFBIG;
+        if (efi_get_variable(vendor_guid(vendor), name, &data, &size, &attributes) < 0)
+                return library_error();
+        *ret = data;
+        *ret_size = size;
+        return 0;
+}
+
+int efi_variable_list(const Root *root, const char *vendor, bool (*wanted)(const char *name),
+                      char ***ret) {
+        _cleanup_close_ int directory = open_directory(root);
+        const efi_guid_t guid = vendor_guid(vendor);
+        _cleanup_strv_ char **names = NULL;
+        efi_guid_t *next = NULL;
+        char *name = NULL;
+        int r, failed = 0;
+
+        assert(ret);
+
+        if (directory < 0)
+                return directory;
+        /* To the end in any case: libefivar would begin the next list where this one was left. */
+        while ((r = efi_get_next_variable_name(&next, &name)) > 0)
+                if (failed >= 0 && efi_guid_cmp(next, &guid) == 0 && wanted(name))
+                        failed = strv_extend(&names, name);
+        if (r < 0)
+                return library_error();
+        if (failed < 0)
+                return failed;
+        strv_sort_uniq(names, strcmp);
+        *ret = TAKE_PTR(names);
         return 0;
 }
 
@@ -67,6 +134,7 @@ static int set_error(Error *error, const char *name, int error_number) {
                 { EACCES, ERROR_FIRMWARE_ERROR, "access is denied; this needs root" },
                 { EPERM, ERROR_FIRMWARE_ERROR,
                   "access is denied; a setting of the firmware may protect it" },
+                { EXDEV, ERROR_FIRMWARE_ERROR, EFI_VARIABLES_ASTRAY },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
@@ -80,66 +148,6 @@ static int set_error(Error *error, const char *name, int error_number) {
                          name, strerror(abs(error_number)));
 }
 
-/* True if that changed something. Plain directories have file systems that know no such flag. */
-static bool set_immutable(int fd, bool immutable) {
-        int flags;
-
-        if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !!(flags & FS_IMMUTABLE_FL) == immutable)
-                return false;
-        flags ^= FS_IMMUTABLE_FL;
-        return ioctl(fd, FS_IOC_SETFLAGS, &flags) >= 0;
-}
-
-/* The directory of the variables. Where efivarfs is not mounted, sysfs has an empty one. */
-static int open_directory(const Root *root) {
-        _cleanup_close_ int fd = root_openat(root, PATH_EFI_VARIABLES, O_RDONLY | O_DIRECTORY, 0);
-        struct statfs fs;
-
-        if (fd < 0)
-                return fd == -ENOTDIR ? -ENOENT : fd;
-        if (fstatfs(fd, &fs) < 0)
-                return -errno;
-        return fs.f_type == SYSFS_MAGIC ? -ENOENT : TAKE_FD(fd);
-}
-
-static int write_once(int fd, const uint8_t *data, size_t size) {
-        struct stat st;
-        ssize_t n;
-
-        do
-                n = write(fd, data, size);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        if ((size_t) n != size || fstat(fd, &st) < 0)
-                return -EIO;
-        /* A plain directory keeps the rest of a longer old value. */
-        if ((uint64_t) st.st_size > size && ftruncate(fd, (off_t) size) < 0)
-                return -errno;
-        return 0;
-}
-
-static int write_file(int directory, const char *file, const uint8_t *data, size_t size) {
-        const int flags = O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
-        _cleanup_close_ int old = openat(directory, file, O_RDONLY | flags), fd = -EBADF;
-        const bool create = old < 0;
-        bool immutable;
-        int r;
-
-        if (create && errno != ENOENT)
-                return -errno;
-        immutable = !create && set_immutable(old, false);
-        fd = openat(directory, file, O_WRONLY | flags | (create ? O_CREAT | O_EXCL : 0), 0644);
-        r = fd < 0 ? -errno : write_once(fd, data, size);
-        if (immutable)
-                (void) set_immutable(old, true);
-        if (r < 0 && fd >= 0 && create) {
-                (void) set_immutable(fd, false);
-                (void) unlinkat(directory, file, 0);
-        }
-        return r;
-}
-
 static bool has_value(const Root *root, const char *vendor, const char *name, const uint8_t *data,
                       size_t size) {
         _cleanup_free_ uint8_t *now = NULL;
@@ -149,24 +157,37 @@ static bool has_value(const Root *root, const char *vendor, const char *name, co
                memcmp(now, data, size) == 0;
 }
 
+static int write_variable(int directory, const char *vendor, const char *name, const uint8_t *data,
+                          size_t size) {
+        const efi_guid_t guid = vendor_guid(vendor);
+        size_t old_size = 0;
+        struct statfs fs;
+        int r;
+
+        r = stat_variable(directory, vendor, name, &old_size);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        /* A plain directory would keep the rest of the old value. */
+        if (old_size > size && fstatfs(directory, &fs) >= 0 && fs.f_type != EFIVARFS_MAGIC &&
+            efi_del_variable(guid, name) < 0)
+                return library_error();
+        if (efi_set_variable(guid, name, (uint8_t *) data, size, ATTRIBUTES, 0644) < 0)
+                return library_error();
+        return 0;
+}
+
 int efi_variable_write(const Root *root, const char *vendor, const char *name, const uint8_t *data,
                        size_t size, Error *error) {
-        _cleanup_free_ char *file = strprintf("%s-%s", name, vendor);
-        _cleanup_free_ uint8_t *bytes = calloc(1, ATTRIBUTES_SIZE + size);
-        _cleanup_close_ int directory = -EBADF;
+        _cleanup_close_ int directory = open_directory(root);
         int r;
 
         assert(size > 0); /* an empty value would delete it */
 
-        if (!file || !bytes)
-                return -ENOMEM;
         if (has_value(root, vendor, name, data, size))
                 return 0;
-        bytes[0] = ATTRIBUTES;
-        memcpy(bytes + ATTRIBUTES_SIZE, data, size);
-
-        directory = open_directory(root);
-        r = directory < 0 ? directory : write_file(directory, file, bytes, ATTRIBUTES_SIZE + size);
+        r = directory < 0 ? directory : write_variable(directory, vendor, name, data, size);
+        if (r == -ENOMEM)
+                return r;
         if (r < 0)
                 return set_error(error, name, r);
         if (!has_value(root, vendor, name, data, size))
@@ -178,19 +199,14 @@ int efi_variable_write(const Root *root, const char *vendor, const char *name, c
 }
 
 int efi_variable_remove(const Root *root, const char *vendor, const char *name, Error *error) {
-        _cleanup_free_ char *file = strprintf("%s-%s", name, vendor);
-        _cleanup_close_ int directory = open_directory(root), fd = -EBADF;
+        _cleanup_close_ int directory = open_directory(root);
+        size_t size;
+        int r;
 
-        if (!file)
-                return -ENOMEM;
-        if (directory == -ENOENT)
-                return 0;
-        if (directory < 0)
-                return set_error(error, name, directory);
-        fd = openat(directory, file, O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-        if (fd >= 0)
-                (void) set_immutable(fd, false);
-        if (unlinkat(directory, file, 0) < 0)
-                return errno == ENOENT ? 0 : set_error(error, name, errno);
-        return 1;
+        r = directory < 0 ? directory : stat_variable(directory, vendor, name, &size);
+        if (r >= 0 && efi_del_variable(vendor_guid(vendor), name) < 0)
+                r = library_error();
+        if (r == -ENOENT || r == -ENOMEM)
+                return r == -ENOENT ? 0 : r;
+        return r < 0 ? set_error(error, name, r) : 1;
 }

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* One variable of the UEFI firmware, as a file of efivarfs below the root. Any plain directory in
- * that place serves as firmware. */
+/* One variable of the UEFI firmware, below the root, by libefivar. Any plain directory in that
+ * place serves as firmware, if EFIVARFS_PATH named it and LIBEFIVAR_OPS was "efivarfs" at exec. */
 
 #include "common/error.h"
 #include "sys/root.h"
 
-#define PATH_EFI              "sys/firmware/efi"
-#define PATH_EFI_VARIABLES    PATH_EFI "/efivars"
 #define EFI_VENDOR_GLOBAL     "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define EFI_VENDOR_LOADER     "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" /* Boot Loader Interface */
 #define EFI_VARIABLE_SIZE_MAX (64 * 1024)
+/* The reason for -EXDEV, as a part of a sentence. */
+#define EFI_VARIABLES_ASTRAY                                            \
+        "libefivar would not find them below this root; see whether a " \
+        "symlink leads to another place"
 
 /* The value without its attributes. -ENOENT if there is none, -EFBIG beyond EFI_VARIABLE_SIZE_MAX,
- * -EBADMSG without attributes, or what the firmware fails with (-EIO mostly). The kernel lets those
- * who are not root read a hundred times a second; it is waited for. */
+ * -EBADMSG if it is no file, -EXDEV if libefivar has another directory than the root, or what the
+ * firmware fails with (-EIO mostly). The kernel lets those who are not root read a hundred times a
+ * second; it is waited for. */
 int efi_variable_read(const Root *root, const char *vendor, const char *name, uint8_t **ret,
                       size_t *ret_size);
+
+/* The names of all the vendor's variables that are @wanted, in order. -errno as for reading. */
+int efi_variable_list(const Root *root, const char *vendor, bool (*wanted)(const char *name),
+                      char ***ret);
 
 /* Set a variable that outlasts a reset and can be seen while Linux runs, and read it back; nothing
  * is written if it has this value. 1 if it was written, 0 if not, or -errno with @error: ReadOnly,

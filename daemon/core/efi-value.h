@@ -25,16 +25,6 @@ static inline void efi_put_u16(uint8_t *p, uint16_t value) {
         p[1] = (uint8_t) (value >> 8);
 }
 
-static inline void efi_put_u32(uint8_t *p, uint32_t value) {
-        efi_put_u16(p, (uint16_t) value);
-        efi_put_u16(p + 2, (uint16_t) (value >> 16));
-}
-
-static inline void efi_put_u64(uint8_t *p, uint64_t value) {
-        efi_put_u32(p, (uint32_t) value);
-        efi_put_u32(p + 4, (uint32_t) (value >> 32));
-}
-
 /* UTF-16LE, up to its NUL or its end, as text for humans (see string_for_humans(), which @max is
  * for). A surrogate without its other half is U+FFFD, half a character at the end is ignored. 0 or
  * -ENOMEM. */

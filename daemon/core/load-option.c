@@ -3,17 +3,13 @@
 /* A load option is attributes, the length of its device paths, a title, the paths, and data for the
  * loader. A device path is a list of nodes; of all their kinds only two matter here: the partition
  * and the file on it. Firmware stores junk under these names, so nothing is taken on trust, and an
- * option that is not whole is none.
- *
- * Neither libefivar nor libefiboot is used: loading them makes each worker look at the firmware
- * before its main() begins. They judge what is built here in the tests. */
+ * option that is not whole is none. Making one is libefiboot's. */
 
 #include "core/load-option.h"
 
 #include "common/string-util.h"
 
-#define LOAD_OPTION_ACTIVE 1u /* of the attributes */
-#define TITLE_OFFSET       6  /* after the attributes and the length of the paths */
+#define TITLE_OFFSET 6 /* after the attributes and the length of the paths */
 
 #define NODE_HEADER 4 /* type, subtype, length with the header */
 #define NODE_MEDIA  0x04
@@ -21,10 +17,8 @@
 /* Subtypes. */
 #define MEDIA_HD   0x01
 #define MEDIA_FILE 0x04
-#define END_ENTIRE 0xff
 
 #define HD_SIZE           42
-#define HD_FORMAT_GPT     2
 #define HD_SIGNATURE_GUID 2
 
 void load_option_done(LoadOption *o) {
@@ -146,63 +140,6 @@ int load_option_parse(const uint8_t *data, size_t size, LoadOption *ret) {
 
         *ret = TAKE_STRUCT(o);
         return 0;
-}
-
-static void append_node_header(Buffer *b, uint8_t type, uint8_t subtype, size_t data_size) {
-        uint8_t header[NODE_HEADER] = { type, subtype };
-
-        efi_put_u16(header + 2, (uint16_t) (NODE_HEADER + data_size));
-        buffer_append(b, header, sizeof(header));
-}
-
-static int append_hd(Buffer *b, const BootTarget *target) {
-        uint8_t hd[HD_SIZE - NODE_HEADER] = {};
-        int r;
-
-        efi_put_u32(hd, target->partition);
-        efi_put_u64(hd + 4, target->start);
-        efi_put_u64(hd + 12, target->size);
-        r = guid_parse(target->partuuid, hd + 20);
-        if (r < 0)
-                return r;
-        hd[36] = HD_FORMAT_GPT;
-        hd[37] = HD_SIGNATURE_GUID;
-        append_node_header(b, NODE_MEDIA, MEDIA_HD, sizeof(hd));
-        buffer_append(b, hd, sizeof(hd));
-        return 0;
-}
-
-int load_option_build(const BootTarget *target, uint8_t **ret, size_t *ret_size) {
-        _cleanup_free_ uint8_t *title = NULL, *path = NULL;
-        _cleanup_(buffer_done) Buffer nodes = {}, b = {};
-        uint8_t head[TITLE_OFFSET];
-        size_t title_bytes, path_bytes;
-        int r;
-
-        assert(ret);
-        assert(ret_size);
-
-        /* What is longer would not read as what it is. */
-        if (strlen(target->title) > LOAD_OPTION_TITLE_MAX ||
-            strlen(target->path) > LOAD_OPTION_PATH_MAX || target->path[0] != '\\')
-                return -EINVAL;
-        r = efi_text_encode(target->title, &title, &title_bytes);
-        if (r >= 0)
-                r = efi_text_encode(target->path, &path, &path_bytes);
-        if (r >= 0)
-                r = append_hd(&nodes, target);
-        if (r < 0)
-                return r;
-        append_node_header(&nodes, NODE_MEDIA, MEDIA_FILE, path_bytes);
-        buffer_append(&nodes, path, path_bytes);
-        append_node_header(&nodes, NODE_END, END_ENTIRE, 0);
-
-        efi_put_u32(head, LOAD_OPTION_ACTIVE);
-        efi_put_u16(head + 4, (uint16_t) nodes.size);
-        buffer_append(&b, head, sizeof(head));
-        buffer_append(&b, title, title_bytes);
-        buffer_append(&b, nodes.data, nodes.size);
-        return nodes.failed ? -ENOMEM : buffer_take(&b, (char **) ret, ret_size);
 }
 
 bool load_option_activate(uint8_t *data, size_t size) {

@@ -5,6 +5,7 @@
 
 #include "core/efi-value.h"
 
+#define LOAD_OPTION_ACTIVE    1u  /* of the attributes */
 #define LOAD_OPTION_TITLE_MAX 128 /* bytes as decoded, before "..." */
 #define LOAD_OPTION_PATH_MAX  256
 
@@ -16,17 +17,6 @@ typedef struct LoadOption {
         char *path;                    /* "\EFI\systemd\systemd-bootx64.efi", "" if none */
 } LoadOption;
 
-/* What a load option of ours is made from. */
-typedef struct BootTarget {
-        const char *title;    /* ASCII */
-        const char *path;     /* of the loader on its ESP, with backslashes, the first included */
-        const char *partuuid; /* of the GPT partition, of any case */
-        uint32_t partition;   /* its number in the table, from 1 */
-        /* Where it begins and how long it is in *logical blocks* of its disk, 512 or 4096 bytes;
-         * sysfs and libblkid count in 512 bytes, whatever the disk does. */
-        uint64_t start, size;
-} BootTarget;
-
 void load_option_done(LoadOption *o);
 
 /* The number in "Boot0003", with upper-case hex digits as the specification has them; -EINVAL for
@@ -36,11 +26,6 @@ int load_option_number(const char *name);
 /* Everything but the number. Of several device paths the first counts. -EBADMSG if it is no load
  * option: no end of the title or of the path, a node of impossible length. Or -ENOMEM. */
 int load_option_parse(const uint8_t *data, size_t size, LoadOption *ret);
-
-/* An active option with a short device path, HD(…)/File(…), which firmware expands by the GUID, so
- * that it holds on whatever port the disk is. -EINVAL if @target's GUID is none, or its texts are
- * not ASCII or too long; -ENOMEM. */
-int load_option_build(const BootTarget *target, uint8_t **ret, size_t *ret_size);
 
 /* Make the option at @data active, in place. False if it is already, or is too short. */
 bool load_option_activate(uint8_t *data, size_t size);

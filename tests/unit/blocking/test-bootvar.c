@@ -14,6 +14,7 @@
 #include "../check-main.h"
 #include "../sys/temp-root.h"
 #include "blocking/efi-variable.h"
+#include "common/names.h"
 #include "common/string-util.h"
 #include "sys/file.h"
 
@@ -36,8 +37,16 @@ static const BootTarget target = {
         .size = 131072,
 };
 
-static TempRoot firmware_root(void) {
+/* A root that libefivar goes to; see meson.build. */
+static TempRoot bare_root(void) {
         TempRoot t = temp_root_new();
+
+        ck_assert_int_ge(chdir(t.path), 0);
+        return t;
+}
+
+static TempRoot firmware_root(void) {
+        TempRoot t = bare_root();
 
         temp_mkdir(&t, PATH_EFI_VARIABLES);
         return t;
@@ -137,7 +146,7 @@ static unsigned count_variables(const TempRoot *t) {
 }
 
 START_TEST(host_without_efi_is_no_error) {
-        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_temp_root_ TempRoot t = bare_root();
         _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
 
         read_firmware(&t, &f);
@@ -147,7 +156,7 @@ START_TEST(host_without_efi_is_no_error) {
 END_TEST
 
 START_TEST(firmware_that_shows_no_variables_is_empty) {
-        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_temp_root_ TempRoot t = bare_root();
         _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
 
         temp_mkdir(&t, PATH_EFI);
@@ -217,7 +226,7 @@ START_TEST(junk_is_passed_over) {
 END_TEST
 
 START_TEST(symlink_does_not_lead_out_of_the_root) {
-        _cleanup_temp_root_ TempRoot t = temp_root_new(), host = firmware_root();
+        _cleanup_temp_root_ TempRoot host = firmware_root(), t = bare_root();
         _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
         _cleanup_free_ char *path = strprintf("%s/" PATH_EFI_VARIABLES, host.path);
 
@@ -227,6 +236,37 @@ START_TEST(symlink_does_not_lead_out_of_the_root) {
         ck_assert_ptr_null(f.loader_info);
         ck_assert_int_lt(bootvar_set_one_shot(t.root, "a.conf", NULL), 0);
         ck_assert_uint_eq(count_variables(&host), 1);
+}
+END_TEST
+
+START_TEST(other_directory_than_that_of_the_root_is_refused) {
+        _cleanup_temp_root_ TempRoot host = firmware_root(), t = bare_root();
+        _cleanup_free_ char *path = strprintf("%s/" PATH_EFI_VARIABLES, host.path);
+        _cleanup_error_ Error reading = {}, writing = {}, removing = {};
+
+        put_ucs2(&host, ONE_SHOT, "a.conf");
+        temp_symlink(&t, PATH_EFI_VARIABLES, path);
+        temp_mkdir(&t, path + 1); /* where the link leads inside the root */
+
+        ck_assert_int_eq(bootvar_read(t.root, &(Firmware){}, &reading), -EIO);
+        ck_assert_int_eq(reading.code, ERROR_FIRMWARE_ERROR);
+        ck_assert_ptr_nonnull(strstr(reading.message, "symlink"));
+        ck_assert_int_eq(bootvar_set_one_shot(t.root, "b.conf", &writing), -EIO);
+        ck_assert_int_eq(writing.code, ERROR_FIRMWARE_ERROR);
+        ck_assert_int_eq(bootvar_set_one_shot(t.root, NULL, &removing), -EIO);
+        ck_assert(temp_exists(&host, ONE_SHOT));
+}
+END_TEST
+
+START_TEST(variable_that_is_a_symlink_is_not_followed) {
+        _cleanup_temp_root_ TempRoot host = firmware_root(), t = firmware_root();
+        _cleanup_free_ char *path = strprintf("%s/" ONE_SHOT, host.path);
+
+        put_ucs2(&host, ONE_SHOT, "a.conf");
+        temp_symlink(&t, ONE_SHOT, path);
+        ck_assert_int_eq(bootvar_read(t.root, &(Firmware){}, NULL), -EIO);
+        ck_assert_int_eq(bootvar_set_one_shot(t.root, "b.conf", NULL), -EIO);
+        ASSERT_VALUE(&host, ONE_SHOT, "a\0.\0c\0o\0n\0f\0\0\0");
 }
 END_TEST
 
@@ -257,7 +297,7 @@ START_TEST(one_shot_is_set_once_and_deleted_once) {
 END_TEST
 
 START_TEST(without_variables_nothing_is_set_and_deleting_is_fine) {
-        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_temp_root_ TempRoot t = bare_root();
         _cleanup_error_ Error error = {};
 
         ck_assert_int_eq(bootvar_set_one_shot(t.root, NULL, &error), 0);
@@ -476,6 +516,37 @@ START_TEST(partition_of_an_mbr_gets_no_entry) {
 }
 END_TEST
 
+START_TEST(what_would_not_read_the_same_is_not_made) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
+        char title[LOAD_OPTION_TITLE_MAX + 2], path[LOAD_OPTION_PATH_MAX + 2], endless[4096];
+        BootTarget bad[] = { target, target, target, target, target, target };
+
+        memset(title, 'x', sizeof(title));
+        title[sizeof(title) - 1] = '\0';
+        memset(path, 'x', sizeof(path));
+        path[0] = '\\';
+        path[sizeof(path) - 1] = '\0';
+        memset(endless, '\\', sizeof(endless));
+        endless[sizeof(endless) - 1] = '\0';
+        bad[0].path = "EFI\\x.efi";
+        bad[1].path = "\\EFI\\\xc3.efi";
+        bad[2].path = path;
+        bad[3].path = endless;
+        bad[4].title = "\n";
+        bad[5].title = title;
+        read_firmware(&t, &f);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_int_eq(bootvar_ensure_entry(t.root, &bad[i], &f, NULL), -EOPNOTSUPP);
+        ck_assert_uint_eq(count_variables(&t), 0);
+
+        title[LOAD_OPTION_TITLE_MAX] = '\0';
+        path[LOAD_OPTION_PATH_MAX] = '\0';
+        bad[2].title = title;
+        ck_assert_int_eq(ensure(&t, &bad[2]), 1);
+}
+END_TEST
+
 START_TEST(firmware_full_of_entries_gets_no_more) {
         _cleanup_temp_root_ TempRoot t = firmware_root();
         _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
@@ -496,7 +567,9 @@ END_TEST
 
 CHECK_MAIN("bootvar", host_without_efi_is_no_error, firmware_that_shows_no_variables_is_empty,
            every_variable_is_read, junk_is_passed_over, symlink_does_not_lead_out_of_the_root,
-           variable_that_cannot_be_read_is_named, one_shot_is_set_once_and_deleted_once,
+           other_directory_than_that_of_the_root_is_refused,
+           variable_that_is_a_symlink_is_not_followed, variable_that_cannot_be_read_is_named,
+           one_shot_is_set_once_and_deleted_once,
            without_variables_nothing_is_set_and_deleting_is_fine, name_that_is_not_ascii_is_refused,
            denied_access_is_told, read_only_variables_are_told_from_broken_ones,
            immutable_variable_is_changed_and_stays_immutable,
@@ -505,4 +578,5 @@ CHECK_MAIN("bootvar", host_without_efi_is_no_error, firmware_that_shows_no_varia
            entry_that_no_order_names_is_put_there, new_entry_comes_after_the_last_of_ours,
            first_entry_of_ours_comes_first, each_mirror_gets_an_entry_of_its_own,
            number_is_taken_that_nothing_speaks_of, duplicates_are_left,
-           partition_of_an_mbr_gets_no_entry, firmware_full_of_entries_gets_no_more)
+           partition_of_an_mbr_gets_no_entry, what_would_not_read_the_same_is_not_made,
+           firmware_full_of_entries_gets_no_more)

@@ -78,13 +78,13 @@ END_TEST
 
 START_TEST(numbers_are_little_endian) {
         const uint8_t data[] = { 0xf8, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x81 };
-        uint8_t copy[8];
+        uint8_t copy[2];
 
         ck_assert_uint_eq(efi_u16(data), 0x07f8);
         ck_assert_uint_eq(efi_u32(data), 0x050607f8);
         ck_assert_uint_eq(efi_u64(data), UINT64_C(0x81020304050607f8));
-        efi_put_u64(copy, UINT64_C(0x81020304050607f8));
-        ck_assert_int_eq(memcmp(copy, data, 8), 0);
+        efi_put_u16(copy, 0x07f8);
+        ck_assert_int_eq(memcmp(copy, data, 2), 0);
 }
 END_TEST
 
