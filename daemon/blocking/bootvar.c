@@ -261,10 +261,10 @@ static ssize_t make_option(const BootTarget *target, uint8_t ret[static OPTION_S
         r = load_option_parse(ret, (size_t) size, &o);
         if (r == -ENOMEM)
                 return r;
-        return r >= 0 && streq(o.title, target->title) && streq(o.path, target->path) &&
-                                               strcasecmp(o.partuuid, target->partuuid) == 0
-                               ? size
-                               : -EINVAL;
+        if (r < 0 || !streq(o.title, target->title) || !streq(o.path, target->path) ||
+            strcasecmp(o.partuuid, target->partuuid) != 0)
+                return -EINVAL;
+        return size;
 }
 
 static int create_entry(const Root *root, const BootTarget *target, const Firmware *now,
