@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A plain directory is the firmware. What is written there is judged by libefiboot, and so is what
- * we read. */
+/* A plain directory is the firmware. What is written there is read by libefiboot, and what we read
+ * is made by it. */
 
 #include "blocking/bootvar.h"
 
