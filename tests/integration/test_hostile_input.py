@@ -167,11 +167,12 @@ class HostileCalls(LabCase):
                        str(dev / 'device'), '/etc/kernel/cmdline', '/dev/a\nb', '/dev/\x1b[31m',
                        '/dev/\u202e', '-1', '--help', '/dev/' + 'x' * 1024 * 1024,
                        '/dev' + '/.' * 100000, '/dev/' + '../dev/' * 10000):
+            wait = self.bus.options(wait=True)
             for method, signature, arguments in (
-                    ('FormatEsp', '(sa{sv})', (device, {})),
+                    ('FormatEsp', '(sa{sv})', (device, wait)),
                     ('FormatEsp', '(sa{sv})', (device, self.bus.options(force=True, wait=True))),
-                    ('InitEsp', '(ssa{sv})', (device, 'auto', {})),
-                    ('InitEsp', '(ssa{sv})', (device, 'grub', self.bus.options(wait=True)))):
+                    ('InitEsp', '(ssa{sv})', (device, 'auto', wait)),
+                    ('InitEsp', '(ssa{sv})', (device, 'grub', wait))):
                 with self.subTest(method=method, device=device[:40]):
                     self.refused(['NotAPartition'], method, signature, arguments)
         self.assertEqual(self.lab.snapshot(dev), before)

@@ -367,11 +367,7 @@ class Polkit(LabCase):
         for method, signature, arguments, action in MUTATING:
             if action == 'manage-kernels':
                 continue  # to remove what was not added is an error
-            result = self.call(method, signature, arguments, uid=0)
-            if '/dev/sda2' in arguments:  # below this root there is none
-                self.assertEqual(result.error, NAME + '.Error.NotAPartition')
-            else:
-                self.assert_done(result)
+            self.assert_done(self.call(method, signature, arguments, uid=0))
         self.assertEqual(self.asked(), [])
 
     def test_a_client_that_may_not_exits_with_4(self):
