@@ -11,8 +11,8 @@
 ExitStatus job_report(Connection *c, const Options *options, const JobResult *result,
                       const char *done);
 
-/* The same for a job that is not about the ESPs on the list; @done is the whole sentence, and may
- * be NULL if the job is not done. */
+/* The same for a job about one partition, without the other ESPs; @done is the whole sentence, and
+ * may be NULL if the job is not done. */
 ExitStatus job_report_alone(const Options *options, const JobResult *result, const char *done);
 
 /* The same where there is no job to report: @message is the sentence. */

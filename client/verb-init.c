@@ -10,7 +10,9 @@
 #include "client/partitions.h"
 #include "common/string-util.h"
 
-static ExitStatus run(const Options *options, const char *method, char *const *strings) {
+static ExitStatus set_up(const Options *options, const char *path, const char *loader) {
+        _cleanup_free_ char *done = must(strprintf("%s is set up and in sync.", path));
+        char *const strings[] = { (char *) path, (char *) loader, NULL };
         _cleanup_connection_ Connection c = {};
         _cleanup_job_result_ JobResult result = {};
         ExitStatus status;
@@ -18,22 +20,30 @@ static ExitStatus run(const Options *options, const char *method, char *const *s
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = job_run(&c, method, strings, NULL, &result);
-        return status == STATUS_DONE ? job_report(&c, options, &result, "In sync") : status;
+        status = job_run(&c, "InitEsp", strings, NULL, &result);
+        return status == STATUS_DONE ? job_report_alone(options, &result, done) : status;
 }
 
 ExitStatus verb_init(const Options *options, char **arguments) {
         _cleanup_free_ char *path = partition_path(options, arguments[0]);
-        const char *loader = arguments[1] ?: "auto";
+        const char *loader = arguments[1];
 
-        if (arguments[1] && !streq(loader, "grub") && !streq(loader, "systemd-boot"))
+        if (loader && !streq(loader, "grub") && !streq(loader, "systemd-boot"))
                 return fail(STATUS_USAGE,
                             "The boot loader is 'grub' or 'systemd-boot', not '%s'; without one "
                             "bootsyncd chooses.",
                             loader);
-        return run(options, "InitEsp", (char *[]){ path, (char *) loader, NULL });
+        return set_up(options, path, loader ?: "auto");
 }
 
 ExitStatus verb_reinit(const Options *options, char **arguments) {
-        return run(options, "ReinitEsps", NULL);
+        _cleanup_connection_ Connection c = {};
+        _cleanup_job_result_ JobResult result = {};
+        ExitStatus status;
+
+        status = connection_open(options, &c);
+        if (status != STATUS_DONE)
+                return status;
+        status = job_run(&c, "ReinitEsps", NULL, NULL, &result);
+        return status == STATUS_DONE ? job_report(&c, options, &result, "In sync") : status;
 }

@@ -406,6 +406,14 @@ class LifeCycle(ClientCase):
         self.assertEqual(json.loads(done.stdout), {
             'result': 'done', 'error': '', 'message': 'Formatted /dev/sdz2.', 'esps': []})
 
+    def test_an_esp_that_is_set_up_is_told_of_without_the_others(self):
+        done = self.run_private('init', '/dev/sdb2', fake={'esps': HALF})
+        self.assertEqual(done.stdout, '/dev/sdb2 is set up and in sync.\n')
+        done = self.run_private('init', '/dev/sdb2',
+                                fake={'esps': HALF, 'result': ['failed', 'a.b', 'It has no room.']})
+        self.assertTrue(done.stderr.endswith('\nbootctl-pve: It has no room.\n'), done.stderr)
+        self.assertNotIn('CCCC-DDDD', done.stderr)
+
     def test_the_exit_status_is_the_result_of_the_job(self):
         for arguments in ['format', '/dev/x'], ['init', '/dev/x'], ['reinit']:
             for result, expected in [('done', 0), ('partial', 3), ('failed', 1), ('canceled', 1)]:
