@@ -296,11 +296,15 @@ static void start_sync(Part *part, Plan *plan) {
         carry_out(part, plan);
 }
 
-/* Which loader the ESP gets in this job. */
+/* Which loader the ESP gets in this job: its own one in any case if it is to be installed anew. */
 static int choose_loader(Part *part) {
         const Refresh *refresh = part->refresh;
 
-        if (job_get_type(refresh->job) == JOB_REINIT && part->image->loader == ESP_LOADER_NONE)
+        if (job_get_type(refresh->job) == JOB_REINIT && part->image->loader != ESP_LOADER_NONE) {
+                part->loader = part->image->loader;
+                return 0;
+        }
+        if (job_get_type(refresh->job) == JOB_REINIT)
                 return error_set(&part->error, ERROR_NOT_AN_ESP,
                                  "ESP '%s' holds no boot loader that is known here; set it up with "
                                  "'bootctl-pve init'",

@@ -26,7 +26,7 @@ NAME = 'org.bootsync1'
 EXPOSURE_MAX = 25  # tenths
 
 # The daemon reads these and leaves them to others.
-READ_ONLY = [Path('/boot'), Path('/etc/bootsync'), Path('/var/lib/dpkg')]
+READ_ONLY = [Path('/boot'), Path('/etc/bootsync'), Path('/etc/default/grub'), Path('/var/lib/dpkg')]
 
 # The standard configuration of the system bus, in what matters here.
 BUS = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
