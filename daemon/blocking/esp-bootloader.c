@@ -30,7 +30,6 @@
 #define GRUB_INSTALL_DIVERTED "/usr/sbin/grub-install.real"
 #define GRUB_INSTALL          "/usr/sbin/grub-install"
 #define GRUB_STUB_MAX         4096
-#define GRUB_BIOS_IMAGE       ESP_GRUB_DIR "/i386-pc/core.img"
 
 #if defined(__aarch64__)
 #define GRUB_EFI_TARGET "arm64-efi"
@@ -229,7 +228,7 @@ static int check(const Installer *i, EspLoader loader, bool uefi) {
         static const char *const systemd_boot[] = { ESP_SYSTEMD_BOOT, ESP_REMOVABLE,
                                                     ESP_LOADER_CONF, NULL };
         static const char *const grub_efi[] = { ESP_GRUB, ESP_REMOVABLE, NULL };
-        static const char *const grub_bios[] = { GRUB_BIOS_IMAGE, NULL };
+        static const char *const grub_bios[] = { ESP_GRUB_BIOS_IMAGE, NULL };
         const char *const *paths = loader == ESP_LOADER_SYSTEMD_BOOT ? systemd_boot
                                    : uefi                            ? grub_efi
                                                                      : grub_bios;

@@ -13,6 +13,7 @@
 #include "common/fd.h"
 #include "common/string-util.h"
 #include "core/grub-config.h"
+#include "core/loader-files.h"
 #include "core/grub-env.h"
 #include "core/plan-wire.h"
 #include "core/report.h"
@@ -215,6 +216,11 @@ int esp_scan(const EspVolume *v, const EspImage *known, const char *grub_inputs,
                 { ESP_GRUB_CONFIG STAGED_SUFFIX, 0 },
                 { ESP_GRUB_ENV, 0 },
                 { ESP_GRUB_ENV STAGED_SUFFIX, 0 },
+                { ESP_SYSTEMD_BOOT, 0 },
+                { ESP_SYSTEMD_BOOT STAGED_SUFFIX, 0 },
+                { ESP_REMOVABLE, 0 },
+                { ESP_REMOVABLE STAGED_SUFFIX, 0 },
+                { ESP_GRUB_BIOS_IMAGE, 0 },
         };
         _cleanup_(scan_done) Scan s = {
                 .volume = v,

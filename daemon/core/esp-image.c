@@ -132,6 +132,26 @@ EspLoader esp_image_tell_loader(const EspImage *image) {
         return grub_dir && !loader_conf && !kernel_dir ? ESP_LOADER_GRUB : ESP_LOADER_NONE;
 }
 
+static bool has_file(const EspImage *image, const char *path) {
+        const EspFile *file = esp_image_find(image, path);
+
+        return file && file->type == FILE_REGULAR && file->size > 0;
+}
+
+bool esp_image_has_loader(const EspImage *image) {
+        switch (image->loader) {
+        case ESP_LOADER_SYSTEMD_BOOT:
+                return has_file(image, ESP_SYSTEMD_BOOT) || has_file(image, ESP_REMOVABLE);
+        case ESP_LOADER_GRUB:
+                return has_file(image, ESP_GRUB) || has_file(image, ESP_GRUB_BIOS_IMAGE);
+        case ESP_LOADER_NONE:
+        case _ESP_LOADER_MAX:
+        case _ESP_LOADER_INVALID:
+                break;
+        }
+        return false;
+}
+
 bool esp_path_is_leftover(const char *path) {
         const char *suffix = endswith(path, STAGED_SUFFIX);
         _cleanup_free_ char *base = NULL, *version = NULL;

@@ -85,6 +85,9 @@ EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
 /* Where the file of @version is, or belongs, by the image's loader. NULL when out of memory. */
 char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file);
 
+/* True if the loader that @image tells of is there itself, as far as it is a file. */
+bool esp_image_has_loader(const EspImage *image) _pure_;
+
 /* True if @path is what an interrupted staging leaves: a file that only we write, with
  * STAGED_SUFFIX. What else ends in it is somebody else's. */
 bool esp_path_is_leftover(const char *path);

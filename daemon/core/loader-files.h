@@ -33,5 +33,8 @@
 #define ESP_GRUB_STUB           ESP_GRUB_EFI_DIR "/grub.cfg"
 #define ESP_GRUB_REMOVABLE_STUB ESP_REMOVABLE_DIR "/grub.cfg"
 
+/* What grub-install makes for a BIOS, and then copies to where there is no file system. */
+#define ESP_GRUB_BIOS_IMAGE "grub/i386-pc/core.img"
+
 /* True for the files of boot loaders that we stage and place ourselves. */
 bool esp_path_is_loader(const char *path) _pure_;

@@ -167,9 +167,17 @@ uint64_t plan_work_bytes(const Plan *p) {
         return bytes;
 }
 
-const char *plan_first_change(const Plan *p) {
-        for (size_t i = 0; i < p->n_steps; i++)
-                if (action_writes[p->steps[i].action])
-                        return p->steps[i].path ?: "/";
-        return NULL;
+int plan_changes(const Plan *p, char ***ret) {
+        _cleanup_strv_ char **paths = NULL;
+
+        for (size_t i = 0; i < p->n_steps; i++) {
+                const char *path = p->steps[i].path ?: "/";
+
+                if (!action_writes[p->steps[i].action] || strv_contains(paths, path))
+                        continue;
+                if (strv_extend(&paths, path) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(paths);
+        return 0;
 }

@@ -102,9 +102,9 @@ uint64_t plan_bytes(const Plan *p) _pure_;
 /* What REPORT_PROGRESS counts up to: a staged file is written and read back; a check that trusts
  * nothing reads the file and its source. */
 uint64_t plan_work_bytes(const Plan *p) _pure_;
-/* The path of the first step that changes the ESP, "/" if it concerns all of it; NULL if there is
- * none. */
-const char *plan_first_change(const Plan *p) _pure_;
+/* The paths that it changes, each once and in order, "/" for what concerns all of the ESP: the files
+ * that are not as they should be. 0 or -ENOMEM. */
+int plan_changes(const Plan *p, char ***ret);
 
 /* Put @loader (not ESP_LOADER_NONE) on the ESP whose content is @image, let the firmware know it,
  * and look again. 0 or -ENOMEM. */

@@ -39,8 +39,8 @@ bool manager_pins_by_default(const Manager *m) {
 
 typedef struct Count {
         size_t listed, in_sync, bootable;
-        const Esp *unseen, *behind, *twin; /* the first of each kind */
-        const char *disk;                  /* that all ESPs are on; NULL: on several, or unknown */
+        const Esp *unseen, *behind, *bare, *twin; /* the first of each kind */
+        const char *disk; /* that all ESPs are on; NULL: on several, or unknown */
 } Count;
 
 /* Where it is not known which disk an ESP is on, it counts as one of its own. */
@@ -66,8 +66,10 @@ static Count count_esps(const Manager *m) {
                 if (!esp_image(esp) &&
                     (esp_state(esp) == ESP_UNKNOWN || esp_state(esp) == ESP_SYNCING))
                         c.unseen = c.unseen ?: esp;
-                if (esp_present(esp) && esp_state(esp) != ESP_STUCK &&
-                    !strv_isempty(esp_kernels(esp)))
+                if (esp_image(esp) && !esp_image_has_loader(esp_image(esp)))
+                        c.bare = c.bare ?: esp;
+                else if (esp_present(esp) && esp_state(esp) != ESP_STUCK &&
+                         !strv_isempty(esp_kernels(esp)))
                         c.bootable++;
                 if (manager_uuid_is_duplicate(m, esp_uuid(esp)))
                         c.twin = c.twin ?: esp;
@@ -88,7 +90,7 @@ const char *manager_redundancy(const Manager *m) {
                 return "unknown";
         if (c.bootable == 0)
                 return "unbootable";
-        if (c.behind || c.twin)
+        if (c.behind || c.bare || c.twin)
                 return "degraded";
         return c.listed == 1 || c.disk ? "single" : "redundant";
 }
@@ -101,17 +103,22 @@ static char *esp_and_disk(const Esp *esp) {
 }
 
 static char *render_reason(const Count *c) {
-        _cleanup_free_ char *behind = c->behind ? esp_and_disk(c->behind) : NULL;
+        const Esp *esp = c->behind ?: c->bare;
+        _cleanup_free_ char *bad = esp ? esp_and_disk(esp) : NULL;
 
         if (c->listed == 0)
                 return strdup("No ESP is configured.");
         if (c->unseen)
                 return strprintf("ESP '%s' has not been looked at yet.", esp_uuid(c->unseen));
         if (c->bootable == 0)
-                return strdup("No ESP holds a complete kernel.");
+                return strdup("No ESP holds a boot loader and a complete kernel.");
         if (c->behind)
-                return strprintf("%s is not in sync (%s).", strempty(behind),
+                return strprintf("%s is not in sync (%s).", strempty(bad),
                                  esp_state_to_string(esp_state(c->behind)));
+        if (c->bare)
+                return strprintf("%s has lost its boot loader; 'bootctl-pve reinit' installs it "
+                                 "anew.",
+                                 strempty(bad));
         if (c->twin)
                 return strprintf("More than one partition has the FAT UUID '%s', so only one of "
                                  "them is in sync; format the other one anew.",

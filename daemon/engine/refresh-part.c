@@ -30,7 +30,7 @@ void part_done(Part *part) {
 }
 
 static void set_state(Part *part, EspState state) {
-        esp_set_state(part->esp, state, part->error.message);
+        esp_set_state(part->esp, state, part->error.message ?: part->warning.message);
         part->refresh->listener->esp_changed(part->esp, part->refresh->userdata);
 }
 
@@ -232,6 +232,19 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
                         ret);
 }
 
+/* File by file. */
+static void tell_differences(Part *part, const Plan *rest) {
+        _cleanup_strv_ char **paths = NULL;
+        _cleanup_free_ char *names = NULL;
+
+        if (plan_changes(rest, &paths) >= 0)
+                names = strv_join(paths, "', '");
+        (void) error_set(&part->error, ERROR_VERIFY_FAILED,
+                         "On ESP '%s' these are not as they should be, and a refresh repairs them: "
+                         "'%s'",
+                         esp_uuid(part->esp), strempty(names));
+}
+
 /* What is left to do after the last look decides the state. */
 static void settle(Part *part, const Plan *rest, bool synced) {
         Refresh *refresh = part->refresh;
@@ -245,10 +258,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
         } else if (rest->n_steps > 0) {
                 state = ESP_OUTDATED;
                 if (synced || type == JOB_VERIFY)
-                        (void) error_set(&part->error, ERROR_VERIFY_FAILED,
-                                         "'%s' on ESP '%s' is not as it should be; a refresh "
-                                         "repairs it",
-                                         plan_first_change(rest), esp_uuid(part->esp));
+                        tell_differences(part, rest);
         }
 
         if (job_syncs(refresh->job) || type == JOB_VERIFY) {

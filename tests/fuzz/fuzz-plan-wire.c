@@ -3,11 +3,14 @@
 /* Plans as the worker reads them, with full privileges: no path leads out of the ESP or the root,
  * and what is read is written back to the same text. */
 
+#include "common/string-util.h"
 #include "core/list-file.h"
 #include "core/plan-wire.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_steps(const Plan *plan) {
+        _cleanup_strv_ char **changes = NULL;
+
         FUZZ_ASSERT(!plan->esp_uuid || fat_uuid_is_valid(plan->esp_uuid));
         FUZZ_ASSERT(!plan->device || (!plan->esp_uuid && plan_path_is_valid(plan->device)));
         for (size_t i = 0; i < plan->n_steps; i++) {
@@ -21,7 +24,8 @@ static void check_steps(const Plan *plan) {
                 FUZZ_ASSERT(!step->trust || digest_is_valid(step->sha256));
         }
         (void) plan_writes(plan);
-        (void) plan_first_change(plan);
+        FUZZ_ASSERT(plan_changes(plan, &changes) == 0);
+        FUZZ_ASSERT(plan_writes(plan) == !strv_isempty(changes));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

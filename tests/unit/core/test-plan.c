@@ -102,16 +102,22 @@ START_TEST(work_counts_what_is_staged_and_compared_twice) {
 }
 END_TEST
 
-START_TEST(first_change_is_the_first_step_that_writes) {
+START_TEST(what_changes_is_named_once_and_in_order) {
         _cleanup_(plan_freep) Plan *p = plan();
+        _cleanup_strv_ char **changes = NULL, **none = NULL;
+        _cleanup_free_ char *joined = NULL;
 
-        ck_assert_ptr_null(plan_first_change(p));
         plan_add(p, PLAN_KEEP, "a");
         plan_add(p, PLAN_TOKEN, NULL);
-        ck_assert_ptr_null(plan_first_change(p));
+        ck_assert_int_eq(plan_changes(p, &none), 0);
+        ck_assert(strv_isempty(none));
+        plan_add(p, PLAN_STAGE, "b");
+        plan_add(p, PLAN_STAGE_TEXT, "c");
         plan_add(p, PLAN_PLACE, "b");
-        plan_add(p, PLAN_MKDIR, "c");
-        ck_assert_str_eq(plan_first_change(p), "b");
+        plan_add(p, PLAN_REPAIR, NULL);
+        ck_assert_int_eq(plan_changes(p, &changes), 0);
+        joined = strv_join(changes, " ");
+        ck_assert_str_eq(joined, "b c /");
 }
 END_TEST
 
@@ -141,6 +147,5 @@ END_TEST
 CHECK_MAIN("plan", new_plan_is_empty, freeing_nothing_is_fine,
            steps_keep_their_order_and_own_their_paths, looking_and_waiting_write_nothing,
            each_changing_step_makes_a_plan_write, only_staging_counts_as_copying,
-           work_counts_what_is_staged_and_compared_twice,
-           first_change_is_the_first_step_that_writes,
+           work_counts_what_is_staged_and_compared_twice, what_changes_is_named_once_and_in_order,
            cleared_plan_has_no_steps_and_may_be_filled_again, every_action_has_a_name_of_its_own)
