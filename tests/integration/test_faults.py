@@ -25,7 +25,7 @@ class FullEsp(LabCase):
         self.lab.add_esp(self.ESPS[1])
         self.bootctl('refresh')
 
-    def test_full_esp_keeps_its_initrd_and_the_other_esp_is_synced(self):
+    def test_point_4_full_esp_keeps_its_initrd_and_the_other_esp_is_synced(self):
         before = self.lab.digests(self.lab.esp(self.ESPS[0]))
         for version in (self.OLD, self.NEW):
             self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(8 * MIB))
@@ -266,6 +266,26 @@ class Points(LabCase):
         self.assert_synced()
 
 
+class Files(LabCase):
+    def test_point_15_nothing_is_made_in_tmp_and_nothing_that_others_may_write(self):
+        for directory in ('tmp', 'var/tmp'):
+            self.lab.path(directory).mkdir(parents=True)
+        umask = os.umask(0)
+        try:
+            self.bootctl('refresh')
+            self.bootctl('kernel', 'pin', self.OLD, '--yes')
+            self.bootctl('kernel', 'unpin', '--yes')
+        finally:
+            os.umask(umask)
+        for directory in ('tmp', 'var/tmp'):
+            self.assertEqual(list(self.lab.path(directory).iterdir()), [])
+        made = [path for top in ('run', 'var/lib/bootsync', 'etc/kernel', 'etc/apt')
+                for path in self.lab.path(top).rglob('*')]
+        self.assertGreater(len(made), 5)
+        for path in made:
+            self.assertEqual(path.stat().st_mode & 0o022, 0, path)
+
+
 class Call(NamedTuple):
     """A line of strace: NAME(FD<PATH>REST = RESULT<RESULT_PATH>."""
     name: str
@@ -279,7 +299,7 @@ class Call(NamedTuple):
 class TwoAtOnce(LabCase):
     """Point 12: a lock, and an order that survives a power cut."""
 
-    def test_two_refreshes_at_once_both_end_well(self):
+    def test_point_12_two_refreshes_at_once_both_end_well(self):
         for number in range(5):
             for version in (self.OLD, self.NEW):
                 self.lab.write_boot(f'initrd.img-{version}', self.lab.bytes(MIB + number))

@@ -59,7 +59,7 @@ class OneShot(LabCase):
 
 
 class Offered(OneShot):
-    def test_a_pin_is_armed_and_the_default_stays(self):
+    def test_point_3_a_pin_for_the_next_boot_is_armed_and_the_default_stays(self):
         self.start()
         self.assertEqual(self.methods(), {'firmware'})
         self.pin(self.OLD)
@@ -169,7 +169,7 @@ class SetUp(OneShot):
         self.assertIn('systemd-boot', result.err)
         self.assertNotIn(self.NEW_ESP, self.lab.listed_esps())
 
-    def test_reinit_keeps_pin_keys_and_kernels(self):
+    def test_point_1_reinit_keeps_pin_keys_and_kernels(self):
         self.bootctl('kernel', 'pin', self.OLD, '--yes')
         uuid = self.ESPS[0]
         conf = self.lab.esp(uuid) / 'loader/loader.conf'
@@ -185,7 +185,7 @@ class SetUp(OneShot):
             self.assertEqual((self.lab.esp(uuid) / name).read_bytes(),
                              self.lab.path(self.LOADER).read_bytes())
 
-    def test_an_esp_that_cannot_be_reinstalled_stops_no_other(self):
+    def test_point_10_an_esp_that_cannot_be_reinstalled_stops_no_other(self):
         bad, good = self.ESPS[:2]
         (self.lab.esp(bad) / self.FILES[0]).unlink()
         (self.lab.esp(bad) / self.FILES[0]).mkdir()
@@ -194,6 +194,17 @@ class SetUp(OneShot):
         self.assertIn(bad, result.out + result.err)
         self.assertEqual((self.lab.esp(good) / self.FILES[0]).read_bytes(),
                          self.lab.path(self.LOADER).read_bytes())
+
+    def test_point_2_the_loader_of_one_esp_is_not_taken_for_that_of_the_next(self):
+        grub = self.lab.add_esp('0000-0001', loader='grub')  # the first one on the list
+        self.bootctl('reinit', status=3)  # GRUB is not installed into a plain directory
+        self.assertFalse((grub / 'EFI/systemd').exists())
+        self.assertFalse((grub / 'loader').exists())
+        for uuid in self.ESPS:
+            self.assertFalse((self.lab.esp(uuid) / 'EFI/proxmox/grubx64.efi').exists())
+            self.assertEqual((self.lab.esp(uuid) / self.FILES[0]).read_bytes(),
+                             self.lab.path(self.LOADER).read_bytes())
+        self.assert_synced()
 
     def test_an_esp_that_lost_its_loader_is_told(self):
         self.start()
