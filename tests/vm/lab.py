@@ -22,11 +22,12 @@ class Lab:
     CMDLINE = 'root=LABEL=vmroot rw quiet console=ttyS0 panic=5 mitigations=off'
     wait_until = staticmethod(wait_until)
 
-    def __init__(self, directory, image, installed):
-        """@installed: a snapshot with this build of bootsync."""
+    def __init__(self, directory, image, installed, build):
+        """@installed: a snapshot with UEFI and this build of bootsync; @build: that as a tar."""
         self.directory = directory
         self.image = image
         self.snapshot = installed
+        self.build = build
         self.machines = []
         self.replaced = {}  # name of a file in /boot -> its content, if it is not the image's
 
@@ -34,8 +35,12 @@ class Lab:
         """A machine with @esps disks `machine.esps`, each with an ESP that holds systemd-boot (if
         @loader) and no kernels. @start: 'installed' runs already, with this build installed and the
         ESPs listed, bootsyncd is not started; 'plain' runs without bootsync; 'off' is off."""
-        state = {'installed': lambda: self.snapshot, 'off': lambda: None,
-                 'plain': lambda: snapshot.get(self.image, firmware, say=lambda _: None)}[start]()
+        if start == 'off':
+            state = None
+        elif start == 'installed' and firmware == 'uefi':
+            state = self.snapshot
+        else:
+            state = snapshot.get(self.image, firmware, say=lambda _: None)
         directory = self.directory / f'machine{len(self.machines) + 1}'
         machine = Machine(directory, self.image, firmware, snapshot=state, **options)
         self.machines.append(machine)
@@ -45,6 +50,8 @@ class Lab:
         if machine.esps:
             machine.attach(*machine.esps)
         if start == 'installed':
+            if firmware != 'uefi':
+                snapshot.install(machine, self.build)
             self.list_esps(machine)
         return machine
 
