@@ -153,6 +153,25 @@ class Disk:
                 digest.update(f.read(MIB))
         return digest.hexdigest()
 
+    def digest_of_all(self):
+        """SHA-256 of the whole disk, of what is no hole in its image."""
+        digest, position = hashlib.sha256(), 0
+        with open(self.path, 'rb') as f:
+            end = f.seek(0, os.SEEK_END)
+            while position < end:
+                try:
+                    position = os.lseek(f.fileno(), position, os.SEEK_DATA)
+                except OSError:  # only a hole is left
+                    break
+                hole = os.lseek(f.fileno(), position, os.SEEK_HOLE)
+                f.seek(position)
+                while position < hole:
+                    block = f.read(min(MIB, hole - position))
+                    if block.strip(b'\0'):
+                        digest.update(position.to_bytes(8, 'little') + block)
+                    position += len(block)
+        return digest.hexdigest()
+
     def fsck(self):
         """What fsck.vfat finds wrong with the ESP; nothing if it is clean."""
         with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
