@@ -1,5 +1,6 @@
-"""Two blank disks, one set up with systemd-boot and one with GRUB: each keeps its own loader, a refresh
-with nothing to do writes nothing and makes no menu, and the host boots from either disk alone."""
+"""Two blank disks, one set up with systemd-boot and one with GRUB: each keeps its own loader, also when
+that is installed anew; a refresh with nothing to do writes nothing and makes no menu; and the host boots from
+either disk alone."""
 
 VERSIONS = ['6.8.12-4-pve', '6.5.13-5-pve']
 LOADERS = ['systemd-boot', 'grub']
@@ -25,6 +26,12 @@ def run(lab):
     print('\n'.join(f'# {line}' for line in machine.sh('bootctl-pve status').splitlines()))
     assert status['in_sync'] and status['redundancy'] == 'redundant', status
     assert {esp['loader'] for esp in status['esps']} == set(LOADERS), status
+
+    machine.sh('bootctl-pve reinit', 600)
+    again = lab.status(machine)
+    assert again['redundancy'] == 'redundant', again
+    assert ([(esp['uuid'], esp['loader']) for esp in again['esps']]
+            == [(esp['uuid'], esp['loader']) for esp in status['esps']]), again
 
     before = [machine.written(disk) for disk in machine.esps]
     forks = machine.sh('grep processes /proc/stat').split()[1]
