@@ -188,11 +188,11 @@ static void on_report(Report *report, void *userdata) {
 static void on_updated(const Error *error, void *userdata) {
         Refresh *refresh = userdata;
 
+        (void) error_copy(&refresh->host_error, error);
         refresh->host_errand = errand_free(refresh->host_errand);
-        if (error_is_set(error)) {
-                (void) error_copy(&refresh->host_error, error);
+        if (error_is_set(&refresh->host_error))
                 settle(refresh);
-        } else
+        else
                 finish(refresh);
 }
 
