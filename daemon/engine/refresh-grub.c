@@ -116,6 +116,9 @@ static int arm(Refresh *refresh, const HostMenu *menu) {
         if (!input->grub_one_shot || !(input->arm || input->disarm))
                 return 0;
         if (input->arm) {
+                r = check_pin(refresh, menu, input->next_boot);
+                if (r < 0)
+                        return r;
                 id = grub_entry_id(input->next_boot, menu->root_id);
                 if (!id)
                         return -ENOMEM;
@@ -164,12 +167,14 @@ static int update(Refresh *refresh) {
 void refresh_start_grub(Refresh *refresh) {
         int r;
 
-        if (refresh->canceled || !refresh->input.grub_host || refresh->n_parts > 0 ||
+        if (!refresh->input.grub_host || refresh->n_parts > 0 ||
             job_get_type(refresh->job) != JOB_REFRESH) {
                 settle(refresh);
                 return;
         }
-        r = prepare(refresh);
+        r = refresh->canceled ? error_set(&refresh->host_error, ERROR_CANCELED,
+                                          "The job was canceled")
+                              : prepare(refresh);
         if (r == 0) {
                 finish(refresh);
                 return;
