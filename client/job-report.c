@@ -66,6 +66,20 @@ static void complain(const JobResult *result, ExitStatus status, const EspInfos 
         }
 }
 
+/* The daemon tells what such a host boots from, which the job has seen to. */
+static ExitStatus report_without_esps(Connection *c, const Options *options) {
+        _cleanup_manager_info_ ManagerInfo info = {};
+        ExitStatus status;
+
+        status = manager_info_get(c, &info);
+        if (status != STATUS_DONE)
+                return status;
+        job_report_none(options, "done",
+                        isempty(info.redundancy_reason) ? "No ESP is configured."
+                                                        : info.redundancy_reason);
+        return STATUS_DONE;
+}
+
 ExitStatus job_report(Connection *c, const Options *options, const JobResult *result,
                       const char *done) {
         _cleanup_esp_infos_ EspInfos infos = {};
@@ -74,10 +88,8 @@ ExitStatus job_report(Connection *c, const Options *options, const JobResult *re
         r = esp_infos_get(c, options->esps, &infos);
         if (r != STATUS_DONE)
                 return r;
-        if (infos.n == 0 && status == STATUS_DONE) {
-                job_report_none(options, "done", "No ESP is configured; there is nothing to sync.");
-                return STATUS_DONE;
-        }
+        if (infos.n == 0 && status == STATUS_DONE)
+                return report_without_esps(c, options);
         if (option_given(options, OPTION_JSON))
                 print_json(result->ran ? result->result : "done", result->error, result->message,
                            &infos);

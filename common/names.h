@@ -30,6 +30,8 @@
 #define PATH_GRUB_CONF       "etc/default/grub"
 #define PATH_GRUB_CONF_DIR   PATH_GRUB_CONF ".d"
 #define PATH_GRUB_PIN        PATH_GRUB_CONF_DIR "/proxmox-kernel-pin.cfg"
+#define PATH_GRUB_DIR        PATH_BOOT "/grub"
+#define PATH_GRUB_MENU       PATH_GRUB_DIR "/grub.cfg"
 #define PATH_CONFIG_DIR      "etc/bootsync"
 #define PATH_CONFIG          PATH_CONFIG_DIR "/bootsyncd.conf"
 #define PATH_CONFIG_DROPINS  PATH_CONFIG ".d"

@@ -175,45 +175,51 @@ static bool boots_something(const char *text, size_t size) {
         return false;
 }
 
-static int read_config(const EspVolume *v, const char *path, char **ret_text, size_t *ret_size,
-                       Error *error) {
+/* @whose: "ESP 'AAAA-0001'", "this host". */
+static int read_config(const Root *root, const char *path, const char *whose, char **ret_text,
+                       size_t *ret_size, Error *error) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = file_read(v->mount.root, path, CONFIG_MAX, &text, &size);
+        r = file_read(root, path, CONFIG_MAX, &text, &size);
         if (r < 0)
                 return error_set_errno(error, r,
-                                       "Cannot read the menu that grub-mkconfig has made for ESP "
-                                       "'%s'",
-                                       v->uuid);
+                                       "Cannot read the menu that grub-mkconfig has made for %s",
+                                       whose);
         if (!boots_something(text, size))
                 return error_set(error, ERROR_FAILED,
-                                 "The menu that grub-mkconfig makes for ESP '%s' has no kernel in "
-                                 "it; look at '/" DEFAULTS "' and at the scripts in '/" SCRIPTS "'",
-                                 v->uuid);
+                                 "The menu that grub-mkconfig makes for %s has no kernel in it; "
+                                 "look at '/" DEFAULTS "' and at the scripts in '/" SCRIPTS "'",
+                                 whose);
         *ret_text = TAKE_PTR(text);
         *ret_size = size;
         return 0;
 }
 
-static int make(const EspVolume *v, char *const *hidden, const CopyWatch *watch, const char *path,
-                Error *error) {
+/* Of what is in boot/ now; the file at @path is there only while this runs. */
+static int make(const Root *root, const char *path, const char *whose, const CopyWatch *watch,
+                char **ret_text, size_t *ret_size, Error *error) {
         _cleanup_free_ char *output = strprintf("/%s", path);
-        _cleanup_(stage_done) Stage stage = { .root_fd = -EBADF };
+        _cleanup_free_ char *unfinished = strprintf("%s" UNFINISHED, path);
         const char *const argv[] = { MKCONFIG, "-o", output, NULL };
         int r;
 
-        if (!output)
+        if (!output || !unfinished)
                 return -ENOMEM;
-        r = set_stage(&stage, v, hidden, error);
-        return r < 0 ? r : grub_run(v->mount.root, argv, watch, error);
+        r = grub_run(root, argv, watch, error);
+        if (r >= 0)
+                r = read_config(root, path, whose, ret_text, ret_size, error);
+        (void) file_remove(root, path);
+        (void) file_remove(root, unfinished);
+        return r;
 }
 
 int grub_make_config(EspVolume *v, char *const *hidden, const CopyWatch *watch, char **ret_text,
                      size_t *ret_size, Error *error) {
         _cleanup_free_ char *path = strprintf(PATH_RUN "/grub-%s.cfg", v->uuid);
-        _cleanup_free_ char *unfinished = path ? strprintf("%s" UNFINISHED, path) : NULL;
+        _cleanup_free_ char *whose = strprintf("ESP '%s'", v->uuid);
+        _cleanup_(stage_done) Stage stage = { .root_fd = -EBADF };
         int r;
 
         assert(ret_text);
@@ -225,12 +231,25 @@ int grub_make_config(EspVolume *v, char *const *hidden, const CopyWatch *watch, 
                                 "A menu of GRUB cannot be made for ESP '%s', which is a directory; "
                                 "give a partition",
                                 v->uuid);
-        if (!unfinished)
+        if (!path || !whose)
                 return -ENOMEM;
-        r = make(v, hidden, watch, path, error);
-        if (r >= 0)
-                r = read_config(v, path, ret_text, ret_size, error);
-        (void) file_remove(v->mount.root, path);
-        (void) file_remove(v->mount.root, unfinished);
-        return r;
+        r = set_stage(&stage, v, hidden, error);
+        if (r < 0)
+                return r;
+        return make(v->mount.root, path, whose, watch, ret_text, ret_size, error);
+}
+
+int grub_update_host(const Root *root, const CopyWatch *watch, Error *error) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = root_mkdir_p(root, PATH_RUN, 0755);
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot make '/" PATH_RUN "'");
+        r = make(root, PATH_RUN "/grub.cfg", "this host", watch, &text, &size, error);
+        if (r < 0)
+                return r;
+        r = file_replace(root, PATH_GRUB_MENU, text, size, 0600);
+        return r < 0 ? error_set_errno(error, r, "Cannot replace '/" PATH_GRUB_MENU "'") : 0;
 }

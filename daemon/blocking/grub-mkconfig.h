@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* GRUB's menu for an ESP, as grub-mkconfig makes it from the administrator's settings. */
+/* GRUB's menu, for an ESP or for the host itself, as grub-mkconfig makes it from the
+ * administrator's settings. */
 
 #include "blocking/digest-copy.h"
 #include "blocking/esp-open.h"
@@ -19,3 +20,8 @@ int grub_inputs_digest(const Root *root, char ret_sha256[static DIGEST_HEX_SIZE]
  * grub-mkconfig; Failed with its last words, or if the menu would boot nothing. */
 int grub_make_config(EspVolume *v, char *const *hidden, const CopyWatch *watch, char **ret_text,
                      size_t *ret_size, Error *error);
+
+/* Replace boot/grub/grub.cfg by what grub-mkconfig makes of the host as it is. It stays as it is
+ * upon any error: NotSupported without grub-mkconfig; Failed as above, or if it cannot be written.
+ */
+int grub_update_host(const Root *root, const CopyWatch *watch, Error *error);

@@ -48,6 +48,7 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_FIRMWARE] = 0,
         [PLAN_ARM] = FIELD_TEXT,
         [PLAN_DISARM] = FIELD_TEXT,
+        [PLAN_UPDATE_GRUB] = 0,
 };
 
 /* What else than an ESP an action needs. */
@@ -57,7 +58,7 @@ static const enum {
         ON_HOST
 } action_subject[_PLAN_ACTION_MAX] = {
         [PLAN_PROBE] = ON_DEVICE, [PLAN_FORMAT] = ON_DEVICE, [PLAN_FIRMWARE] = ON_HOST,
-        [PLAN_ARM] = ON_HOST,     [PLAN_DISARM] = ON_HOST,
+        [PLAN_ARM] = ON_HOST,     [PLAN_DISARM] = ON_HOST,   [PLAN_UPDATE_GRUB] = ON_HOST,
 };
 
 static const struct {

@@ -32,15 +32,16 @@ static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_FIRMWARE] = "firmware",
         [PLAN_ARM] = "arm",
         [PLAN_DISARM] = "disarm",
+        [PLAN_UPDATE_GRUB] = "update-grub",
 };
 DEFINE_STRING_TABLE(plan_action, PlanAction)
 
 /* A barrier only flushes what other steps wrote, and the token only waits. */
 static const bool action_writes[_PLAN_ACTION_MAX] = {
-        [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true,  [PLAN_STAGE] = true,
-        [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true,  [PLAN_REMOVE_ENTRY] = true,
-        [PLAN_REMOVE_KERNEL] = true, [PLAN_REPAIR] = true, [PLAN_INSTALL_LOADER] = true,
-        [PLAN_REMOVE_FILE] = true, [PLAN_GRUB_CONFIG] = true,
+        [PLAN_MKDIR] = true,         [PLAN_CLEAR] = true,       [PLAN_STAGE] = true,
+        [PLAN_STAGE_TEXT] = true,    [PLAN_PLACE] = true,       [PLAN_REMOVE_ENTRY] = true,
+        [PLAN_REMOVE_KERNEL] = true, [PLAN_REPAIR] = true,      [PLAN_INSTALL_LOADER] = true,
+        [PLAN_REMOVE_FILE] = true,   [PLAN_GRUB_CONFIG] = true,
 };
 
 static const bool action_copies[_PLAN_ACTION_MAX] = {
@@ -107,6 +108,8 @@ int plan_subject(const Plan *p, char **ret) {
                 subject = strprintf("ESP '%s'", p->esp_uuid);
         else if (p->device)
                 subject = strprintf("'/dev/%s'", p->device);
+        else if (p->n_steps > 0 && p->steps[0].action == PLAN_UPDATE_GRUB)
+                subject = strdup("the menu of GRUB on this host");
         else
                 subject = strdup("the boot variables of this host");
         if (!subject)

@@ -45,13 +45,15 @@ typedef enum PlanAction {
         PLAN_FIRMWARE, /* report the firmware's variables */
         PLAN_ARM,      /* text: id of a loader entry, which systemd-boot takes at the next boot */
         PLAN_DISARM,   /* text: likewise; if that one is armed, none is any more */
+        PLAN_UPDATE_GRUB, /* replace boot/grub/grub.cfg by what grub-mkconfig makes */
         _PLAN_ACTION_MAX,
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
 
 /* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "grub-config",
  * "token", "repair", "place", "remove-entry", "remove-kernel", "remove-file", "barrier",
- * "install-loader", "boot-entry", "probe", "format", "firmware", "arm", "disarm" */
+ * "install-loader", "boot-entry", "probe", "format", "firmware", "arm", "disarm",
+ * "update-grub" */
 DECLARE_STRING_TABLE(plan_action, PlanAction);
 
 typedef struct PlanStep {
@@ -85,7 +87,7 @@ int plan_new(const char *esp_uuid, Plan **ret);
 int plan_new_device(const char *device, Plan **ret);
 int plan_new_host(Plan **ret);
 /* What the plan works on, as a part of a sentence: "ESP 'AAAA-0001'", "'/dev/sda'", "the boot
- * variables of this host". 0 or -ENOMEM. */
+ * variables of this host", "the menu of GRUB on this host". 0 or -ENOMEM. */
 int plan_subject(const Plan *p, char **ret);
 /* A new zeroed step at the end, with a copy of @path (NULL allowed); NULL when out of memory. */
 PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
@@ -102,8 +104,8 @@ uint64_t plan_bytes(const Plan *p) _pure_;
 /* What REPORT_PROGRESS counts up to: a staged file is written and read back; a check that trusts
  * nothing reads the file and its source. */
 uint64_t plan_work_bytes(const Plan *p) _pure_;
-/* The paths that it changes, each once and in order, "/" for what concerns all of the ESP: the files
- * that are not as they should be. 0 or -ENOMEM. */
+/* The paths that it changes, each once and in order, "/" for what concerns all of the ESP: the
+ * files that are not as they should be. 0 or -ENOMEM. */
 int plan_changes(const Plan *p, char ***ret);
 
 /* Put @loader (not ESP_LOADER_NONE) on the ESP whose content is @image, let the firmware know it,

@@ -141,21 +141,32 @@ static void on_armed(const char *version, void *userdata) {
         manager_record_one_shot(userdata, version);
 }
 
-/* What we write ourselves is no news when the watch tells of it. */
-static int on_pin_grub(const char *version, const char *root_id, void *userdata) {
-        Manager *m = userdata;
+/* What we write ourselves is no news when the watch tells of it. @changed as returned by what may
+ * have written; returned again. */
+static int learn_grub_stamp(Manager *m, int changed) {
         _cleanup_free_ char *stamp = NULL;
-        int r, q;
+        int r;
 
-        r = grub_conf_store_pin(m->options.root, version, root_id);
-        if (r <= 0)
+        if (changed <= 0)
+                return changed;
+        r = grub_conf_stamp(m->options.root, &stamp);
+        if (r < 0)
                 return r;
-        q = grub_conf_stamp(m->options.root, &stamp);
-        if (q < 0)
-                return q;
         free(m->facts.grub_stamp);
         m->facts.grub_stamp = TAKE_PTR(stamp);
-        return r;
+        return changed;
+}
+
+static int on_pin_grub(const char *version, const char *root_id, void *userdata) {
+        Manager *m = userdata;
+
+        return learn_grub_stamp(m, grub_conf_store_pin(m->options.root, version, root_id));
+}
+
+static int on_void_grub_pin(void *userdata) {
+        Manager *m = userdata;
+
+        return learn_grub_stamp(m, grub_conf_void_pin(m->options.root));
 }
 
 /* Listed only now: an ESP without a boot loader would be one that fails for ever. */
@@ -213,6 +224,7 @@ static const RefreshListener refresh_listener = {
         .host_stuck = on_host_stuck,
         .armed = on_armed,
         .pin_grub = on_pin_grub,
+        .void_grub_pin = on_void_grub_pin,
         .installed = on_installed,
         .ended = on_ended,
 };

@@ -29,6 +29,8 @@ typedef struct Facts {
         bool packages_readable;
         Host host;
         char *grub_stamp;   /* of GRUB's configuration */
+        bool grub_host;     /* no ESP is listed, and GRUB boots from the host's own boot/grub */
+        bool grub_one_shot; /* and can boot a kernel once */
         char **new_kernels; /* handed over by package hooks since the boot */
         KernelSet kernels;
 } Facts;
@@ -133,8 +135,8 @@ int manager_settle_next_boot(Manager *m);
 
 /* manager-verdict.c */
 void manager_update_verdict(Manager *m);
-/* True if some ESP's boot loader cannot take a kernel for one boot, so that such a pin is its
- * default; or there is no ESP. */
+/* True if some ESP's boot loader, or without ESPs the host's own GRUB, cannot take a kernel for one
+ * boot, so that such a pin is its default; or there is neither. */
 bool manager_pins_by_default(const Manager *m);
 
 /* manager-jobs.c */

@@ -14,6 +14,7 @@
 #include "sys/boot-dir.h"
 #include "sys/file.h"
 #include "sys/grub-conf.h"
+#include "sys/host-grub.h"
 
 #define PATH_NEW_KERNELS PATH_RUN "/new-kernels"
 #define SMALL_FILE_MAX   (1024 * 1024)
@@ -96,6 +97,8 @@ static int facts_load(const Root *root, Facts *ret) {
         r = grub_conf_stamp(root, &facts.grub_stamp);
         if (r < 0)
                 return r;
+        facts.grub_host = strv_isempty(facts.conf.esps.items) && host_grub_exists(root);
+        facts.grub_one_shot = facts.grub_host && host_grub_is_writable(root);
         r = load_new_kernels(root, &installing);
         if (r < 0)
                 return r;
@@ -323,6 +326,8 @@ int manager_make_input(Manager *m, RefreshInput *ret) {
         r = manager_plan_one_shot(m, &input.arm, &input.disarm);
         if (r < 0)
                 return r;
+        input.grub_host = m->facts.grub_host;
+        input.grub_one_shot = m->facts.grub_one_shot;
         input.firmware = m->firmware_known ? &m->firmware : NULL;
 
         if (conf->cmdline) {

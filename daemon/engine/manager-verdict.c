@@ -6,6 +6,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "common/names.h"
 #include "engine/look.h"
 #include "engine/manager-private.h"
 
@@ -34,7 +35,7 @@ bool manager_pins_by_default(const Manager *m) {
                         return true;
                 n++;
         }
-        return n == 0;
+        return n == 0 && !m->facts.grub_one_shot;
 }
 
 typedef struct Count {
@@ -102,12 +103,14 @@ static char *esp_and_disk(const Esp *esp) {
                                : strprintf("ESP '%s' on disk '%s'", esp_uuid(esp), esp_disk(esp));
 }
 
-static char *render_reason(const Count *c) {
+static char *render_reason(const Manager *m, const Count *c) {
         const Esp *esp = c->behind ?: c->bare;
         _cleanup_free_ char *bad = esp ? esp_and_disk(esp) : NULL;
 
         if (c->listed == 0)
-                return strdup("No ESP is configured.");
+                return strdup(m->facts.grub_host ? "No ESP is configured; this host boots from "
+                                                   "'/" PATH_BOOT "' by GRUB."
+                                                 : "No ESP is configured.");
         if (c->unseen)
                 return strprintf("ESP '%s' has not been looked at yet.", esp_uuid(c->unseen));
         if (c->bootable == 0)
@@ -133,7 +136,7 @@ static char *render_reason(const Count *c) {
 
 void manager_update_verdict(Manager *m) {
         Count c = count_esps(m);
-        char *reason = render_reason(&c);
+        char *reason = render_reason(m, &c);
 
         /* What 'systemctl status' shows. */
         if (reason && !streq_ptr(reason, m->redundancy_reason))

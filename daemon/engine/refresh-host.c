@@ -12,11 +12,6 @@
 
 static const ErrandListener asking_listener, arming_listener;
 
-static void settle(Refresh *refresh) {
-        refresh->host_settled = true;
-        refresh_advance(refresh);
-}
-
 /* Takes @plan over. False if there is no worker for it. */
 static bool carry_out(Refresh *refresh, Plan *plan, const ErrandListener *listener,
                       const char *consequence) {
@@ -55,7 +50,7 @@ static void arm(Refresh *refresh) {
         refresh->one_shot = offered;
         if (job_get_type(refresh->job) != JOB_REFRESH || refresh->canceled ||
             (!id && !input->disarm)) {
-                settle(refresh);
+                refresh_start_grub(refresh);
                 return;
         }
         if (plan_new_host(&plan) >= 0 &&
@@ -63,7 +58,7 @@ static void arm(Refresh *refresh) {
                 plan = plan_free(plan);
         if (!carry_out(refresh, plan, &arming_listener, NOT_ARMED)) {
                 refresh->one_shot = false;
-                settle(refresh);
+                refresh_start_grub(refresh);
         }
 }
 
@@ -115,7 +110,7 @@ static void on_armed(const Error *error, void *userdata) {
                 refresh->listener->armed(refresh->one_shot ? refresh->input.next_boot : NULL,
                                          refresh->userdata);
         refresh->host_errand = errand_free(refresh->host_errand);
-        settle(refresh);
+        refresh_start_grub(refresh);
 }
 
 static void on_armed_in_vain(Task *task, pid_t holder, const Error *error, void *userdata) {

@@ -14,7 +14,6 @@
 #include "common/string-util.h"
 #include "common/time-util.h"
 #include "core/grub-image.h"
-#include "core/kernel-version.h"
 #include "core/loader-choice.h"
 #include "engine/look.h"
 
@@ -173,20 +172,10 @@ static void on_stuck(Task *task, pid_t holder, const Error *error, void *userdat
         refresh->listener->esp_stuck(esp, task, holder, refresh->userdata);
 }
 
-/* What the default entry must lead to; NULL: the newest. A kernel that is on the ESP for one boot
- * alone, and taken there by a one-shot, must not become the default by being the newest. */
 static const char *default_version(const Part *part) {
-        const RefreshInput *input = &part->refresh->input;
-        const Kernel *kernel;
-
-        if (input->next_boot && !part->refresh->one_shot && part->image->loader != ESP_LOADER_GRUB)
-                return input->next_boot;
-        if (input->pin || !input->next_boot)
-                return input->pin;
-        kernel = kernel_set_default(&input->kernels, false);
-        return kernel && kernel_version_compare(kernel->version, input->next_boot) < 0
-                               ? kernel->version
-                               : NULL;
+        return refresh_default_version(part->refresh,
+                                       part->refresh->one_shot ||
+                                                       part->image->loader == ESP_LOADER_GRUB);
 }
 
 /* GRUB is told of a pin by its configuration, in its own words, which its menu has. */

@@ -47,6 +47,7 @@ struct Refresh {
         unsigned grub_changes;    /* how often GRUB's configuration was changed by this job */
         Errand *host_errand;
         Plan *host_plan;
+        Error host_error; /* of GRUB on a host without ESPs */
         uint64_t last_progress_usec;
         sd_event_source *start_source, *end_source;
         const RefreshListener *listener;
@@ -62,13 +63,18 @@ void part_plan(Part *part);
 void part_end(Part *part, EspState state);
 void part_cancel(Part *part, EspState state);
 
-/* refresh-host.c: ask the firmware, arm the one-shot; then refresh_advance(). */
+/* refresh-host.c: ask the firmware, arm the one-shot; then refresh_start_grub(). */
 void refresh_start_host(Refresh *refresh);
+/* refresh-grub.c: without ESPs, GRUB's menu of the host; then refresh_advance(). */
+void refresh_start_grub(Refresh *refresh);
 
 /* Of refresh.c, for the parts. */
 void refresh_advance(Refresh *refresh); /* a phase has changed: let everything go on that can */
 void refresh_grant_token(Refresh *refresh);
 void refresh_show_progress(Refresh *refresh);
 void refresh_say(Refresh *refresh, const char *message);
+/* What the default must lead to; NULL: the newest. With @one_shot the boot loader itself takes the
+ * pin for the next boot. */
+const char *refresh_default_version(const Refresh *refresh, bool one_shot);
 /* The options for entries of @part's ESP that have none; *@ret may be NULL. */
 int refresh_fallback_cmdline(Refresh *refresh, char **ret);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
+#include "core/kernel-version.h"
 #include "engine/look.h"
 #include "engine/refresh-part.h"
 #include "sys/kernel-conf.h"
@@ -36,6 +37,7 @@ Refresh *refresh_free(Refresh *refresh) {
         free(refresh->parts);
         errand_free(refresh->host_errand);
         plan_free(refresh->host_plan);
+        error_done(&refresh->host_error);
         sd_event_source_disable_unref(refresh->start_source);
         sd_event_source_disable_unref(refresh->end_source);
         refresh_input_done(&refresh->input);
@@ -79,6 +81,22 @@ void refresh_grant_token(Refresh *refresh) {
                 refresh->holder = part;
                 errand_commit(part->errand);
         }
+}
+
+/* A kernel that is there for one boot alone, and taken then by a one-shot, must not become the
+ * default by being the newest. */
+const char *refresh_default_version(const Refresh *refresh, bool one_shot) {
+        const RefreshInput *input = &refresh->input;
+        const Kernel *kernel;
+
+        if (input->next_boot && !one_shot)
+                return input->next_boot;
+        if (input->pin || !input->next_boot)
+                return input->pin;
+        kernel = kernel_set_default(&input->kernels, false);
+        return kernel && kernel_version_compare(kernel->version, input->next_boot) < 0
+                               ? kernel->version
+                               : NULL;
 }
 
 /* The options for entries that have none yet: what any other ESP has; else what was, or now is,
@@ -148,10 +166,22 @@ static void end_job(Refresh *refresh) {
         job_end(refresh->job, result, &error);
 }
 
+/* Without ESPs. */
+static void end_host_job(Refresh *refresh) {
+        JobResult result = !error_is_set(&refresh->host_error)          ? JOB_RESULT_DONE
+                           : refresh->host_error.code == ERROR_CANCELED ? JOB_RESULT_CANCELED
+                                                                        : JOB_RESULT_FAILED;
+
+        job_end(refresh->job, result, &refresh->host_error);
+}
+
 static int on_end(sd_event_source *source, void *userdata) {
         Refresh *refresh = userdata;
 
-        end_job(refresh);
+        if (refresh->n_parts > 0)
+                end_job(refresh);
+        else
+                end_host_job(refresh);
         refresh->listener->ended(refresh, refresh->userdata);
         return 0;
 }

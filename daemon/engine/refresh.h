@@ -19,6 +19,8 @@ typedef struct RefreshInput {
         char *arm;                /* id of the loader entry that is to be booted once, if it is not
                                    * armed yet */
         char *disarm;             /* id of the one that was armed before; NULL: none */
+        bool grub_host;           /* no ESP is listed, and there is GRUB's menu of the host */
+        bool grub_one_shot;       /* and GRUB can boot a kernel of it once */
         const Firmware *firmware; /* NULL: not asked yet; borrowed, outlives the refresh */
         char *cmdline;            /* etc/kernel/cmdline; NULL: the options on the ESPs stay */
         char *fallback_cmdline;   /* for an ESP that has none; NULL: there is none */
@@ -40,6 +42,8 @@ typedef struct RefreshListener {
         /* GRUB's default is to be @version (NULL: GRUB's own choice), with menu ids of @root_id. 1
          * if that changed GRUB's configuration, 0 if not, or -errno. */
         int (*pin_grub)(const char *version, const char *root_id, void *userdata);
+        /* The same where there is to be no pin, but see grub_conf_void_pin(). */
+        int (*void_grub_pin)(void *userdata);
         /* The ESP has got its boot loader. Returns -errno if it cannot be listed. */
         int (*installed)(Esp *esp, void *userdata);
         /* The job has its result; the refresh may be freed from within it. */

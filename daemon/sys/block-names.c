@@ -126,6 +126,18 @@ int block_device_of(const Root *root, dev_t number, char **ret) {
         return 0;
 }
 
+/* nvme-subsystem is virtual, too, but not below "block". */
+bool block_is_of_disk(const Root *root, dev_t number) {
+        _cleanup_free_ char *link = link_of(number);
+        char target[PATH_MAX] = "";
+
+        assert(root);
+
+        if (link)
+                read_link(root, link, target);
+        return target[0] != '\0' && !strstr(target, "/virtual/block/");
+}
+
 int block_names_load(const Root *root, const char *uuid, BlockNames *ret) {
         _cleanup_free_ char *path = strprintf(PATH_BY_UUID "/%s", uuid);
         _cleanup_(block_names_done) BlockNames names = {};

@@ -22,5 +22,9 @@ int block_names_load(const Root *root, const char *uuid, BlockNames *ret);
  * that does not know it. */
 int block_disk_of(const Root *root, dev_t number, char **ret);
 
+/* True if that is a disk or a partition of one, and not made of others by the kernel, as LVM, RAID
+ * and loop devices are. False if sysfs does not know it. */
+bool block_is_of_disk(const Root *root, dev_t number);
+
 /* "/dev/sda2": what the kernel calls the device with that number. -ENOENT likewise. */
 int block_device_of(const Root *root, dev_t number, char **ret);

@@ -14,6 +14,8 @@
 #include "sys/boot-dir.h"
 #include "sys/file.h"
 
+#define NO_PIN "# No kernel is pinned any more; bootsync removes this file with the next menu.\n"
+
 static bool is_read(const char *name) {
         return endswith(name, ".cfg") && name[0] != '.';
 }
@@ -66,4 +68,15 @@ int grub_conf_store_pin(const Root *root, const char *version, const char *root_
         if (r < 0)
                 return r;
         return file_replace(root, PATH_GRUB_PIN, text, strlen(text), 0644);
+}
+
+int grub_conf_void_pin(const Root *root) {
+        struct stat st;
+        int r;
+
+        r = root_stat(root, PATH_GRUB_PIN, &st);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        r = file_replace(root, PATH_GRUB_PIN, NO_PIN, strlen(NO_PIN), 0644);
+        return r < 0 ? r : 1;
 }

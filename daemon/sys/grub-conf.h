@@ -13,3 +13,8 @@ int grub_conf_stamp(const Root *root, char **ret);
  * @root_id, as in the ids of GRUB's menu, may be NULL if it is not known yet: a pin is then left
  * as it is. 1 if the file was changed, 0 if not, or -errno. */
 int grub_conf_store_pin(const Root *root, const char *version, const char *root_id);
+
+/* Without a pin, but with the file of one: make that say nothing, so that a menu can be made which
+ * has no pin; it is to be removed only then, so that a refresh that comes between sees that the
+ * menu is not done. 1 if there is such a file, 0 if not, or -errno. */
+int grub_conf_void_pin(const Root *root);

@@ -328,6 +328,10 @@ static int run_disarm(Interpreter *i, const PlanStep *step) {
         return MIN(bootvar_set_one_shot(i->root, NULL, &i->error), 0);
 }
 
+static int run_update_grub(Interpreter *i, const PlanStep *step) {
+        return grub_update_host(i->root, &i->watch, &i->error);
+}
+
 static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
         [PLAN_KNOWN] = run_known,
         [PLAN_SCAN] = run_scan,
@@ -350,6 +354,7 @@ static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep 
         [PLAN_FIRMWARE] = run_firmware,
         [PLAN_ARM] = run_arm,
         [PLAN_DISARM] = run_disarm,
+        [PLAN_UPDATE_GRUB] = run_update_grub,
         [PLAN_GRUB_CONFIG] = run_grub_config,
         [PLAN_REMOVE_FILE] = run_remove,
 };

@@ -4,6 +4,7 @@
  * line with the inputs is found again. The bytes are tried as a summary, too. */
 
 #include "core/grub-config.h"
+#include "core/host-menu.h"
 
 #include "tests/fuzz/fuzz.h"
 
@@ -40,6 +41,14 @@ static void check_inputs(const char *text) {
         FUZZ_ASSERT(streq(hex, HEX));
 }
 
+static void check_host_menu(const char *text, size_t size) {
+        _cleanup_(host_menu_done) HostMenu menu = {};
+        int r = host_menu_read(text, size, &menu);
+
+        FUZZ_ASSERT(r == -EBADMSG || r == 0);
+        FUZZ_ASSERT(!menu.default_version || strv_contains(menu.versions, menu.default_version));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(grub_config_done) GrubConfig full = {}, summary = {}, odd = {};
         _cleanup_free_ char *text = strndup((const char *) data, size), *short_text = NULL;
@@ -47,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         FUZZ_ASSERT(text);
         check_inputs(text);
+        check_host_menu((const char *) data, size);
         (void) grub_config_parse_summary(text, &odd);
 
         r = grub_config_parse((const char *) data, size, &full);

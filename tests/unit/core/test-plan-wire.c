@@ -104,6 +104,7 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               "firmware bytes=20\n"
                               "arm text=title%20%C3%A4%0A bytes=21\n"
                               "disarm text=title%20%C3%A4%0A bytes=22\n"
+                              "update-grub bytes=23\n"
                               "end\n");
 }
 END_TEST
@@ -117,6 +118,7 @@ START_TEST(devices_and_the_host_have_plans_of_their_own) {
         assert_step_on("", "firmware", 0);
         assert_step_on("", "arm text=proxmox-6.8.12-4-pve.conf", 0);
         assert_step_on("", "disarm text=proxmox-6.8.12-4-pve.conf", 0);
+        assert_step_on("", "update-grub", 0);
 
         ck_assert_int_eq(parse("bootsync-plan version=1 device=sda2\nend\n", &p), 0);
         ck_assert_str_eq(p->device, "sda2");
@@ -129,7 +131,8 @@ START_TEST(a_step_that_does_not_fit_its_subject_is_refused) {
                                                  "install-loader text=grub",
                                                  "boot-entry text=grub" };
         static const char *const of_a_device[] = { "probe", "format force=0" };
-        static const char *const of_the_host[] = { "firmware", "arm text=a", "disarm text=a" };
+        static const char *const of_the_host[] = { "firmware", "arm text=a", "disarm text=a",
+                                                   "update-grub" };
 
         for (size_t i = 0; i < ELEMENTSOF(of_an_esp); i++) {
                 assert_step_on(" device=sda", of_an_esp[i], -EBADMSG);

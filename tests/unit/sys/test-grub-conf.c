@@ -6,6 +6,8 @@
 
 #include "common/names.h"
 #include "common/string-util.h"
+#include "core/grub-pin.h"
+#include "sys/file.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/sys/temp-root.h"
 
@@ -62,6 +64,24 @@ START_TEST(a_pin_waits_until_the_menu_is_known) {
 }
 END_TEST
 
+START_TEST(a_pin_that_is_not_wanted_says_nothing_until_it_is_removed) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_free_ char *text = NULL, *pinned = NULL;
+        size_t size;
+
+        ck_assert_int_eq(grub_conf_void_pin(t.root), 0);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID), 1);
+        ck_assert_int_eq(grub_conf_void_pin(t.root), 1);
+        ck_assert_int_eq(grub_conf_void_pin(t.root), 1);
+        ck_assert_int_eq(file_read(t.root, PATH_GRUB_PIN, 4096, &text, &size), 0);
+        ck_assert_int_eq(grub_pin_parse(text, size, &pinned), 0);
+        ck_assert_ptr_null(pinned);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL), 1);
+        ck_assert_int_eq(grub_conf_void_pin(t.root), 0);
+}
+END_TEST
+
 CHECK_MAIN("grub-conf", a_host_without_grub_has_an_empty_stamp,
            what_grub_reads_changes_the_stamp_and_nothing_else, a_pin_is_stored_and_removed_once,
-           a_pin_waits_until_the_menu_is_known)
+           a_pin_waits_until_the_menu_is_known,
+           a_pin_that_is_not_wanted_says_nothing_until_it_is_removed)
