@@ -1,6 +1,7 @@
 """`kernel pin --next-boot`: no restart and no kill of the daemon in the boot it was set in ends it;
 the next boot through the firmware runs the pinned kernel and ends the pin, once, with one refresh;
-the boot after that runs the old default."""
+the boot after that runs the old default. The host has not been booted by systemd-boot at first, so
+the pinned kernel is the default entry until then; from that boot on there is a one-shot to arm."""
 
 PIN, DEFAULT = '6.5.13-1-pve', '6.8.12-4-pve'
 PIN_FILE = '/etc/kernel/next-boot-pin'
@@ -18,6 +19,10 @@ def ends_of_pins(machine):
 
 def defaults(lab, machine):
     return {lab.default_kernel(esp) for esp in machine.esps}
+
+
+def one_shot_methods(lab, machine):
+    return {esp['one_shot_method'] for esp in lab.status(machine)['esps']}
 
 
 def restart(lab, machine):
@@ -40,6 +45,7 @@ def run(lab):
     lab.wait_in_sync(machine)
     assert pin_file(machine) == PIN
     assert lab.status(machine)['next_boot'] == PIN
+    assert one_shot_methods(lab, machine) == {'default-entry'}
     assert defaults(lab, machine) == {PIN}
     assert not ends_of_pins(machine)
 
@@ -49,6 +55,7 @@ def run(lab):
     lab.wait_until(lambda: lab.refreshes(machine), 120, 'a refresh')
     lab.wait_in_sync(machine)
     assert pin_file(machine) == '' and lab.status(machine)['next_boot'] == ''
+    assert one_shot_methods(lab, machine) == {'firmware'}
     assert defaults(lab, machine) == {DEFAULT}
 
     before = [machine.written(esp) for esp in machine.esps]
