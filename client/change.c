@@ -10,6 +10,7 @@
 #include "client/objects.h"
 #include "client/output.h"
 #include "client/refresh.h"
+#include "common/string-util.h"
 
 static bool wants_refresh(const Options *options) {
         if (option_given(options, OPTION_YES))
@@ -20,7 +21,23 @@ static bool wants_refresh(const Options *options) {
         return ask_yes_no("The change is stored. Refresh the ESPs now?");
 }
 
+/* Where no boot loader takes a kernel for one boot, such a pin is the default entry, and lasts
+ * until a boot comes up. */
+static void tell_how_it_lasts(Connection *c, const Options *options) {
+        _cleanup_manager_info_ ManagerInfo info = {};
+
+        if (!option_given(options, OPTION_NEXT_BOOT) || option_given(options, OPTION_JSON) ||
+            manager_info_get(c, &info) != STATUS_DONE || isempty(info.next_boot) ||
+            !streq(info.next_boot, info.default_kernel))
+                return;
+        say("The pin is the default entry, not the boot loader's own one-shot: kernel '%s' boots "
+            "until a boot comes up with bootsyncd, which then removes the pin.",
+            info.next_boot);
+}
+
 static ExitStatus after_storing(Connection *c, const Options *options) {
+        ExitStatus status;
+
         if (!wants_refresh(options)) {
                 job_report_none(options, "stored",
                                 "The change is stored. Run 'bootctl-pve refresh' to bring it to "
@@ -29,7 +46,10 @@ static ExitStatus after_storing(Connection *c, const Options *options) {
         }
         if (refresh_is_pointless(options))
                 return STATUS_DONE;
-        return refresh_run(c, options);
+        status = refresh_run(c, options);
+        if (status == STATUS_DONE)
+                tell_how_it_lasts(c, options);
+        return status;
 }
 
 ExitStatus change_run(const Options *options, const char *method, char *const *arguments) {
@@ -53,5 +73,8 @@ ExitStatus change_run(const Options *options, const char *method, char *const *a
                 return status;
         if (!result.ran && !info.auto_sync)
                 return after_storing(&c, options);
-        return job_report(&c, options, &result, "In sync");
+        status = job_report(&c, options, &result, "In sync");
+        if (status == STATUS_DONE)
+                tell_how_it_lasts(&c, options);
+        return status;
 }

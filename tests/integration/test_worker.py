@@ -350,7 +350,8 @@ class Looking(WorkerCase):
         self.assertGreaterEqual(int(space.size), int(space.free))
         self.assertGreater(int(space.cluster), 0)
         files = self.files(result)
-        self.assertEqual(sorted(files), sorted(['EFI/proxmox', DIRECTORY, IMAGE, 'loader',
+        self.assertEqual(sorted(files), sorted(['EFI/BOOT/BOOTX64.EFI', 'EFI/proxmox', DIRECTORY,
+                                                IMAGE, 'loader',
                                                 LOADER_CONF, 'loader/entries', ENTRY]))
         self.assertEqual(files[ENTRY].text, 'title x\nlinux /a\xe9 %\n')
         self.assertEqual(files[LOADER_CONF].text, 'timeout 3\ndefault proxmox-*\n')

@@ -28,7 +28,7 @@ def run(lab):
     def refused(command, error, *words):
         result = machine.run(f'bootctl-pve --json {command}', 120)
         answer = json.loads(result.out)
-        assert result.status == 1 and answer['error'] == error, (command, result)
+        assert result.status == 1 and answer['error'] == f'org.bootsync1.Error.{error}', (command, result)
         for word in words:
             assert word in answer['message'], (command, answer)
 
