@@ -37,7 +37,7 @@ def run(lab):
         refused(f'format {disk.device_path}{force}', 'NotAPartition', 'disk')
         refused(f'format /etc/fstab{force}', 'NotAPartition', '/etc/fstab')
         refused(f'format /dev/absent{force}', 'NotAPartition', '/dev/absent')
-        refused(f'format {part}1{force}', 'TooSmall', '256 MiB')
+        refused(f'format {part}1{force}', 'TooSmall', '256')
     refused(f'format {part}2', 'AlreadyFormatted', 'ext4')
     refused(f'format {part}3', 'EspInUse', 'swap')
     refused(f'init {disk.device_path}', 'NotAPartition')
