@@ -10,9 +10,9 @@
 #define PLAN_PATH_MAX 1024
 
 /* A step's fields are those that its action names in plan.h: path, source, text, stamp (inode,
- * size, mtime, ctime), esp-size, esp-mtime, sha256, force, and bytes unless it is 0. A check carries
- * esp-size, esp-mtime and sha256 only together with trust=1. problem is not transported. -E2BIG
- * beyond PLAN_TEXT_MAX, or -ENOMEM. */
+ * size, mtime, ctime), esp-size, esp-mtime, sha256, force, and bytes unless it is 0. A check
+ * carries esp-size, esp-mtime and sha256 only together with trust=1. problem is not transported.
+ * -E2BIG beyond PLAN_TEXT_MAX, or -ENOMEM. */
 int plan_format(const Plan *p, char **ret, size_t *ret_size);
 
 /* -EBADMSG for anything that plan_format() would not write, but for the order of the fields: a path
