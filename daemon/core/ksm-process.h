@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A process whose pages are merged, or a guest whose could be. */
+
+#include "core/record.h"
+
+typedef struct KsmProcess {
+        char *name; /* proc/PID/comm */
+        uint32_t pid;
+        uint32_t vmid;               /* of a QEMU guest of Proxmox VE; 0: it is none */
+        bool has_merged, has_profit; /* false: this kernel does not tell */
+        uint64_t merged_bytes;       /* ksm_merging_pages, since Linux 5.19 */
+        int64_t profit_bytes;        /* ksm_process_profit of ksm_stat, since Linux 6.4 */
+} KsmProcess;
+
+typedef struct KsmProcesses {
+        KsmProcess *items;
+        size_t n, n_allocated;
+} KsmProcesses;
+
+void ksm_process_done(KsmProcess *p);
+void ksm_processes_done(KsmProcesses *l);
+/* Append *@p, which is left empty. 0 or -ENOMEM. */
+int ksm_processes_take(KsmProcesses *l, KsmProcess *p);
+/* Those that gain most first; then by VM id and pid. Cut to @max, but no guest is left out before
+ * every process that is none. */
+void ksm_processes_sort(KsmProcesses *l, size_t max);
+
+/* The VM id from the text of proc/PID/cgroup: a line that ends in "/qemu.slice/NNN.scope". 0 if
+ * there is none. */
+uint32_t ksm_vmid_of_cgroup(const char *text) _pure_;
+
+/* As partition_format() and partition_parse(). */
+void ksm_process_format(const KsmProcess *p, Buffer *b);
+int ksm_process_parse(const Record *record, KsmProcess *ret);
