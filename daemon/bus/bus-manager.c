@@ -269,18 +269,19 @@ static int append_row(sd_bus_message *reply, const char *esp, const char *action
 }
 
 static int append_plan(sd_bus_message *reply, const Plan *plan) {
+        const char *esp = strempty(plan->esp_uuid); /* none: the host itself */
         int r;
 
         if (plan->problem) {
-                r = append_row(reply, plan->esp_uuid, "problem", plan->problem, 0);
+                r = append_row(reply, esp, "problem", plan->problem, 0);
                 if (r < 0)
                         return r;
         }
         for (size_t i = 0; i < plan->n_steps; i++) {
                 const PlanStep *step = &plan->steps[i];
 
-                r = append_row(reply, plan->esp_uuid, plan_action_to_string(step->action),
-                               step->path, step->bytes);
+                r = append_row(reply, esp, plan_action_to_string(step->action), step->path,
+                               step->bytes);
                 if (r < 0)
                         return r;
         }
@@ -292,7 +293,7 @@ static int append_unplanned(sd_bus_message *reply, const Job *job, const Esp *es
         if (!job_wants_esp(job, esp_uuid(esp)) || isempty(esp_last_error(esp)))
                 return 0;
         for (size_t i = 0; i < job_n_plans(job); i++)
-                if (streq(job_plan(job, i)->esp_uuid, esp_uuid(esp)))
+                if (streq_ptr(job_plan(job, i)->esp_uuid, esp_uuid(esp)))
                         return 0;
         return append_row(reply, esp_uuid(esp), "problem", esp_last_error(esp), 0);
 }

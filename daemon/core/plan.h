@@ -45,7 +45,8 @@ typedef enum PlanAction {
         PLAN_FIRMWARE, /* report the firmware's variables */
         PLAN_ARM,      /* text: id of a loader entry, which systemd-boot takes at the next boot */
         PLAN_DISARM,   /* text: likewise; if that one is armed, none is any more */
-        PLAN_UPDATE_GRUB, /* replace boot/grub/grub.cfg by what grub-mkconfig makes */
+        PLAN_UPDATE_GRUB, /* replace boot/grub/grub.cfg by what grub-mkconfig makes; path: that, for
+                           * people */
         _PLAN_ACTION_MAX,
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
@@ -58,7 +59,7 @@ DECLARE_STRING_TABLE(plan_action, PlanAction);
 
 typedef struct PlanStep {
         PlanAction action;
-        char *path;      /* on the ESP */
+        char *path;      /* on the ESP, unless said otherwise above */
         char *source;    /* below the root, PLAN_STAGE and PLAN_CHECK */
         char *text;      /* PLAN_STAGE_TEXT and others, see above */
         FileStamp stamp; /* of the source, as it was planned */

@@ -61,7 +61,8 @@ char **job_esps(const Job *job) _pure_;          /* FAT UUIDs; NULL or empty: al
 uid_t job_uid(const Job *job) _pure_;            /* who asked; 0 for the daemon itself */
 uint64_t job_start_usec(const Job *job) _pure_;  /* µs since the epoch; 0: not yet */
 
-/* JOB_PLAN, once ended: one plan for each ESP that could be looked at. */
+/* JOB_PLAN, once ended: one plan for each ESP that could be looked at, or that of the host where
+ * the host's own GRUB is what boots it. */
 size_t job_n_plans(const Job *job) _pure_;
 const Plan *job_plan(const Job *job, size_t i) _pure_;
 

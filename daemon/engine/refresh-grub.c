@@ -14,6 +14,7 @@
 #include "core/boot-entry.h"
 #include "core/grub-pin.h"
 #include "engine/refresh-part.h"
+#include "sys/grub-conf.h"
 #include "sys/host-grub.h"
 
 static const ErrandListener update_listener;
@@ -55,6 +56,14 @@ static int check_pin(Refresh *refresh, const HostMenu *menu, const char *version
         return 0;
 }
 
+/* 1 if GRUB's configuration has changed, or (in a plan) is to be, 0 if not. */
+static int configure_pin(Refresh *refresh, const char *version, const char *root_id) {
+        if (job_get_type(refresh->job) == JOB_PLAN)
+                return grub_conf_pin_differs(refresh->config->root, version, root_id);
+        return version ? refresh->listener->pin_grub(version, root_id, refresh->userdata)
+                       : refresh->listener->void_grub_pin(refresh->userdata);
+}
+
 /* 1 if grub-mkconfig has to make the menu anew, 0 if not. */
 static int prepare(Refresh *refresh) {
         const char *wanted = default_version(refresh), *once = refresh->input.next_boot;
@@ -69,10 +78,9 @@ static int prepare(Refresh *refresh) {
         if (r < 0)
                 return r;
 
-        r = wanted ? refresh->listener->pin_grub(wanted, menu.root_id, refresh->userdata)
-                   : refresh->listener->void_grub_pin(refresh->userdata);
+        r = configure_pin(refresh, wanted, menu.root_id);
         if (r < 0)
-                return refuse(refresh, r, "write '/" PATH_GRUB_PIN "'");
+                return refuse(refresh, r, "bring the pin into '/" PATH_GRUB_PIN "'");
         return r > 0 || (menu.root_id && host_menu_lacks(&menu, &refresh->input.kernels)) ||
                (wanted && !streq_ptr(menu.default_version, wanted));
 }
@@ -164,17 +172,40 @@ static int update(Refresh *refresh) {
                           refresh, &refresh->host_errand, &refresh->host_error);
 }
 
-void refresh_start_grub(Refresh *refresh) {
+/* What stands in the way is no failure of a job that is only to say so. */
+static int make_plan(Refresh *refresh, bool outdated, Plan **ret) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
         int r;
 
-        if (!refresh->input.grub_host || refresh->n_parts > 0 ||
-            job_get_type(refresh->job) != JOB_REFRESH) {
-                settle(refresh);
-                return;
-        }
-        r = refresh->canceled ? error_set(&refresh->host_error, ERROR_CANCELED,
-                                          "The job was canceled")
-                              : prepare(refresh);
+        r = plan_new_host(&plan);
+        if (r < 0)
+                return r;
+        if (error_is_set(&refresh->host_error)) {
+                plan->problem = strdup(strempty(refresh->host_error.message));
+                if (!plan->problem)
+                        return -ENOMEM;
+                plan->problem_code = (int) refresh->host_error.code;
+                error_done(&refresh->host_error);
+        } else if (outdated && !plan_add(plan, PLAN_UPDATE_GRUB, "/" PATH_GRUB_MENU))
+                return -ENOMEM;
+
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+/* @r as returned by prepare(). */
+static void only_plan(Refresh *refresh, int r) {
+        Plan *plan = NULL;
+
+        r = make_plan(refresh, r > 0, &plan);
+        if (r >= 0)
+                r = job_add_plan(refresh->job, plan);
+        if (r < 0)
+                (void) refuse(refresh, r, "plan for GRUB's menu");
+        settle(refresh);
+}
+
+static void carry_out(Refresh *refresh, int r) {
         if (r == 0) {
                 finish(refresh);
                 return;
@@ -185,6 +216,23 @@ void refresh_start_grub(Refresh *refresh) {
                 (void) refuse(refresh, r, "bring GRUB's menu up to date");
                 settle(refresh);
         }
+}
+
+void refresh_start_grub(Refresh *refresh) {
+        JobType type = job_get_type(refresh->job);
+
+        if (!refresh->input.grub_host || refresh->n_parts > 0 ||
+            (type != JOB_REFRESH && type != JOB_PLAN)) {
+                settle(refresh);
+                return;
+        }
+        if (refresh->canceled) {
+                (void) error_set(&refresh->host_error, ERROR_CANCELED, "The job was canceled");
+                settle(refresh);
+        } else if (type == JOB_PLAN)
+                only_plan(refresh, prepare(refresh));
+        else
+                carry_out(refresh, prepare(refresh));
 }
 
 static void on_report(Report *report, void *userdata) {

@@ -14,7 +14,8 @@
 #include "sys/boot-dir.h"
 #include "sys/file.h"
 
-#define NO_PIN "# No kernel is pinned any more; bootsync removes this file with the next menu.\n"
+#define PIN_MAX 4096u
+#define NO_PIN  "# No kernel is pinned any more; bootsync removes this file with the next menu.\n"
 
 static bool is_read(const char *name) {
         return endswith(name, ".cfg") && name[0] != '.';
@@ -70,13 +71,36 @@ int grub_conf_store_pin(const Root *root, const char *version, const char *root_
         return file_replace(root, PATH_GRUB_PIN, text, strlen(text), 0644);
 }
 
-int grub_conf_void_pin(const Root *root) {
+static int exists(const Root *root) {
         struct stat st;
+        int r = root_stat(root, PATH_GRUB_PIN, &st);
+
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+int grub_conf_pin_differs(const Root *root, const char *version, const char *root_id) {
+        _cleanup_free_ char *text = NULL, *found = NULL;
+        size_t size;
         int r;
 
-        r = root_stat(root, PATH_GRUB_PIN, &st);
+        if (!version)
+                return exists(root);
+        if (!root_id)
+                return 0;
+        r = grub_pin_render(version, root_id, &text);
         if (r < 0)
-                return r == -ENOENT ? 0 : r;
+                return r;
+        r = file_read(root, PATH_GRUB_PIN, PIN_MAX, &found, &size);
+        if (r == -ENOENT || r == -EFBIG)
+                return 1;
+        return r < 0 ? r : size != strlen(text) || memcmp(found, text, size) != 0;
+}
+
+int grub_conf_void_pin(const Root *root) {
+        int r = exists(root);
+
+        if (r <= 0)
+                return r;
         r = file_replace(root, PATH_GRUB_PIN, NO_PIN, strlen(NO_PIN), 0644);
         return r < 0 ? r : 1;
 }

@@ -121,6 +121,37 @@ class WithoutMkconfig(HostGrub):
         self.assertEqual(self.pinned(), entry_id(self.OLD))
         self.bootctl('refresh', status=1)
 
+    def plan(self):
+        """A dry run's rows without their sizes; nothing but what a lock leaves is written."""
+        before = self.lab.digests(self.lab.path('etc')) | self.lab.digests(self.lab.path('boot'))
+        rows = self.bootctl('refresh', '--dry-run', '--json').json
+        after = self.lab.digests(self.lab.path('etc')) | self.lab.digests(self.lab.path('boot'))
+        self.assertEqual(before, after)
+        return [(row['esp'], row['action'], row['path']) for row in rows]
+
+    def test_a_dry_run_names_the_menu_if_a_refresh_would_make_it_again(self):
+        again = [('', 'update-grub', f'/{MENU}')]
+        self.assertEqual(self.plan(), [])
+        self.bootctl('kernel', 'pin', self.OLD, '--no-refresh')
+        self.assertEqual(self.plan(), again)
+        self.assertRegex(self.bootctl('refresh', '--dry-run').out, rf'- +update-grub +- +/{MENU}')
+        self.lab.write(MENU, self.menu((self.NEW, self.OLD), entry_id(self.OLD)))
+        self.assertEqual(self.plan(), again)  # the next update-grub would lose the pin
+        self.bootctl('kernel', 'unpin', '--no-refresh')
+        self.assertEqual(self.plan(), [])
+        self.lab.write(SNIPPET, '')
+        self.assertEqual(self.plan(), again)
+        self.lab.path(SNIPPET).unlink()
+        self.lab.write(MENU, self.menu((self.OLD,)))
+        self.assertEqual(self.plan(), again)
+
+    def test_a_dry_run_tells_why_a_pin_cannot_be_brought_into_the_menu(self):
+        self.lab.write(MENU, "menuentry 'mine' {\n\tlinux /boot/vmlinuz\n}\n")
+        self.bootctl('kernel', 'pin', self.OLD, '--no-refresh')
+        (esp, action, reason), = self.plan()
+        self.assertEqual((esp, action), ('', 'problem'))
+        self.assertIn('GRUB_DISABLE_SUBMENU', reason)
+
     def test_a_menu_that_is_not_grub_mkconfigs_is_left_alone(self):
         self.lab.write(MENU, "menuentry 'mine' {\n\tlinux /boot/vmlinuz\n}\n")
         self.bootctl('refresh')

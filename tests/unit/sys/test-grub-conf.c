@@ -64,6 +64,21 @@ START_TEST(a_pin_waits_until_the_menu_is_known) {
 }
 END_TEST
 
+START_TEST(whether_a_pin_would_be_stored_is_told_without_storing_it) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        ck_assert_int_eq(grub_conf_pin_differs(t.root, NULL, ID), 0);
+        ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, NULL), 0);
+        ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, ID), 1);
+        ck_assert(!temp_exists(&t, PATH_GRUB_PIN));
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID), 1);
+        ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, ID), 0);
+        ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, "other"), 1);
+        ck_assert_int_eq(grub_conf_pin_differs(t.root, NULL, NULL), 1);
+        ck_assert(temp_exists(&t, PATH_GRUB_PIN));
+}
+END_TEST
+
 START_TEST(a_pin_that_is_not_wanted_says_nothing_until_it_is_removed) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
         _cleanup_free_ char *text = NULL, *pinned = NULL;
@@ -84,4 +99,5 @@ END_TEST
 CHECK_MAIN("grub-conf", a_host_without_grub_has_an_empty_stamp,
            what_grub_reads_changes_the_stamp_and_nothing_else, a_pin_is_stored_and_removed_once,
            a_pin_waits_until_the_menu_is_known,
+           whether_a_pin_would_be_stored_is_told_without_storing_it,
            a_pin_that_is_not_wanted_says_nothing_until_it_is_removed)
