@@ -43,6 +43,18 @@ fi
 umount $esp
 """
 
+# As on a host without ESPs of bootsync's: the menu and its environment stay in the root's /boot.
+INSTALL_HOST = """set -e
+esp=/run/esp
+mkdir -p $esp
+mount -o umask=0077 {partition} $esp
+grub-install --target=x86_64-efi --boot-directory=/boot {options}
+cp $esp/EFI/proxmox/grub.cfg $esp/EFI/BOOT
+umount $esp
+grub-editenv /boot/grub/grubenv create
+grub-mkconfig -o /boot/grub/grub.cfg
+"""
+
 
 def entry_id(version):
     return f'gnulinux-{version}-advanced-vmroot'
@@ -65,6 +77,14 @@ def install(machine, disk, target, versions, cmdline):
         partition=disk.esp_path, versions=' '.join(versions), target=target,
         options=options).encode())
     machine.sh('unshare --mount sh /root/grub.sh', 180)
+
+
+def install_host(machine, disk):
+    """In a running machine: GRUB onto the ESP of a disk, to boot the machine's own root by the menu
+    in there."""
+    machine.put('/root/grub.sh', INSTALL_HOST.format(
+        partition=disk.esp_path, options=OPTIONS['x86_64-efi']).encode())
+    machine.sh('unshare --mount sh /root/grub.sh', 600)
 
 
 def boot_once(machine, disk, version):
