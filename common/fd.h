@@ -29,3 +29,7 @@ static inline void closedirp(DIR **dir) {
                 (void) closedir(*dir);
 }
 #define _cleanup_closedir_ _cleanup_(closedirp)
+
+/* Open what @fd is once more, also where that is O_PATH. O_CLOEXEC is added. Returns the descriptor
+ * or -errno. */
+int fd_reopen(int fd, int flags);

@@ -9,7 +9,6 @@
 #include <blkid/blkid.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -30,16 +29,6 @@ DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
 void esp_device_done(EspDevice *d) {
         safe_close(d->fd);
         *d = ESP_DEVICE_INIT;
-}
-
-/* @path_fd names the very device that was looked up, whatever becomes of its name. */
-static int open_again(int path_fd, int flags) {
-        char path[sizeof("/proc/self/fd/-2147483648")];
-        int fd;
-
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
-        fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
-        return fd < 0 ? -errno : fd;
 }
 
 static const char *probe_value(blkid_probe probe, const char *name) {
@@ -104,7 +93,7 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *
         struct stat st;
         int r;
 
-        d.fd = open_again(path_fd, O_RDONLY);
+        d.fd = fd_reopen(path_fd, O_RDONLY | O_NONBLOCK);
         safe_close(path_fd);
         if (d.fd < 0 || fstat(d.fd, &st) < 0)
                 return error_set_errno(error, d.fd < 0 ? d.fd : errno,
@@ -154,7 +143,7 @@ int esp_device_wait_free(const EspDevice *d) {
         for (unsigned i = 0; i < BUSY_TRIES_MAX && fd == -EBUSY; i++) {
                 if (i > 0)
                         (void) nanosleep(&(struct timespec){ .tv_nsec = BUSY_PAUSE_NSEC }, NULL);
-                fd = open_again(d->fd, O_RDONLY | O_EXCL);
+                fd = fd_reopen(d->fd, O_RDONLY | O_EXCL | O_NONBLOCK);
         }
         if (fd < 0)
                 return fd;

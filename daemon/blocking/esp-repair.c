@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <stdio.h>
 
 #include "blocking/esp-salvage.h"
 #include "blocking/program.h"
@@ -183,15 +182,11 @@ int esp_repair_fat(int fd, const char *uuid, const CopyWatch *watch, Error *erro
 
 /* O_EXCL on a block device: nobody has it mounted, and nobody will while it is open. */
 static int open_exclusively(const EspVolume *v, Error *error) {
-        char path[sizeof("/proc/self/fd/-2147483648")];
-        int fd;
+        int fd = fd_reopen(v->device.fd, O_RDWR | O_EXCL);
 
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", v->device.fd);
-        fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
-        if (fd < 0)
-                return error_set_errno(error, errno,
-                                       "Cannot open the disk of ESP '%s' to repair it", v->uuid);
-        return fd;
+        return fd < 0 ? error_set_errno(error, fd, "Cannot open the disk of ESP '%s' to repair it",
+                                        v->uuid)
+                      : fd;
 }
 
 /* What somebody else has mounted can be looked at, and refused. */
