@@ -5,9 +5,10 @@ daemon that runs on a private bus."""
 
 import os
 import re
+import signal
 
 import lab
-from lab import CMDLINE, LabCase
+from lab import CMDLINE, MIB, LabCase
 from privatebus import CallError, ERROR
 
 
@@ -415,6 +416,25 @@ class RunningDaemon(LabCase):
         self.assertEqual(states, {self.ESPS[0]: 'outdated', self.ESPS[1]: 'in-sync'})
         self.bus.refresh()
         self.assert_synced()
+
+    def test_a_second_round_of_an_esp_gets_the_token_that_the_first_one_had(self):
+        """It would wait for ever for a token that was not given up."""
+        self.start(auto_sync=False)
+        self.bus.refresh()
+        self.lab.stop_daemon()
+        self.lab.start_daemon('--test-hook=place:3:stop')  # 1 and 2: before and after the image
+        for stem in ('vmlinuz', 'initrd.img'):
+            self.lab.write_boot(f'{stem}-{self.NEW}', self.lab.bytes(MIB))
+        replies = []
+        self.bus.call_async('Refresh', '(a{sv})', (
+            self.bus.options(esps=[self.ESPS[0]], wait=True),), replies.append)
+        pid, = self.bus.run(self.lab.stopped_worker_pids, what='hook')
+        # The worker has the token, and nothing to do with this entry any more.
+        (self.lab.esp(self.ESPS[0]) / f'loader/entries/proxmox-{self.OLD}.conf').unlink()
+        os.kill(pid, signal.SIGCONT)
+        self.bus.run(lambda: replies, what='the end of the second round')
+        self.assertNotIsInstance(replies[0], CallError)
+        self.assert_synced(self.ESPS[0])
 
 
 if __name__ == '__main__':
