@@ -1,16 +1,21 @@
-"""polkit, the real one: a user reads everything and changes nothing; with a rule for one action it
-may do that and nothing else; on a terminal it is asked for the administrator's password; a caller
+"""polkit, the real one: a user reads everything and changes nothing, no pin, no list and no disk; with
+a rule for one action it may do that and nothing else; on a terminal it is asked for the administrator's password; a caller
 that leaves while its question is open leaves nothing behind; without polkit only root may."""
 
 PIN = '6.5.13-5-pve'
+RULES = '/etc/polkit-1/rules.d/10-test.rules'
 RULE = '''polkit.addRule(function(action, subject) {
-    if (action.id == "org.bootsync1.pin-kernel" && subject.user == "user")
+    if (action.id == "org.bootsync1.%s" && subject.user == "user")
         return polkit.Result.YES;
 });
 '''
+LIST, GONE = '/etc/kernel/proxmox-boot-uuids', '9999-9999'
+BLANK = '/dev/disk/by-id/virtio-blank-part2'
 CHANGES = [
     'refresh', 'verify', 'kernel add 6.2.16-20-pve', 'kernel remove 6.2.16-20-pve',
     f'kernel pin {PIN}', f'kernel pin {PIN} --next-boot', 'kernel unpin',
+    f'format {BLANK} --yes', f'format {BLANK} --yes --force', f'init {BLANK}', f'init {BLANK} grub',
+    'reinit', 'clean', 'clean --dry-run',
 ]
 READS = ['status', 'kernel list', 'esp list', '--json status']
 # Types root's password when asked, as a person does: the agent throws away what comes before it has
@@ -48,27 +53,61 @@ def pinned(lab, machine):
     return lab.status(machine)['pinned']
 
 
-def run(lab):
-    machine = lab.machine(esps=2)
-    lab.start(machine)
-    lab.wait_in_sync(machine)
-    files = machine.sh('find /etc/kernel -type f -exec sha256sum {} +')
+def files(machine):
+    return machine.sh('find /etc/kernel -type f -exec sha256sum {} +')
 
+
+def check_user(machine, disks):
+    """All is read, and no change comes to a file or to a disk."""
+    before = files(machine), [machine.writes(disk) for disk in disks]
     for words in READS:
         result = as_user(machine, words)
         assert result.status == 0 and result.out, (words, result)
+    partitions = machine.sh('runuser -u user -- busctl call org.bootsync1 /org/bootsync1 '
+                            'org.bootsync1.Manager ListPartitions "a{sv}" 0')
+    name = machine.sh(f'readlink -f {BLANK}').strip()
+    assert f'"{name}"' in partitions, (name, partitions)
     for words in CHANGES:
         refused(machine, words)
-    assert machine.sh('find /etc/kernel -type f -exec sha256sum {} +') == files
+    assert before == (files(machine), [machine.writes(disk) for disk in disks])
 
-    machine.put('/etc/polkit-1/rules.d/10-test.rules', RULE.encode())
-    lab.wait_until(lambda: as_user(machine, f'kernel pin {PIN}').status == 0, 30, 'the rule', 1)
+
+def allow(lab, machine, action, words):
+    """With a rule for @action, @words is what a user can do."""
+    machine.put(RULES, (RULE % action).encode())
+    lab.wait_until(lambda: as_user(machine, words).status == 0, 30, 'the rule', 1)
+
+
+def check_rules(lab, machine, blank):
+    allow(lab, machine, 'pin-kernel', f'kernel pin {PIN}')
     assert pinned(lab, machine) == PIN
     assert as_user(machine, 'kernel unpin').status == 0
-    refused(machine, 'refresh')
-    refused(machine, 'kernel add 6.2.16-20-pve')
-    machine.sh('rm /etc/polkit-1/rules.d/10-test.rules')
-    lab.wait_until(lambda: as_user(machine, f'kernel pin {PIN}').status == 4, 30, 'no rule', 1)
+    for words in 'refresh', 'kernel add 6.2.16-20-pve', 'clean':
+        refused(machine, words)
+
+    # Whoever may forget an ESP may not make one of any partition.
+    machine.sh(f'echo {GONE} >>{LIST}')
+    allow(lab, machine, 'manage-esp', 'clean')
+    assert GONE not in machine.sh(f'cat {LIST}')
+    written = machine.writes(blank)
+    refused(machine, f'format {BLANK} --yes')
+    refused(machine, f'kernel pin {PIN}')
+    assert machine.writes(blank) == written
+    machine.sh(f'rm {RULES}')
+    lab.wait_until(lambda: as_user(machine, 'clean').status == 4, 30, 'no rule', 1)
+
+
+def run(lab):
+    machine = lab.machine(esps=2)
+    blank = lab.new_disk(machine, 'blank')
+    lab.start(machine)
+    lab.wait_in_sync(machine)
+    before = files(machine)
+
+    machine.sh('bootctl-pve esp candidates', 120)  # from then on partitions are known
+    check_user(machine, [*machine.esps, blank])
+    check_rules(lab, machine, blank)
+    assert files(machine) == before
 
     # A person with the password of an administrator.
     machine.sh('echo root:secret | chpasswd')
@@ -86,9 +125,6 @@ def run(lab):
     assert machine.sh('systemctl is-active bootsyncd') == 'active\n'
 
     machine.sh('systemctl mask --now polkit')
-    for words in CHANGES:
-        refused(machine, words)
-    for words in READS:
-        assert as_user(machine, words).status == 0, words
+    check_user(machine, [*machine.esps, blank])
     machine.sh(f'bootctl-pve kernel pin {PIN} && bootctl-pve kernel unpin', 120)
-    assert machine.sh('find /etc/kernel -type f -exec sha256sum {} +') == files
+    assert files(machine) == before
