@@ -8,6 +8,10 @@ ONE_SHOT = ('/sys/firmware/efi/efivars/LoaderEntryOneShot-'
             '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f')
 
 
+def loader_confs(machine):
+    return [esp.read('loader/loader.conf') for esp in machine.esps]
+
+
 def run(lab):
     machine = lab.machine(esps=2)
     lab.start(machine)
@@ -15,8 +19,13 @@ def run(lab):
     machine.shut_down('reboot')
     machine.boot_firmware()
     lab.wait_in_sync(machine)
-    before = [esp.read('loader/loader.conf') for esp in machine.esps]
-    panic.try_it(lab, machine, 'firmware')
+    before = loader_confs(machine)
+    panic.pin(lab, machine, 'firmware')
+    armed = machine.sh(f"cat {ONE_SHOT} | tail -c+5 | tr -d '\\0'")
+    assert armed == f'proxmox-{panic.PIN}.conf', armed
+    assert loader_confs(machine) == before
+    panic.boot(machine)
+    panic.boot_again(lab, machine)
     assert machine.run(f'test -e {ONE_SHOT}').status == 1
     machine.shut_down()
-    assert [esp.read('loader/loader.conf') for esp in machine.esps] == before
+    assert loader_confs(machine) == before
