@@ -80,7 +80,7 @@ static int prepare(Refresh *refresh) {
 
         r = configure_pin(refresh, wanted, menu.root_id);
         if (r < 0)
-                return refuse(refresh, r, "bring the pin into '/" PATH_GRUB_PIN "'");
+                return refuse(refresh, r, "update '/" PATH_GRUB_PIN "'");
         return r > 0 || (menu.root_id && host_menu_lacks(&menu, &refresh->input.kernels)) ||
                (wanted && !streq_ptr(menu.default_version, wanted));
 }
