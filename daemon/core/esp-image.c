@@ -295,16 +295,14 @@ int esp_image_kernels(const EspImage *image, char ***ret) {
         return 0;
 }
 
-int esp_image_default(const EspImage *image, char **ret) {
+/* What systemd-boot takes; with @complete, of the entries that lead to a complete kernel of ours.
+ */
+static int choose_entry(const EspImage *image, bool complete, char **ret) {
         const EspFile *conf = esp_image_find(image, ESP_LOADER_CONF);
         _cleanup_(candidate_done) Candidate best = {};
         _cleanup_free_ char *pattern = NULL;
         int r;
 
-        assert(ret);
-
-        if (image->loader == ESP_LOADER_GRUB)
-                return grub_image_default(image, ret);
         if (conf && conf->text) {
                 r = loader_conf_default(conf->text, &pattern);
                 if (r < 0)
@@ -316,7 +314,9 @@ int esp_image_default(const EspImage *image, char **ret) {
                 r = candidate_read(image, &image->files[i], pattern, &c);
                 if (r < 0)
                         return r;
-                if (r > 0 && (!best.id || candidate_is_before(&c, &best))) {
+                if (r == 0 || (complete && !(c.version && c.complete)))
+                        continue;
+                if (!best.id || candidate_is_before(&c, &best)) {
                         candidate_done(&best);
                         best = TAKE_STRUCT(c);
                 }
@@ -324,4 +324,28 @@ int esp_image_default(const EspImage *image, char **ret) {
 
         *ret = best.complete ? TAKE_PTR(best.version) : NULL;
         return 0;
+}
+
+int esp_image_default(const EspImage *image, char **ret) {
+        assert(ret);
+
+        return image->loader == ESP_LOADER_GRUB ? grub_image_default(image, ret)
+                                                : choose_entry(image, false, ret);
+}
+
+int esp_image_best(const EspImage *image, char **ret) {
+        _cleanup_strv_ char **complete = NULL;
+        int r;
+
+        assert(ret);
+
+        if (image->loader != ESP_LOADER_GRUB)
+                return choose_entry(image, true, ret);
+        r = esp_image_kernels(image, &complete);
+        if (r >= 0 && strv_isempty(complete))
+                r = grub_image_complete(image, &complete);
+        if (r < 0)
+                return r;
+        *ret = strv_isempty(complete) ? NULL : strdup(complete[0]);
+        return strv_isempty(complete) || *ret ? 0 : -ENOMEM;
 }

@@ -108,3 +108,8 @@ int esp_image_kernels(const EspImage *image, char ***ret);
  * not read do not count. With GRUB it is the default of grub.cfg, whatever grubenv says about the
  * next boot. 0 or -ENOMEM. */
 int esp_image_default(const EspImage *image, char **ret);
+
+/* The version that would boot if there were no entries but those which lead to a complete kernel of
+ * ours. With GRUB the newest in the menu or, without any there, in the root. *@ret is NULL if there
+ * is none. 0 or -ENOMEM. */
+int esp_image_best(const EspImage *image, char **ret);
