@@ -157,15 +157,21 @@ bool esp_path_is_leftover(const char *path) {
         _cleanup_free_ char *base = NULL, *version = NULL;
 
         base = suffix ? strndup(path, (size_t) (suffix - path)) : NULL;
-        return base && (streq(base, ESP_LOADER_CONF) || esp_path_is_loader(base) ||
-                        streq(base, ESP_GRUB_CONFIG) || streq(base, ESP_GRUB_ENV) ||
-                        esp_path_is_kernel(base) || grub_path_version(base) ||
-                        esp_entry_version(base, &version, NULL) >= 0);
+        return base &&
+               (streq(base, ESP_LOADER_CONF) || esp_path_is_loader(base) ||
+                streq(base, ESP_GRUB_CONFIG) || streq(base, ESP_GRUB_ENV) ||
+                esp_path_is_kernel(base) || grub_path_version(base) || esp_path_is_memtest(base) ||
+                streq(base, ESP_MEMTEST_ENTRY) || esp_entry_version(base, &version, NULL) >= 0);
 }
 
 char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file) {
         return image->loader == ESP_LOADER_GRUB ? grub_kernel_path(version, file)
                                                 : esp_kernel_path(version, file);
+}
+
+const char *esp_image_memtest_path(const EspImage *image, MemtestFile file) {
+        return image->loader == ESP_LOADER_GRUB ? memtest_file_name(file)
+                                                : memtest_systemd_boot_path(file);
 }
 
 /* The regular file that the value of an entry's "linux" or "initrd" key names. */
@@ -295,7 +301,7 @@ int esp_image_kernels(const EspImage *image, char ***ret) {
         return 0;
 }
 
-/* What systemd-boot takes; with @complete, of the entries that lead to a complete kernel of ours.
+/* What systemd-boot takes; with @complete, of the entries that lead to a kernel of ours as a whole.
  */
 static int choose_entry(const EspImage *image, bool complete, char **ret) {
         const EspFile *conf = esp_image_find(image, ESP_LOADER_CONF);

@@ -84,6 +84,8 @@ EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
 
 /* Where the file of @version is, or belongs, by the image's loader. NULL when out of memory. */
 char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file);
+/* The same of Memtest86+; NULL where the loader has no use for @file. */
+const char *esp_image_memtest_path(const EspImage *image, MemtestFile file);
 
 /* True if the loader that @image tells of is there itself, as far as it is a file. */
 bool esp_image_has_loader(const EspImage *image) _pure_;

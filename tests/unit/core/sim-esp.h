@@ -44,6 +44,7 @@ typedef struct SimEsp {
         const char *grub_default; /* GRUB_DEFAULT of the host; NULL: "0" */
         uint64_t grub_inputs;     /* identifies the rest of its configuration */
         bool booted;              /* it booted a complete kernel before the step */
+        bool tested;              /* the entry of Memtest86+ led to its file before the step */
         size_t n_foreign;
         /* for sim_fail() */
         unsigned number;
@@ -188,7 +189,7 @@ static inline void sim_stage(SimEsp *s, const PlanStep *step) {
 
         /* Freed clusters must not be used again before the disk knows that they are free. */
         sim_assert(s, (s->pending & ~(unsigned) SIM_STAGED) == 0);
-        sim_assert(s, text == !sim_is_kernel_file(step->path));
+        sim_assert(s, text == !(sim_is_kernel_file(step->path) || esp_path_is_memtest(step->path)));
         sim_assert(s, text || step->bytes == step->stamp.size);
         sim_create(s, staged, FILE_REGULAR, text ? strlen(step->text) : step->stamp.size,
                    text ? 0 : step->stamp.inode, step->text);
@@ -233,7 +234,7 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         if (streq(step->path, ESP_LOADER_CONF) || streq(step->path, ESP_GRUB_CONFIG) ||
             streq(step->path, ESP_GRUB_ENV))
                 kind = SIM_CONF;
-        else if (sim_is_kernel_file(step->path))
+        else if (sim_is_kernel_file(step->path) || esp_path_is_memtest(step->path))
                 kind = SIM_KERNEL;
         /* Each kind is flushed before the next leads to it. loader.conf alone is small enough that
          * its own sync must do between staging and placing. */
@@ -252,7 +253,7 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         sim_drop(s, staged);
         strv_remove(s->staged, step->path);
         s->pending |= kind;
-        s->half = kind == SIM_KERNEL && sim_stages_beside(s, step->path);
+        s->half = sim_is_kernel_file(step->path) && sim_stages_beside(s, step->path);
 }
 
 static inline void sim_remove_entry(SimEsp *s, const PlanStep *step) {
@@ -260,7 +261,8 @@ static inline void sim_remove_entry(SimEsp *s, const PlanStep *step) {
 
         sim_assert(s, s->token);
         sim_assert(s, (s->pending & ~(unsigned) SIM_ENTRY) == 0);
-        sim_assert(s, esp_entry_version(step->path, &version, NULL) >= 0);
+        sim_assert(s, streq(step->path, ESP_MEMTEST_ENTRY) ||
+                                      esp_entry_version(step->path, &version, NULL) >= 0);
         sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
         sim_hold(s, step->path);
         s->pending |= SIM_ENTRY;
@@ -290,8 +292,9 @@ static inline void sim_remove_file(SimEsp *s, const PlanStep *step) {
 
         sim_assert(s, s->token);
         sim_assert(s, (s->pending & ~(unsigned) SIM_REMOVED) == 0);
-        sim_assert(s, version && sim_is(s, step->path, FILE_REGULAR));
-        if (s->image.free_bytes < SIM_ROOM_FOR_MENU)
+        sim_assert(s, version || esp_path_is_memtest(step->path));
+        sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
+        if (version && s->image.free_bytes < SIM_ROOM_FOR_MENU)
                 strv_remove(s->complete, version);
         sim_hold(s, step->path);
         s->pending |= SIM_REMOVED;
@@ -312,7 +315,8 @@ static inline void sim_keep(SimEsp *s, const PlanStep *step) {
 
 static inline void sim_step(SimEsp *s, const PlanStep *step) {
         const bool only_waits = step->action == PLAN_KEEP || step->action == PLAN_TOKEN ||
-                                step->action == PLAN_BARRIER || step->action == PLAN_REPAIR;
+                                step->action == PLAN_BARRIER || step->action == PLAN_REPAIR ||
+                                step->action == PLAN_OPTIONAL;
 
         sim_assert(s, only_waits || !s->image.dirty);
         switch (step->action) {
@@ -356,6 +360,9 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_BARRIER:
                 sim_assert(s, !s->half);
                 sim_barrier(s);
+                break;
+        case PLAN_OPTIONAL:
+                sim_assert(s, s->pending == 0 && strv_isempty(s->staged));
                 break;
         case PLAN_KNOWN:
         case PLAN_SCAN:
@@ -438,6 +445,11 @@ static inline size_t sim_count_foreign(const SimEsp *s) {
         return n;
 }
 
+static inline bool sim_tests(const SimEsp *s) {
+        return sim_is(s, ESP_MEMTEST_ENTRY, FILE_REGULAR) &&
+               sim_is(s, memtest_systemd_boot_path(MEMTEST_EFI), FILE_REGULAR);
+}
+
 /* What must hold between any two steps, compared with what held before. */
 static inline void sim_judge(SimEsp *s) {
         char **complete = sim_complete(s);
@@ -445,6 +457,8 @@ static inline void sim_judge(SimEsp *s) {
 
         sim_assert(s, boots || !s->booted);
         s->booted = boots;
+        sim_assert(s, sim_tests(s) || !s->tested || !esp_image_find(&s->image, ESP_MEMTEST_ENTRY));
+        s->tested = sim_tests(s);
 
         STRV_FOREACH(entry, s->complete)
                 sim_assert(s, strv_contains(complete, *entry) || !sim_has_entry(s, *entry));
@@ -454,11 +468,12 @@ static inline void sim_judge(SimEsp *s) {
         sim_assert(s, sim_count_foreign(s) == s->n_foreign);
 }
 
-/* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
-static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
+/* Carry out the first @n steps of @plan. */
+static inline void sim_run_until(SimEsp *s, const Plan *plan, size_t n) {
         s->plan = plan;
         s->token = s->half = s->repaired = false;
         s->booted = sim_boots(s);
+        s->tested = sim_tests(s);
         s->n_foreign = sim_count_foreign(s);
         s->complete = strv_free(s->complete);
         sim_judge(s);
@@ -472,6 +487,22 @@ static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
                     step->action != PLAN_BARRIER && step->action != PLAN_REPAIR)
                         sim_judge(s);
         }
+}
+
+/* What is staged goes, and the rest is flushed. */
+static inline void sim_discard(SimEsp *s) {
+        STRV_FOREACH(path, s->staged) {
+                _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, *path);
+
+                sim_hold(s, staged);
+        }
+        s->staged = strv_free(s->staged);
+        sim_barrier(s);
+}
+
+/* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
+static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
+        sim_run_until(s, plan, n);
         if (n < plan->n_steps)
                 s->image.dirty = true;
         if (n == plan->n_steps) {

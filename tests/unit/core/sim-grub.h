@@ -38,6 +38,15 @@ static inline void sim_grub_entry(Buffer *b, const EspImage *image, const char *
         buffer_puts(b, "}\n");
 }
 
+/* What 20_memtest86+ writes, which heeds nothing that is hidden. */
+static inline void sim_grub_memtest(Buffer *b, const EspImage *image) {
+        const char *name = memtest_file_name(MEMTEST_EFI);
+
+        if (esp_image_find(image, name))
+                buffer_printf(b, "menuentry \"Memory test (%s)\" {\n\tlinuxefi\t/%s\n}\n", name,
+                              name);
+}
+
 /* The kernels that 10_linux finds: every vmlinuz-*, whatever is behind the dash. */
 static inline char **sim_grub_versions(const EspImage *image, const char *hidden) {
         char **versions = NULL;
@@ -75,6 +84,7 @@ static inline char *sim_grub_config(const EspImage *image, const char *hidden,
                 }
                 buffer_puts(&b, "}\n");
         }
+        sim_grub_memtest(&b, image);
         ck_assert_int_eq(buffer_take(&b, &text, NULL), 0);
         return text;
 }

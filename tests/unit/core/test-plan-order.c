@@ -82,6 +82,12 @@ static void make_kernels(Case *c) {
         }
 }
 
+static void make_memtest(Case *c) {
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (one_in(c, 2))
+                        c->kernels.memtest[f] = random_stamp(c, 3);
+}
+
 static char *kernel_path(const Case *c, const char *version, KernelFile f) {
         return c->loader == ESP_LOADER_GRUB ? grub_kernel_path(version, f)
                                             : esp_kernel_path(version, f);
@@ -160,6 +166,32 @@ static void put_kernel(Case *c, const char *version) {
         put_entries(c, version);
 }
 
+/* Memtest86+ as it should be, as it was before, or as an interrupted run has left it. */
+static void put_memtest(Case *c) {
+        const EspImage place = { .loader = c->loader };
+
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
+                const char *path = esp_image_memtest_path(&place, f);
+                FileStamp stamp = one_in(c, 3) ? random_stamp(c, 3) : c->kernels.memtest[f];
+                _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, strempty(path));
+
+                if (!path || one_in(c, 2))
+                        continue;
+                if (one_in(c, 20))
+                        sim_put(&c->esp, path, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
+                else
+                        sim_put(&c->esp, path, FILE_REGULAR, stamp.size, stamp.inode, NULL);
+                if (one_in(c, 20))
+                        sim_put(&c->esp, staged, FILE_REGULAR, 3, ++c->content, NULL);
+        }
+        if (c->loader == ESP_LOADER_SYSTEMD_BOOT &&
+            sim_is(&c->esp, ESP_ENTRY_DIR, FILE_DIRECTORY) && one_in(c, 2))
+                sim_put(&c->esp, ESP_MEMTEST_ENTRY, one_in(c, 20) ? FILE_OTHER : FILE_REGULAR, 40,
+                        0, one_in(c, 5) ? "efi /other.efi\n" : MEMTEST_ENTRY_TEXT);
+        if (sim_is(&c->esp, ESP_MEMTEST_ENTRY, FILE_OTHER))
+                esp_image_get(&c->esp.image, ESP_MEMTEST_ENTRY)->mtime = SIM_FOREIGN;
+}
+
 static void put_loader_conf(Case *c) {
         static const char *const texts[] = {
                 "timeout 3\ndefault proxmox-*\n",
@@ -208,6 +240,7 @@ static void make_esp(Case *c) {
                                 "efi /EFI/zebra.efi\n");
         } else if (one_in(c, 3))
                 sim_put(s, ESP_ENTRY_DIR, FILE_REGULAR, 1, SIM_FOREIGN, NULL);
+        put_memtest(c);
         if (one_in(c, 3))
                 s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
         else
@@ -267,6 +300,7 @@ static void make_grub_esp(Case *c) {
         for (size_t i = 0; i < ELEMENTSOF(pool); i++)
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX && !one_in(c, 3); f++)
                         put_kernel_file(c, pool[i], f);
+        put_memtest(c);
         if (one_in(c, 2)) {
                 sim_put(s, ESP_KERNEL_DIR, FILE_DIRECTORY, 0, 0, NULL);
                 sim_put(s, ESP_KERNEL_DIR "/grubx64.efi", FILE_REGULAR, UNIT, SIM_FOREIGN, NULL);
@@ -328,6 +362,16 @@ static bool grub_config_is_ours(const Case *c) {
                streq_ptr(config.default_value, c->grub_default);
 }
 
+static void judge(Case *c, const char *path, const FileStamp *stamp) {
+        EspFile *file;
+
+        if (!path || !sim_is(&c->esp, path, FILE_REGULAR))
+                return;
+        file = esp_image_get(&c->esp.image, path);
+        file->verdict = file->mtime == stamp->inode && file->size == stamp->size ? VERDICT_EQUAL
+                                                                                 : VERDICT_DIFFERS;
+}
+
 /* What the look before a plan finds out. */
 static void look(Case *c) {
         for (size_t i = 0; i < c->esp.image.n_files; i++)
@@ -340,17 +384,13 @@ static void look(Case *c) {
 
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX && kernel_is_bootable(k); f++) {
                         _cleanup_free_ char *path = kernel_path(c, k->version, f);
-                        const FileStamp *stamp = f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd;
 
-                        if (sim_is(&c->esp, path, FILE_REGULAR)) {
-                                EspFile *file = esp_image_get(&c->esp.image, path);
-
-                                file->verdict = VERDICT_DIFFERS;
-                                if (file->mtime == stamp->inode && file->size == stamp->size)
-                                        file->verdict = VERDICT_EQUAL;
-                        }
+                        judge(c, path, f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd);
                 }
         }
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (c->kernels.memtest[f].size > 0)
+                        judge(c, esp_image_memtest_path(&c->esp.image, f), &c->kernels.memtest[f]);
 }
 
 static Plan *make_plan(Case *c) {
@@ -369,6 +409,23 @@ static void assert_next_boot(const Case *c, char *const *complete) {
                 (void) grub_entry_id_version(next, &version);
         sim_assert(&c->esp, streq_ptr(version, c->in.next_boot));
         sim_assert(&c->esp, !version || strv_contains(complete, version));
+}
+
+/* What is wanted of Memtest86+ is there, and leads somewhere; what is not wanted has gone. */
+static void assert_memtest(const Case *c) {
+        const SimEsp *s = &c->esp;
+
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
+                const char *path = esp_image_memtest_path(&s->image, f);
+                const EspFile *file = path ? esp_image_find(&s->image, path) : NULL;
+
+                if (c->kernels.memtest[f].size == 0)
+                        sim_assert(s, !file || file->type != FILE_REGULAR);
+                else if (path)
+                        sim_assert(s, file && file->verdict == VERDICT_EQUAL);
+        }
+        if (c->loader == ESP_LOADER_SYSTEMD_BOOT)
+                sim_assert(s, sim_tests(s) == (c->kernels.memtest[MEMTEST_EFI].size > 0));
 }
 
 /* What an ESP in sync is. */
@@ -408,7 +465,7 @@ static char **files_that_stay(const Case *c) {
                 const char *path = c->esp.image.files[i].path;
 
                 if ((startswith(path, ESP_KERNEL_DIR) || grub_path_version(path)) &&
-                    !esp_path_is_leftover(path))
+                    !esp_path_is_leftover(path) && !esp_path_is_memtest(path))
                         sim_assert(&c->esp, strv_extend(&paths, path) == 0);
         }
         for (size_t i = 0; i < c->kernels.n_kernels; i++)
@@ -434,6 +491,37 @@ static bool needs_another_round(const Case *c) {
                 grub_config_root_id(&config, &id) < 0);
 }
 
+/* False where all kernels that should be there have used up their tries: nothing is put beside them
+ * that the loader might prefer. */
+static bool default_has_tries(const Case *c) {
+        if (c->loader == ESP_LOADER_GRUB || c->in.pin)
+                return true;
+        for (size_t i = 0; i < c->kernels.n_kernels; i++) {
+                _cleanup_free_ char *path = esp_entry_path(c->kernels.kernels[i].version);
+
+                if (c->kernels.kernels[i].reasons != 0 &&
+                    kernel_is_bootable(&c->kernels.kernels[i]) &&
+                    sim_is(&c->esp, path, FILE_REGULAR))
+                        return true;
+        }
+        return false;
+}
+
+/* The optional steps of @plan, but not all of them, and what the worker does then. */
+static void fail_optional(Case *c, const Plan *plan, size_t begin) {
+        sim_run_until(&c->esp, plan, begin + below(c, (unsigned) (plan->n_steps - begin)));
+        sim_discard(&c->esp);
+        c->in.memtest_stays = true;
+}
+
+static size_t find_optional(const Plan *plan) {
+        size_t i = 0;
+
+        while (i < plan->n_steps && plan->steps[i].action != PLAN_OPTIONAL)
+                i++;
+        return i;
+}
+
 /* Returns the number of plans carried out. */
 static unsigned sync_until_quiet(Case *c) {
         bool was_cut = one_in(c, 3);
@@ -442,23 +530,31 @@ static unsigned sync_until_quiet(Case *c) {
                 _cleanup_strv_ char **stay = files_that_stay(c);
                 _cleanup_(plan_freep) Plan *plan = make_plan(c), *rest = NULL;
                 bool cut = n == 0 && was_cut, again = needs_another_round(c);
+                size_t optional = find_optional(plan);
 
                 c->esp.plan = plan;
                 if (plan->n_steps == 0) {
                         if (plan->problem_code == ERROR_NONE)
                                 assert_in_sync(c);
+                        if (plan->problem_code == ERROR_NONE && !plan->left_out &&
+                            !c->in.memtest_stays && default_has_tries(c))
+                                assert_memtest(c);
                         return n;
                 }
                 sim_assert(&c->esp, n < ROUNDS_MAX + (was_cut ? 1u : 0u));
                 sim_assert(&c->esp, c->esp.image.loader == c->loader);
-                sim_run(&c->esp, plan, cut ? below(c, (unsigned) plan->n_steps) : plan->n_steps);
+                if (!cut && optional < plan->n_steps && one_in(c, 4))
+                        fail_optional(c, plan, optional);
+                else
+                        sim_run(&c->esp, plan,
+                                cut ? below(c, (unsigned) plan->n_steps) : plan->n_steps);
                 STRV_FOREACH(path, stay)
                         sim_assert(&c->esp, esp_image_find(&c->esp.image, *path));
                 if (cut || again || plan->problem_code != ERROR_NONE)
                         continue;
                 rest = make_plan(c);
                 c->esp.plan = rest;
-                sim_assert(&c->esp, rest->n_steps == 0 && rest->problem_code == ERROR_NONE);
+                sim_assert(&c->esp, !plan_is_due(rest) && rest->problem_code == ERROR_NONE);
         }
 }
 
@@ -480,6 +576,7 @@ static void assert_order(EspLoader loader, unsigned cases) {
                 };
 
                 make_kernels(&c);
+                make_memtest(&c);
                 if (loader == ESP_LOADER_GRUB) {
                         make_grub_esp(&c);
                         make_grub_input(&c);
