@@ -4,6 +4,7 @@
 /* What grub-mkconfig and GRUB do, in memory: a menu is made of the kernels in the root of an ESP,
  * and an entry of it boots. */
 
+#include "common/string-util.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
 #include "core/grub-pin.h"
