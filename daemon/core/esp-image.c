@@ -301,8 +301,7 @@ int esp_image_kernels(const EspImage *image, char ***ret) {
         return 0;
 }
 
-/* What systemd-boot takes; with @complete, of the entries that lead to a kernel of ours as a whole.
- */
+/* What systemd-boot takes; with @complete, of what leads to an image and an initrd of ours. */
 static int choose_entry(const EspImage *image, bool complete, char **ret) {
         const EspFile *conf = esp_image_find(image, ESP_LOADER_CONF);
         _cleanup_(candidate_done) Candidate best = {};

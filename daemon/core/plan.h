@@ -132,8 +132,7 @@ typedef struct PlanInput {
 
 /* The look that must come before a plan: known texts (of @known, may be NULL), scan, and a check of
  * the files of each kept bootable kernel and of Memtest86+, where the loader of @known has them, or
- * in both places.
- * @manifest may be NULL. With @verify nothing is trusted. */
+ * in both places. @manifest may be NULL. With @verify nothing is trusted. */
 int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
                      const EspImage *known, bool verify, Plan **ret);
 
