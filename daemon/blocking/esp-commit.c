@@ -14,7 +14,7 @@
 
 #include "common/fd.h"
 #include "common/string-util.h"
-#include "core/boot-entry.h"
+#include "core/memtest.h"
 
 void esp_commit_done(EspCommit *c) {
         for (size_t i = 0; i < c->n_holds; i++)
@@ -165,16 +165,22 @@ int esp_commit_remove_kernel(EspCommit *c, const char *path, Error *error) {
 }
 
 int esp_commit_remove_file(EspCommit *c, const char *path, Error *error) {
+        bool ours = grub_path_version(path) || esp_path_is_memtest(path);
+        _cleanup_close_ int dir = -EBADF;
+        const char *name;
         int fd, r;
 
-        r = grub_path_version(path) ? hold(c, path, &fd) : -EINVAL;
+        r = ours ? hold(c, path, &fd) : -EINVAL;
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
                 return esp_fail(c->volume, error, r, "remove", path);
+        dir = esp_open_parent(c->volume, path, &name);
+        if (dir < 0)
+                return esp_fail(c->volume, error, dir, "remove", path);
 
         c->open = true;
-        if (unlinkat(c->volume->fd, path, 0) < 0 || fsync(c->volume->fd) < 0)
+        if (unlinkat(dir, name, 0) < 0 || fsync(dir) < 0)
                 return esp_fail(c->volume, error, errno, "remove", path);
         return 0;
 }

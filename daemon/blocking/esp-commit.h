@@ -32,9 +32,9 @@ int esp_commit_remove_entry(EspCommit *c, const char *path, Error *error);
  * not ours. Files and directory are held until the barrier. 0 also if it is gone already. */
 int esp_commit_remove_kernel(EspCommit *c, const char *path, Error *error);
 
-/* PLAN_REMOVE_FILE: unlink the kernel file @path, a grub_kernel_path(), which is held until the
- * barrier. 0 also if it is gone already; -EINVAL for any other name, and an error for what is no
- * regular file. */
+/* PLAN_REMOVE_FILE: unlink the kernel file @path, a grub_kernel_path(), or one that
+ * esp_path_is_memtest() knows; it is held until the barrier. 0 also if it is gone already; -EINVAL
+ * for any other name, and an error for what is no regular file. */
 int esp_commit_remove_file(EspCommit *c, const char *path, Error *error);
 
 /* PLAN_BARRIER: all that was done so far is on the disk, then the holds go, and that is on the disk

@@ -166,9 +166,9 @@ static int scan_tree(Scan *s, const char *path, unsigned depth) {
         return 0;
 }
 
-/* GRUB's kernels, and what an interrupted run has left of them, are in the root. */
-static bool is_root_kernel(const char *name) {
-        return grub_path_version(name) || (!strchr(name, '/') && esp_path_is_leftover(name));
+/* GRUB's kernels, Memtest86+, and what an interrupted run has left of them, are in the root. */
+static bool is_root_file(const char *name) {
+        return grub_path_version(name) || esp_path_is_memtest(name) || esp_path_is_leftover(name);
 }
 
 static int scan_root(Scan *s) {
@@ -180,7 +180,7 @@ static int scan_root(Scan *s) {
         if (r < 0)
                 return esp_fail(s->volume, s->error, r, "list", "/");
         while (errno = 0, (entry = readdir(dir))) {
-                if (!is_root_kernel(entry->d_name))
+                if (!is_root_file(entry->d_name))
                         continue;
                 r = scan_path(s, entry->d_name);
                 if (r < 0)

@@ -277,6 +277,11 @@ static int append_plan(sd_bus_message *reply, const Plan *plan) {
                 if (r < 0)
                         return r;
         }
+        if (plan->left_out) {
+                r = append_row(reply, plan->esp_uuid, "left-out", plan->left_out, 0);
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < plan->n_steps; i++) {
                 const PlanStep *step = &plan->steps[i];
 

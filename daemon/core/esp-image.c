@@ -157,15 +157,21 @@ bool esp_path_is_leftover(const char *path) {
         _cleanup_free_ char *base = NULL, *version = NULL;
 
         base = suffix ? strndup(path, (size_t) (suffix - path)) : NULL;
-        return base && (streq(base, ESP_LOADER_CONF) || esp_path_is_loader(base) ||
-                        streq(base, ESP_GRUB_CONFIG) || streq(base, ESP_GRUB_ENV) ||
-                        esp_path_is_kernel(base) || grub_path_version(base) ||
-                        esp_entry_version(base, &version, NULL) >= 0);
+        return base &&
+               (streq(base, ESP_LOADER_CONF) || esp_path_is_loader(base) ||
+                streq(base, ESP_GRUB_CONFIG) || streq(base, ESP_GRUB_ENV) ||
+                esp_path_is_kernel(base) || grub_path_version(base) || esp_path_is_memtest(base) ||
+                streq(base, ESP_MEMTEST_ENTRY) || esp_entry_version(base, &version, NULL) >= 0);
 }
 
 char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file) {
         return image->loader == ESP_LOADER_GRUB ? grub_kernel_path(version, file)
                                                 : esp_kernel_path(version, file);
+}
+
+const char *esp_image_memtest_path(const EspImage *image, MemtestFile file) {
+        return image->loader == ESP_LOADER_GRUB ? memtest_file_name(file)
+                                                : memtest_systemd_boot_path(file);
 }
 
 /* The regular file that the value of an entry's "linux" or "initrd" key names. */
@@ -295,16 +301,13 @@ int esp_image_kernels(const EspImage *image, char ***ret) {
         return 0;
 }
 
-int esp_image_default(const EspImage *image, char **ret) {
+/* What systemd-boot takes; with @complete, of what leads to an image and an initrd of ours. */
+static int choose_entry(const EspImage *image, bool complete, char **ret) {
         const EspFile *conf = esp_image_find(image, ESP_LOADER_CONF);
         _cleanup_(candidate_done) Candidate best = {};
         _cleanup_free_ char *pattern = NULL;
         int r;
 
-        assert(ret);
-
-        if (image->loader == ESP_LOADER_GRUB)
-                return grub_image_default(image, ret);
         if (conf && conf->text) {
                 r = loader_conf_default(conf->text, &pattern);
                 if (r < 0)
@@ -316,7 +319,9 @@ int esp_image_default(const EspImage *image, char **ret) {
                 r = candidate_read(image, &image->files[i], pattern, &c);
                 if (r < 0)
                         return r;
-                if (r > 0 && (!best.id || candidate_is_before(&c, &best))) {
+                if (r == 0 || (complete && !(c.version && c.complete)))
+                        continue;
+                if (!best.id || candidate_is_before(&c, &best)) {
                         candidate_done(&best);
                         best = TAKE_STRUCT(c);
                 }
@@ -324,4 +329,28 @@ int esp_image_default(const EspImage *image, char **ret) {
 
         *ret = best.complete ? TAKE_PTR(best.version) : NULL;
         return 0;
+}
+
+int esp_image_default(const EspImage *image, char **ret) {
+        assert(ret);
+
+        return image->loader == ESP_LOADER_GRUB ? grub_image_default(image, ret)
+                                                : choose_entry(image, false, ret);
+}
+
+int esp_image_best(const EspImage *image, char **ret) {
+        _cleanup_strv_ char **complete = NULL;
+        int r;
+
+        assert(ret);
+
+        if (image->loader != ESP_LOADER_GRUB)
+                return choose_entry(image, true, ret);
+        r = esp_image_kernels(image, &complete);
+        if (r >= 0 && strv_isempty(complete))
+                r = grub_image_complete(image, &complete);
+        if (r < 0)
+                return r;
+        *ret = strv_isempty(complete) ? NULL : strdup(complete[0]);
+        return strv_isempty(complete) || *ret ? 0 : -ENOMEM;
 }

@@ -84,6 +84,8 @@ EspLoader esp_image_tell_loader(const EspImage *image) _pure_;
 
 /* Where the file of @version is, or belongs, by the image's loader. NULL when out of memory. */
 char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFile file);
+/* The same of Memtest86+; NULL where the loader has no use for @file. */
+const char *esp_image_memtest_path(const EspImage *image, MemtestFile file);
 
 /* True if the loader that @image tells of is there itself, as far as it is a file. */
 bool esp_image_has_loader(const EspImage *image) _pure_;
@@ -108,3 +110,8 @@ int esp_image_kernels(const EspImage *image, char ***ret);
  * not read do not count. With GRUB it is the default of grub.cfg, whatever grubenv says about the
  * next boot. 0 or -ENOMEM. */
 int esp_image_default(const EspImage *image, char **ret);
+
+/* The version that would boot if there were no entries but those which lead to a complete kernel of
+ * ours. With GRUB the newest in the menu or, without any there, in the root. *@ret is NULL if there
+ * is none. 0 or -ENOMEM. */
+int esp_image_best(const EspImage *image, char **ret);

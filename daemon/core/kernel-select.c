@@ -71,8 +71,15 @@ static bool boot_kernel_equal(const BootKernel *a, const BootKernel *b) {
                (!a->has_initrd || file_stamp_equal(&a->initrd, &b->initrd));
 }
 
+static bool memtest_equal(const FileStamp *a, const FileStamp *b) {
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (!file_stamp_equal(&a[f], &b[f]))
+                        return false;
+        return true;
+}
+
 bool boot_dir_equal(const BootDir *a, const BootDir *b) {
-        if (a->n_kernels != b->n_kernels)
+        if (a->n_kernels != b->n_kernels || !memtest_equal(a->memtest, b->memtest))
                 return false;
         for (size_t i = 0; i < a->n_kernels; i++)
                 if (!boot_kernel_equal(a->kernels + i, b->kernels + i))
@@ -274,6 +281,7 @@ int kernel_select(const KernelSelectInput *in, KernelSet *ret) {
             (r = keep(&set, in->pin, 1u << KERNEL_PIN)) < 0 ||
             (r = keep(&set, in->next_boot, 1u << KERNEL_NEXT_BOOT)) < 0)
                 return r;
+        memcpy(set.memtest, in->boot->memtest, sizeof(set.memtest));
 
         *ret = TAKE_STRUCT(set);
         return 0;
@@ -286,7 +294,7 @@ static bool kernel_equal(const Kernel *a, const Kernel *b) {
 
 bool kernel_set_equal(const KernelSet *a, const KernelSet *b) {
         if (a->n_kernels != b->n_kernels || a->database_readable != b->database_readable ||
-            !strv_equal(a->series, b->series))
+            !strv_equal(a->series, b->series) || !memtest_equal(a->memtest, b->memtest))
                 return false;
         for (size_t i = 0; i < a->n_kernels; i++)
                 if (!kernel_equal(a->kernels + i, b->kernels + i))

@@ -4,6 +4,7 @@
 /* Which kernels belong on every ESP, and why: the keep set. */
 
 #include "common/enum.h"
+#include "core/memtest.h"
 #include "core/package-db.h"
 
 /* What identifies the content of a file without reading it. Times in ns since the epoch. */
@@ -29,6 +30,7 @@ typedef struct BootKernel {
 typedef struct BootDir {
         BootKernel *kernels; /* newest first, unique */
         size_t n_kernels, n_allocated;
+        FileStamp memtest[_MEMTEST_FILE_MAX]; /* all zero: not there */
 } BootDir;
 
 void boot_dir_done(BootDir *dir);
@@ -89,12 +91,14 @@ typedef struct KernelSelectInput {
         const char *next_boot; /* NULL: none */
 } KernelSelectInput;
 
-/* All kernels known: in boot/, installed by dpkg, or named by a list or a pin. Newest first. */
+/* All kernels known: in boot/, installed by dpkg, or named by a list or a pin. Newest first. And
+ * what goes beside them. */
 typedef struct KernelSet {
         Kernel *kernels;
         size_t n_kernels, n_allocated;
         char **series;          /* the two newest series, newest first: kept by apt, not synced */
         bool database_readable; /* false: nothing may be removed from any ESP */
+        FileStamp memtest[_MEMTEST_FILE_MAX]; /* all zero: not there */
 } KernelSet;
 
 void kernel_set_done(KernelSet *set);

@@ -9,13 +9,14 @@
  * under the token: stale kernels are evicted one at a time, oldest first and never the one that
  * boots now, and kernels come one after the other, the default first. Entries that lead nowhere go
  * before anything else, so that whichever entry the loader falls back to between two steps, a
- * complete kernel is behind it. Nothing is removed while the package database is unreadable, and no
- * kernel if no complete one would remain: when in doubt, leave it. */
+ * complete kernel is behind it. No kernel is removed while the package database is unreadable, or
+ * if no complete one would remain: when in doubt, leave it. */
 
 #include <inttypes.h>
 
 #include "common/string-util.h"
 #include "core/plan-loader.h"
+#include "core/plan-memtest.h"
 #include "core/space.h"
 
 #define for_each_pending(t, b)                                                                     \
@@ -45,7 +46,10 @@ static void build_side_by_side(PlanBuilder *b) {
         plan_builder_barrier(b);
         for_each_pending(t, b) plan_builder_place_files(b, t);
         plan_builder_barrier(b);
-        for_each_pending(t, b) plan_builder_place_entry(b, t);
+        for_each_pending(t, b) {
+                plan_builder_place_entry(b, t);
+                b->free = b->free - t->need + t->frees;
+        }
         plan_builder_barrier(b);
 
         b->loader->settle(b);
@@ -160,6 +164,7 @@ static int build(PlanBuilder *b) {
                 return r;
         b->has_entry_dir = esp_image_find(b->in->image, ESP_ENTRY_DIR);
         b->free = b->in->image->free_bytes + b->survey.leftover_bytes;
+        plan_memtest_look(b);
         r = b->loader->look(b);
         if (r < 0)
                 return r;
@@ -188,6 +193,7 @@ static int build(PlanBuilder *b) {
         else
                 build_one_by_one(b);
         build_removals(b);
+        plan_memtest_settle(b);
         return b->error;
 }
 
@@ -231,6 +237,7 @@ int plan_build(const PlanInput *in, Plan **ret) {
                 b.plan->problem_code = b.problem.code;
                 b.plan->problem = TAKE_PTR(b.problem.message);
         }
+        b.plan->left_out = TAKE_PTR(b.left_out.message);
         *ret = TAKE_PTR(b.plan);
         return 0;
 }

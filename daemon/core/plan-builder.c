@@ -20,6 +20,7 @@ void plan_builder_done(PlanBuilder *b) {
         free(b->grub.env);
         free(b->grub.next);
         error_done(&b->problem);
+        error_done(&b->left_out);
         plan_free(b->plan);
 }
 
@@ -157,18 +158,24 @@ bool plan_builder_mkdir(PlanBuilder *b, const PlanTarget *t) {
         return t->dir_missing || entries;
 }
 
+static void emit_stage(PlanBuilder *b, const char *path, const char *source,
+                       const FileStamp *stamp) {
+        PlanStep *step = emit(b, PLAN_STAGE, path);
+
+        step->stamp = *stamp;
+        step->bytes = stamp->size;
+        step->source = b->error < 0 || !source ? NULL : strdup(source);
+        if (!step->source)
+                b->error = -ENOMEM;
+}
+
 void plan_builder_stage_files(PlanBuilder *b, const PlanTarget *t) {
         for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
-                PlanStep *step;
+                _cleanup_free_ char *source = boot_source_path(t->kernel->version, f);
 
-                if (!t->stale[f])
-                        continue;
-                step = emit(b, PLAN_STAGE, t->path[f]);
-                step->stamp = f == KERNEL_FILE_IMAGE ? t->kernel->image : t->kernel->initrd;
-                step->bytes = step->stamp.size;
-                step->source = b->error < 0 ? NULL : boot_source_path(t->kernel->version, f);
-                if (!step->source)
-                        b->error = -ENOMEM;
+                if (t->stale[f])
+                        emit_stage(b, t->path[f], source,
+                                   f == KERNEL_FILE_IMAGE ? &t->kernel->image : &t->kernel->initrd);
         }
 }
 
@@ -211,6 +218,11 @@ void plan_builder_write_grub_config(PlanBuilder *b, char *const *hidden) {
         plan_builder_barrier(b);
 }
 
+static void emit_remove_file(PlanBuilder *b, const EspFile *file) {
+        emit(b, PLAN_REMOVE_FILE, file->path)->bytes =
+                        space_allocated(file->size, b->in->image->cluster_bytes);
+}
+
 void plan_builder_remove_root_files(PlanBuilder *b, const char *version) {
         for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
                 _cleanup_free_ char *path = grub_kernel_path(version, f);
@@ -219,7 +231,55 @@ void plan_builder_remove_root_files(PlanBuilder *b, const char *version) {
                 if (!path)
                         b->error = -ENOMEM;
                 if (file && file->type == FILE_REGULAR)
-                        emit(b, PLAN_REMOVE_FILE, path)->bytes =
-                                        space_allocated(file->size, b->in->image->cluster_bytes);
+                        emit_remove_file(b, file);
         }
+}
+
+void plan_builder_optional(PlanBuilder *b) {
+        if (!b->has_optional)
+                emit(b, PLAN_OPTIONAL, NULL);
+        b->has_optional = true;
+}
+
+void plan_builder_remove_memtest(PlanBuilder *b, const bool *files, bool entry) {
+        if (entry && b->memtest.entry) {
+                emit(b, PLAN_REMOVE_ENTRY, ESP_MEMTEST_ENTRY);
+                plan_builder_barrier(b);
+                b->memtest.entry = false;
+        }
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (files[f] && b->memtest.there[f]) {
+                        emit_remove_file(b,
+                                         esp_image_find(b->in->image,
+                                                        esp_image_memtest_path(b->in->image, f)));
+                        b->memtest.there[f] = false;
+                }
+        plan_builder_barrier(b);
+}
+
+void plan_builder_bring_memtest(PlanBuilder *b, const bool *files) {
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (files[f])
+                        emit_stage(b, esp_image_memtest_path(b->in->image, f),
+                                   memtest_source_path(f), &b->in->kernels->memtest[f]);
+        plan_builder_barrier(b);
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (files[f]) {
+                        emit(b, PLAN_PLACE, esp_image_memtest_path(b->in->image, f));
+                        b->memtest.there[f] = true;
+                }
+        plan_builder_barrier(b);
+}
+
+void plan_builder_write_memtest_entry(PlanBuilder *b) {
+        if (!b->has_entry_dir) {
+                emit(b, PLAN_MKDIR, ESP_ENTRY_DIR);
+                plan_builder_barrier(b);
+                b->has_entry_dir = true;
+        }
+        emit_text(b, ESP_MEMTEST_ENTRY, MEMTEST_ENTRY_TEXT);
+        plan_builder_barrier(b);
+        emit(b, PLAN_PLACE, ESP_MEMTEST_ENTRY);
+        plan_builder_barrier(b);
+        b->memtest.entry = true;
 }

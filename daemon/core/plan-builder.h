@@ -21,6 +21,13 @@ typedef struct PlanGrub {
         bool env_stays;     /* grubenv cannot be written */
 } PlanGrub;
 
+/* Memtest86+ as it is on the ESP by the step that is written down next. */
+typedef struct PlanMemtest {
+        bool there[_MEMTEST_FILE_MAX];
+        bool shown[_MEMTEST_FILE_MAX]; /* with GRUB: was there when its menu was made */
+        bool entry;                    /* with systemd-boot: its entry is there */
+} PlanMemtest;
+
 typedef struct PlanLoader PlanLoader;
 
 typedef struct PlanBuilder {
@@ -33,10 +40,12 @@ typedef struct PlanBuilder {
                              * written */
         bool pin_is_there;  /* the ESP, as it is, would boot the pin if its loader were told to */
         PlanGrub grub;
+        PlanMemtest memtest;
         uint64_t free;
-        bool has_token, has_entry_dir;
+        bool has_token, has_entry_dir, has_optional;
         Error problem;
-        int error; /* sticky -ENOMEM; steps then go nowhere */
+        Error left_out; /* what of the optional cannot be done */
+        int error;      /* sticky -ENOMEM; steps then go nowhere */
         PlanStep nowhere;
 } PlanBuilder;
 
@@ -71,3 +80,11 @@ void plan_builder_write(PlanBuilder *b, const char *path, const char *text);
 void plan_builder_write_grub_config(PlanBuilder *b, char *const *hidden);
 /* The kernel files of @version in the root, if there are any; a barrier must follow. */
 void plan_builder_remove_root_files(PlanBuilder *b, const char *version);
+
+/* What follows is optional; the token is held. */
+void plan_builder_optional(PlanBuilder *b);
+/* Of Memtest86+ those of @files that are there and, before them, its entry. */
+void plan_builder_remove_memtest(PlanBuilder *b, const bool *files, bool entry);
+/* Stage and place @files. */
+void plan_builder_bring_memtest(PlanBuilder *b, const bool *files);
+void plan_builder_write_memtest_entry(PlanBuilder *b);

@@ -113,6 +113,7 @@ static void write_config(PlanBuilder *b) {
         strv_free(b->grub.shown);
         b->grub.shown = TAKE_PTR(wanted);
         b->grub.due = false;
+        memcpy(b->memtest.shown, b->memtest.there, sizeof(b->memtest.shown));
         /* The second time the first is replaced. */
         if (!b->grub.written) {
                 b->free -= MIN(b->free, config_bytes(b));
@@ -244,6 +245,16 @@ static void remove_kernels(PlanBuilder *b, char *const *versions, bool last) {
                 plan_builder_barrier(b);
 }
 
+/* A file that is new has no entry yet, and that of one which has gone leads nowhere. */
+static void show_memtest(PlanBuilder *b) {
+        bool changed = memcmp(b->memtest.shown, b->memtest.there, sizeof(b->memtest.shown)) != 0;
+
+        if (!changed || !is_settled(b) || b->free < config_bytes(b))
+                return;
+        plan_builder_optional(b);
+        write_config(b);
+}
+
 /* What grub.cfg shows now. One that cannot be read may show everything. */
 static int look_at_config(PlanBuilder *b) {
         const EspFile *file = esp_image_find(b->in->image, ESP_GRUB_CONFIG);
@@ -363,4 +374,5 @@ const PlanLoader plan_loader_grub = {
         .is_settled = is_settled,
         .holds = holds,
         .remove = remove_kernels,
+        .show_memtest = show_memtest,
 };

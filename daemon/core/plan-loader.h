@@ -18,12 +18,14 @@ struct PlanLoader {
         /* Nothing must lead to the files of @versions any more when they go. @last: nothing comes
          * behind it. */
         void (*remove)(PlanBuilder *b, char *const *versions, bool last);
+        /* Let the menu show what of Memtest86+ is there by now; NULL where there is no menu. */
+        void (*show_memtest)(PlanBuilder *b);
 };
 
 extern const PlanLoader plan_loader_systemd_boot, plan_loader_grub;
 
-/* Evict stale kernels, oldest first, until @need bytes are free; evicts nothing if that cannot be
- * reached. */
+/* Evict Memtest86+, then stale kernels, oldest first, until @need bytes are free; evicts nothing if
+ * that cannot be reached. */
 bool plan_make_room(PlanBuilder *b, uint64_t need);
 
 /* The target that the loader should be led to: the pinned one, else the newest. */

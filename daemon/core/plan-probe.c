@@ -28,25 +28,20 @@ static int add_known_texts(Plan *plan, const EspImage *known) {
         return 0;
 }
 
-static int add_check(Plan *plan, const Kernel *kernel, KernelFile which, EspLoader loader,
+/* @path is where the file would be on the ESP. */
+static int add_check(Plan *plan, const char *path, const char *source, const FileStamp *stamp,
                      const Manifest *manifest) {
-        const FileStamp *stamp = which == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd;
-        _cleanup_free_ char *path = esp_image_kernel_path(&(EspImage){ .loader = loader },
-                                                          kernel->version, which);
-        _cleanup_free_ char *source = boot_source_path(kernel->version, which);
-        const ManifestEntry *entry;
-        PlanStep *step;
+        const ManifestEntry *entry = manifest ? manifest_find(manifest, path) : NULL;
+        PlanStep *step = plan_add(plan, PLAN_CHECK, path);
 
-        if (!path || !source)
-                return -ENOMEM;
-        step = plan_add(plan, PLAN_CHECK, path);
         if (!step)
                 return -ENOMEM;
-        step->source = TAKE_PTR(source);
+        step->source = strdup(source);
+        if (!step->source)
+                return -ENOMEM;
         step->stamp = *stamp;
         step->bytes = stamp->size;
 
-        entry = manifest ? manifest_find(manifest, path) : NULL;
         if (entry && file_stamp_equal(&entry->source, stamp)) {
                 step->trust = true;
                 step->esp_size = entry->size;
@@ -56,21 +51,74 @@ static int add_check(Plan *plan, const Kernel *kernel, KernelFile which, EspLoad
         return 0;
 }
 
+static int check_kernel(Plan *plan, const Kernel *kernel, const EspImage *place,
+                        const Manifest *manifest) {
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                _cleanup_free_ char *path = esp_image_kernel_path(place, kernel->version, f);
+                _cleanup_free_ char *source = boot_source_path(kernel->version, f);
+                int r;
+
+                if (!path || !source)
+                        return -ENOMEM;
+                r = add_check(plan, path, source,
+                              f == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd, manifest);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int check_kernels(Plan *plan, const KernelSet *kernels, const EspImage *place,
+                         const Manifest *manifest) {
+        for (size_t i = 0; i < kernels->n_kernels; i++) {
+                const Kernel *kernel = &kernels->kernels[i];
+                int r;
+
+                if (kernel->reasons == 0 || !kernel_is_bootable(kernel))
+                        continue;
+                r = check_kernel(plan, kernel, place, manifest);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int check_memtest(Plan *plan, const KernelSet *kernels, const EspImage *place,
+                         const Manifest *manifest) {
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
+                const FileStamp *stamp = &kernels->memtest[f];
+                const char *path = esp_image_memtest_path(place, f);
+                int r;
+
+                if (!path || stamp->size == 0)
+                        continue;
+                if (!plan_add(plan, PLAN_OPTIONAL, NULL))
+                        return -ENOMEM;
+                r = add_check(plan, path, memtest_source_path(f), stamp, manifest);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 /* The files where the loader looks for them; before the first look, where any loader does: a check
  * of what is not there costs nothing and reports nothing. */
-static int add_checks(Plan *plan, const Kernel *kernel, EspLoader known, const Manifest *manifest) {
+static int add_checks(Plan *plan, const KernelSet *kernels, EspLoader known,
+                      const Manifest *manifest) {
+        static int (*const checks[])(Plan * plan, const KernelSet *kernels, const EspImage *place,
+                                     const Manifest *manifest) = { check_kernels, check_memtest };
         static const EspLoader loaders[] = { ESP_LOADER_SYSTEMD_BOOT, ESP_LOADER_GRUB };
 
-        for (size_t i = 0; i < ELEMENTSOF(loaders); i++) {
-                if (known != ESP_LOADER_NONE && known != loaders[i])
-                        continue;
-                for (KernelFile which = 0; which < _KERNEL_FILE_MAX; which++) {
-                        int r = add_check(plan, kernel, which, loaders[i], manifest);
+        for (size_t c = 0; c < ELEMENTSOF(checks); c++)
+                for (size_t i = 0; i < ELEMENTSOF(loaders); i++) {
+                        int r;
 
+                        if (known != ESP_LOADER_NONE && known != loaders[i])
+                                continue;
+                        r = checks[c](plan, kernels, &(EspImage){ .loader = loaders[i] }, manifest);
                         if (r < 0)
                                 return r;
                 }
-        }
         return 0;
 }
 
@@ -87,17 +135,10 @@ int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manif
                 return r;
         if (!plan_add(plan, PLAN_SCAN, NULL))
                 return -ENOMEM;
-
-        for (size_t i = 0; i < kernels->n_kernels; i++) {
-                const Kernel *kernel = &kernels->kernels[i];
-
-                if (kernel->reasons == 0 || !kernel_is_bootable(kernel))
-                        continue;
-                r = add_checks(plan, kernel, known ? known->loader : ESP_LOADER_NONE,
-                               verify ? NULL : manifest);
-                if (r < 0)
-                        return r;
-        }
+        r = add_checks(plan, kernels, known ? known->loader : ESP_LOADER_NONE,
+                       verify ? NULL : manifest);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(plan);
         return 0;

@@ -5,6 +5,7 @@
 
 #include "common/string-util.h"
 #include "core/plan-loader.h"
+#include "core/plan-memtest.h"
 
 /* Take the first off *@l. */
 static char *take_first(char **l) {
@@ -27,8 +28,12 @@ static bool evict_copy(PlanBuilder *b) {
         return true;
 }
 
-/* Evict the oldest stale kernel that is not held. False if there is none. */
+/* Evict Memtest86+, or else the oldest stale kernel that is not held. False if there is none. */
 static bool evict_one(PlanBuilder *b) {
+        if (plan_memtest_bytes(b) > 0) {
+                plan_memtest_evict(b);
+                return true;
+        }
         if (evict_copy(b))
                 return true;
         STRV_FOREACH(v, b->survey.stale) {
@@ -43,7 +48,7 @@ static bool evict_one(PlanBuilder *b) {
 }
 
 bool plan_make_room(PlanBuilder *b, uint64_t need) {
-        uint64_t reachable = b->free;
+        uint64_t reachable = b->free + plan_memtest_bytes(b);
 
         STRV_FOREACH(v, b->survey.copies)
                 reachable += plan_survey_dir_bytes(&b->survey, *v);

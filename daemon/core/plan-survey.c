@@ -24,22 +24,13 @@ void plan_survey_done(PlanSurvey *s) {
         *s = (PlanSurvey){};
 }
 
-/* What boots now, by the loader's own rules; where that cannot be told, the newest complete kernel,
- * with GRUB also one that its menu does not show. It is not evicted before something else boots. */
+/* What boots now, by the loader's own rules; where that is an entry which leads nowhere, what boots
+ * when that is gone. It is not evicted before something else boots. */
 static int find_current(PlanSurvey *s) {
-        _cleanup_strv_ char **present = NULL;
         int r;
 
         r = esp_image_default(s->in->image, &s->current);
-        if (r < 0 || s->current)
-                return r;
-        r = esp_image_kernels(s->in->image, &present);
-        if (r >= 0 && strv_isempty(present) && s->in->image->loader == ESP_LOADER_GRUB)
-                r = grub_image_complete(s->in->image, &present);
-        if (r < 0 || strv_isempty(present))
-                return r;
-        s->current = strdup(present[0]);
-        return s->current ? 0 : -ENOMEM;
+        return r < 0 || s->current ? r : esp_image_best(s->in->image, &s->current);
 }
 
 static int collect_targets(PlanSurvey *s, Error *problem) {

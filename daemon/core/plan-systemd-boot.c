@@ -40,8 +40,17 @@ static void settle_default(PlanBuilder *b) {
         b->free += old ? space_allocated(old->size, b->in->image->cluster_bytes) : 0;
 }
 
+/* Where no pin names its entry, one without tries left comes last, and where the default is the
+ * administrator's own even behind those that are not ours. */
+static bool entry_comes_first(const PlanBuilder *b) {
+        for (size_t i = 0; i < b->survey.n_targets; i++)
+                if (b->survey.targets[i].status == TARGET_PLACED && !b->survey.targets[i].exhausted)
+                        return true;
+        return b->in->pin;
+}
+
 static bool default_is_settled(const PlanBuilder *b) {
-        return !b->loader_conf && !b->default_stays;
+        return !b->loader_conf && !b->default_stays && entry_comes_first(b);
 }
 
 static int look_at_pin(PlanBuilder *b) {

@@ -123,6 +123,7 @@ static int look_at_files(PlanTarget *t, const PlanInput *in, Error *problem) {
  * has the plain one. */
 static int choose_entry(PlanTarget *t, const PlanInput *in) {
         const EspFile *file = find_entry(in->image, t->kernel->version);
+        uint64_t left;
         int r;
 
         t->entry_path = file && !streq_ptr(in->pin, t->kernel->version)
@@ -130,6 +131,7 @@ static int choose_entry(PlanTarget *t, const PlanInput *in) {
                                         : esp_entry_path(t->kernel->version);
         if (!t->entry_path)
                 return -ENOMEM;
+        t->exhausted = boot_entry_counter(t->entry_path, &left) && left == 0;
         r = esp_image_entry_boots(in->image, t->entry_path);
         if (r < 0)
                 return r;

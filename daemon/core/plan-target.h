@@ -22,6 +22,7 @@ typedef struct PlanTarget {
         char *path[_KERNEL_FILE_MAX];
         bool stale[_KERNEL_FILE_MAX]; /* to be copied: absent or different */
         char *entry_path;
+        bool exhausted;   /* the entry's name says that it has no tries left */
         char *entry_text; /* to be written; NULL: the entry is as it should be */
         bool boots;    /* the ESP, as it is, holds the entry, unless it is GRUB's, and both files */
         uint64_t need; /* bytes allocated on the ESP while old and new are side by side */

@@ -41,6 +41,7 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_REMOVE_KERNEL] = FIELD_PATH,
         [PLAN_REMOVE_FILE] = FIELD_PATH,
         [PLAN_BARRIER] = 0,
+        [PLAN_OPTIONAL] = 0,
         [PLAN_INSTALL_LOADER] = FIELD_TEXT,
         [PLAN_BOOT_ENTRY] = FIELD_TEXT,
         [PLAN_PROBE] = 0,

@@ -25,6 +25,7 @@ static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_REMOVE_KERNEL] = "remove-kernel",
         [PLAN_REMOVE_FILE] = "remove-file",
         [PLAN_BARRIER] = "barrier",
+        [PLAN_OPTIONAL] = "optional",
         [PLAN_INSTALL_LOADER] = "install-loader",
         [PLAN_BOOT_ENTRY] = "boot-entry",
         [PLAN_PROBE] = "probe",
@@ -67,6 +68,7 @@ Plan *plan_free(Plan *p) {
         free(p->esp_uuid);
         free(p->device);
         free(p->problem);
+        free(p->left_out);
         return mfree(p);
 }
 
@@ -140,6 +142,13 @@ PlanStep *plan_add(Plan *p, PlanAction action, const char *path) {
 
 bool plan_writes(const Plan *p) {
         for (size_t i = 0; i < p->n_steps; i++)
+                if (action_writes[p->steps[i].action])
+                        return true;
+        return false;
+}
+
+bool plan_is_due(const Plan *p) {
+        for (size_t i = 0; i < p->n_steps && p->steps[i].action != PLAN_OPTIONAL; i++)
                 if (action_writes[p->steps[i].action])
                         return true;
         return false;

@@ -30,9 +30,11 @@ typedef enum PlanAction {
         PLAN_PLACE,        /* path: rename path.new over it, the old file held open */
         PLAN_REMOVE_ENTRY, /* path */
         PLAN_REMOVE_KERNEL, /* path: the directory of a version, with the kernel files in it */
-        PLAN_REMOVE_FILE,   /* path: vmlinuz-VER or initrd.img-VER in the root */
+        PLAN_REMOVE_FILE,   /* path: vmlinuz-VER or initrd.img-VER in the root, or Memtest86+ */
         PLAN_BARRIER,       /* everything so far is on the disk before the next step; old files are
                              * let go */
+        PLAN_OPTIONAL, /* what follows, up to a scan, may fail: that is a warning, and nothing of it
+                        * is done any more */
         /* setting up an ESP */
         PLAN_INSTALL_LOADER, /* text: "systemd-boot" or "grub", as esp_loader_to_string() says */
         PLAN_BOOT_ENTRY,     /* text: likewise; the firmware has an entry that leads to the loader
@@ -53,7 +55,7 @@ typedef enum PlanAction {
 
 /* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "grub-config",
  * "token", "repair", "place", "remove-entry", "remove-kernel", "remove-file", "barrier",
- * "install-loader", "boot-entry", "probe", "format", "firmware", "arm", "disarm",
+ * "optional", "install-loader", "boot-entry", "probe", "format", "firmware", "arm", "disarm",
  * "update-grub" */
 DECLARE_STRING_TABLE(plan_action, PlanAction);
 
@@ -80,6 +82,7 @@ typedef struct Plan {
          * sentence, and its code. The steps still do what can be done. */
         int problem_code; /* ErrorCode, 0: none */
         char *problem;
+        char *left_out; /* why something optional is not among the steps: one sentence, or NULL */
 } Plan;
 
 Plan *plan_free(Plan *p);
@@ -98,6 +101,8 @@ void plan_clear(Plan *p);
 
 /* True if the plan writes to the ESP. */
 bool plan_writes(const Plan *p) _pure_;
+/* True if it does so before what is optional: the ESP is not in sync. */
+bool plan_is_due(const Plan *p) _pure_;
 /* True if the plan repairs the FAT first, which must not be mounted writable before. */
 bool plan_repairs(const Plan *p) _pure_;
 /* Bytes that the staging steps copy. */
@@ -123,11 +128,12 @@ typedef struct PlanInput {
         const char *pin;              /* what must be the default; NULL: any, so the newest */
         const char *next_boot; /* with GRUB: what boots once, before the default; may be NULL */
         bool grub_stale;       /* GRUB's configuration has changed since the look */
+        bool memtest_stays;    /* as it is, or is not there, though it should be otherwise */
 } PlanInput;
 
 /* The look that must come before a plan: known texts (of @known, may be NULL), scan, and a check of
- * each kept bootable kernel's files, where the loader of @known has them, or in both places.
- * @manifest may be NULL. With @verify nothing is trusted. */
+ * the files of each kept bootable kernel and of Memtest86+, where the loader of @known has them, or
+ * in both places. @manifest may be NULL. With @verify nothing is trusted. */
 int plan_build_probe(const char *esp_uuid, const KernelSet *kernels, const Manifest *manifest,
                      const EspImage *known, bool verify, Plan **ret);
 

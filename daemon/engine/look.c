@@ -149,33 +149,36 @@ int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report
         return 0;
 }
 
-static int judge_file(EspImage *image, const Manifest *manifest, const Kernel *kernel,
-                      KernelFile which) {
-        _cleanup_free_ char *path = esp_image_kernel_path(image, kernel->version, which);
-        const FileStamp *stamp = which == KERNEL_FILE_IMAGE ? &kernel->image : &kernel->initrd;
-        const ManifestEntry *entry;
+static void judge_file(EspImage *image, const Manifest *manifest, const char *path,
+                       const FileStamp *stamp) {
+        const ManifestEntry *entry = manifest_find(manifest, path);
         EspFile *file;
 
-        if (!path)
-                return -ENOMEM;
-        entry = manifest_find(manifest, path);
         if (!entry || !esp_image_find(image, path))
-                return 0;
+                return;
         file = esp_image_get(image, path);
         if (file_stamp_equal(&entry->source, stamp) && entry->size == file->size &&
             entry->mtime == file->mtime)
                 file->verdict = VERDICT_TRUSTED;
-        return 0;
 }
 
 int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kernels) {
         for (size_t i = 0; i < kernels->n_kernels; i++)
-                for (KernelFile which = 0; which < _KERNEL_FILE_MAX; which++) {
-                        int r = judge_file(image, manifest, &kernels->kernels[i], which);
+                for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
+                        const Kernel *k = &kernels->kernels[i];
+                        _cleanup_free_ char *path = esp_image_kernel_path(image, k->version, f);
 
-                        if (r < 0)
-                                return r;
+                        if (!path)
+                                return -ENOMEM;
+                        judge_file(image, manifest, path,
+                                   f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd);
                 }
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
+                const char *path = esp_image_memtest_path(image, f);
+
+                if (path)
+                        judge_file(image, manifest, path, &kernels->memtest[f]);
+        }
         return 0;
 }
 

@@ -120,6 +120,17 @@ void part_start(Part *part) {
         carry_out(part, TAKE_PTR(plan));
 }
 
+/* All that is optional beside the installation of a boot loader is Memtest86+, which is no reason
+ * to call the job anything but done. */
+static void take_warning(Part *part, Error *warning) {
+        if (part->phase != PART_INSTALLING) {
+                log_warning("Memtest86+ is left as it is on ESP '%s': %s.", esp_uuid(part->esp),
+                            strempty(warning->message));
+                part->memtest_stays = true;
+        } else if (!error_is_set(&part->warning))
+                error_move(&part->warning, warning);
+}
+
 static void on_report(Report *report, void *userdata) {
         Part *part = userdata;
         int r = 0;
@@ -142,8 +153,7 @@ static void on_report(Report *report, void *userdata) {
                 refresh_grant_token(part->refresh);
                 break;
         case REPORT_WARNING:
-                if (!error_is_set(&part->warning))
-                        error_move(&part->warning, &report->error);
+                take_warning(part, &report->error);
                 break;
         case REPORT_STARTED:
         case REPORT_STEP:
@@ -217,6 +227,7 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
                                         .next_boot = input->next_boot,
                                         .grub_stale = part->grub_changes !=
                                                       part->refresh->grub_changes,
+                                        .memtest_stays = part->memtest_stays,
                         },
                         ret);
 }
@@ -234,6 +245,15 @@ static void tell_differences(Part *part, const Plan *rest) {
                          esp_uuid(part->esp), strempty(names));
 }
 
+/* It does not count when it is judged whether the ESP is in sync. */
+static void tell_optional(const Part *part, const Plan *rest) {
+        if (rest->left_out)
+                log_warning("%s.", rest->left_out);
+        else if (rest->n_steps > 0 && !plan_is_due(rest))
+                log_warning("Memtest86+ on ESP '%s' is not as it should be; a refresh repairs it.",
+                            esp_uuid(part->esp));
+}
+
 /* What is left to do after the last look decides the state. */
 static void settle(Part *part, const Plan *rest, bool synced) {
         Refresh *refresh = part->refresh;
@@ -244,13 +264,14 @@ static void settle(Part *part, const Plan *rest, bool synced) {
         if (rest->problem_code != ERROR_NONE) {
                 (void) error_set(&part->error, (ErrorCode) rest->problem_code, "%s", rest->problem);
                 state = part->image->loader != ESP_LOADER_NONE ? ESP_OUTDATED : ESP_FAILED;
-        } else if (rest->n_steps > 0) {
+        } else if (plan_is_due(rest)) {
                 state = ESP_OUTDATED;
                 if (synced || type == JOB_VERIFY)
                         tell_differences(part, rest);
         }
 
         if (job_syncs(refresh->job) || type == JOB_VERIFY) {
+                tell_optional(part, rest);
                 r = manifest_store(refresh->config->root, esp_uuid(part->esp), &part->manifest,
                                    part->image);
                 if (r < 0)

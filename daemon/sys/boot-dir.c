@@ -77,6 +77,16 @@ static int add_file(BootDir *boot, const Root *root, const char *name) {
         return 0;
 }
 
+static void look_for_memtest(BootDir *boot, const Root *root) {
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
+                struct stat st;
+
+                if (root_stat(root, memtest_source_path(f), &st) >= 0 && S_ISREG(st.st_mode) &&
+                    st.st_size > 0)
+                        file_stamp_from_stat(&st, &boot->memtest[f]);
+        }
+}
+
 int boot_dir_scan(const Root *root, BootDir *ret) {
         _cleanup_(boot_dir_done) BootDir boot = {};
         _cleanup_strv_ char **names = NULL;
@@ -90,6 +100,7 @@ int boot_dir_scan(const Root *root, BootDir *ret) {
                 if (r < 0)
                         return r;
         }
+        look_for_memtest(&boot, root);
         *ret = TAKE_STRUCT(boot);
         return 0;
 }

@@ -35,6 +35,7 @@ typedef struct Interpreter {
         EspCommit commit;
         CopyWatch watch;
         uint64_t index; /* of the current step */
+        bool optional;  /* a failure is a warning */
         uint64_t moved; /* bytes */
         Error error;
 } Interpreter;
@@ -255,6 +256,10 @@ static int run_barrier(Interpreter *i, const PlanStep *step) {
         return esp_commit_barrier(&i->commit, &i->error);
 }
 
+static int run_optional(Interpreter *i, const PlanStep *step) {
+        return 0;
+}
+
 static int run_install_loader(Interpreter *i, const PlanStep *step) {
         return esp_install_loader(&i->volume, i->root, esp_loader_from_string(step->text),
                                   host_has_efi(i->root), &i->watch, &i->error);
@@ -347,6 +352,7 @@ static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep 
         [PLAN_REMOVE_ENTRY] = run_remove,
         [PLAN_REMOVE_KERNEL] = run_remove,
         [PLAN_BARRIER] = run_barrier,
+        [PLAN_OPTIONAL] = run_optional,
         [PLAN_INSTALL_LOADER] = run_install_loader,
         [PLAN_BOOT_ENTRY] = run_boot_entry,
         [PLAN_PROBE] = run_probe,
@@ -378,18 +384,49 @@ static int open_all(Interpreter *i, const char *root) {
         return report(i, &(Report){ .type = REPORT_STARTED });
 }
 
-static int run_steps(Interpreter *i) {
+/* Leave an ESP that boots and nothing beside: what was replaced is let go only behind a barrier,
+ * and what was staged goes, unless the disk does not even take a barrier any more. */
+static int clean_up(Interpreter *i) {
+        int r = i->commit.open ? esp_commit_barrier(&i->commit, NULL) : 0;
+
+        if (r >= 0 && esp_stage_discard(&i->stage))
+                r = esp_commit_barrier(&i->commit, NULL);
+        return r;
+}
+
+static int run_step(Interpreter *i) {
+        const PlanStep *step = &i->plan->steps[i->index];
         int r;
 
-        for (i->index = 0; i->index < i->plan->n_steps; i->index++) {
-                const PlanStep *step = &i->plan->steps[i->index];
+        i->optional = (i->optional || step->action == PLAN_OPTIONAL) && step->action != PLAN_SCAN;
+        if (wants_stop(i))
+                return -ECANCELED;
+        r = report(i, &(Report){ .type = REPORT_STEP, .index = i->index });
+        return r < 0 ? r : run_action[step->action](i, step);
+}
 
-                if (wants_stop(i))
-                        return -ECANCELED;
-                r = report(i, &(Report){ .type = REPORT_STEP, .index = i->index });
-                if (r < 0)
-                        return r;
-                r = run_action[step->action](i, step);
+/* What is optional has failed: say so, and go on behind it. */
+static int pass_over(Interpreter *i, int error_number) {
+        _cleanup_(report_done) Report warning = { .type = REPORT_WARNING };
+        const Plan *plan = i->plan;
+        int r;
+
+        (void) error_set_errno(&i->error, error_number, "The work on %s failed", i->subject);
+        error_move(&warning.error, &i->error);
+        r = clean_up(i);
+        if (r < 0)
+                return r;
+        while (i->index + 1 < plan->n_steps && plan->steps[i->index + 1].action != PLAN_SCAN)
+                i->index++;
+        return report(i, &warning);
+}
+
+static int run_steps(Interpreter *i) {
+        for (i->index = 0; i->index < i->plan->n_steps; i->index++) {
+                int r = run_step(i);
+
+                if (r < 0 && r != -ECANCELED && i->optional)
+                        r = pass_over(i, r);
                 if (r < 0)
                         return r;
         }
@@ -407,19 +444,10 @@ static int finish(Interpreter *i) {
         return esp_volume_close(&i->volume, &i->error);
 }
 
-/* Leave an ESP that boots and nothing beside: what was replaced is let go only behind a barrier,
- * and what was staged goes, unless the disk does not even take a barrier any more. */
-static void clean_up(Interpreter *i) {
-        if (i->commit.open && esp_commit_barrier(&i->commit, NULL) < 0)
-                return;
-        if (esp_stage_discard(&i->stage))
-                (void) esp_commit_barrier(&i->commit, NULL);
-}
-
 static int fail(Interpreter *i, int error_number) {
         Report failed = { .type = REPORT_FAILED };
 
-        clean_up(i);
+        (void) clean_up(i);
         (void) error_set_errno(&i->error, error_number, "The work on %s failed (try again)",
                                strempty(i->subject));
         failed.error = i->error;

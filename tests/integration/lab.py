@@ -201,9 +201,9 @@ class Lab:
     # The judge
 
     def entries(self, uuid):
-        """Name of each loader entry on the ESP -> its keys."""
+        """Name of each loader entry of a kernel on the ESP -> its keys."""
         return {path.name: dict(parse_keys(path.read_text()))
-                for path in sorted((self.esp(uuid) / 'loader/entries').glob('*.conf'))}
+                for path in sorted((self.esp(uuid) / 'loader/entries').glob('proxmox-*.conf'))}
 
     def default_patterns(self, uuid):
         text = (self.esp(uuid) / 'loader/loader.conf').read_text()

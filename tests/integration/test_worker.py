@@ -600,6 +600,33 @@ class Writing(WorkerCase):
         self.assertEqual((result.status, result.error), (1, 'Failed'))
         self.assertEqual(self.leftovers(), [])
 
+    def test_what_is_optional_may_fail_and_what_is_behind_the_next_scan_is_done(self):
+        optional = 'EFI/proxmox/memtest86+x64.efi'
+        self.source('memtest', b'memtest')
+        steps = (*self.sync_steps(), record('optional'), self.stage(optional, 'memtest'), BARRIER,
+                 place(optional), BARRIER, SCAN)
+        (self.root / 'boot/memtest').write_bytes(b'another')
+        result = self.run_plan(*steps)
+        self.assert_done(result)
+        warnings = [r for r in result.reports if r.verb == 'warning']
+        self.assertEqual([r.error for r in warnings], ['Failed'])
+        self.assertIn('/boot/memtest', warnings[0].message)
+        self.assertFalse((self.esp / optional).exists())
+        self.assertEqual(self.leftovers(), [])
+        self.assertIn('space', [r.verb for r in result.reports])
+        self.assert_all_new()
+
+    def test_an_optional_step_that_fails_after_another_was_placed_leaves_no_leftover(self):
+        optional = 'EFI/proxmox/memtest86+x64.efi'
+        self.source('memtest', b'memtest')
+        self.put('EFI/file', 'in the way')
+        result = self.run_plan(TOKEN, record('optional'), self.stage(optional, 'memtest'), BARRIER,
+                               place(optional), self.stage('EFI/other', 'memtest'),
+                               self.stage('EFI/file/x', 'memtest'))
+        self.assert_done(result)
+        self.assertEqual(self.text(optional), 'memtest')
+        self.assertEqual(self.leftovers(), [])
+
     def test_disk_that_gives_back_something_else_is_found_before_anything_is_placed(self):
         self.put_old()
         worker = self.start(*self.sync_steps(), hook='stage:1:stop')

@@ -185,9 +185,34 @@ START_TEST(kernel_file_in_the_root_is_held_until_the_barrier) {
 }
 END_TEST
 
+START_TEST(memtest_is_removed_likewise_from_wherever_it_is) {
+        static const char *const paths[] = { "memtest86+x64.efi", "memtest86+x64.bin",
+                                             "EFI/proxmox/memtest86+x64.efi" };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                _cleanup_free_ char *path = strprintf(ESP("%s"), paths[i]);
+                _cleanup_case_ Case c;
+
+                case_init(&c);
+                ck_assert_int_eq(esp_commit_remove_file(&c.commit, paths[i], &c.error), 0);
+                throwaway_put_text(&c.t, path, "memtest");
+                ck_assert_int_eq(esp_commit_remove_file(&c.commit, paths[i], &c.error), 0);
+                ck_assert(!throwaway_has(&c.t, path));
+                ck_assert_uint_eq(c.commit.n_holds, 1);
+                ck_assert_int_eq(esp_commit_barrier(&c.commit, &c.error), 0);
+        }
+}
+END_TEST
+
 START_TEST(only_kernel_files_in_the_root_are_removed_so) {
         static const char *const names[] = {
-                "vmlinuz", "vmlinuz-" VERSION ".new", "vmlinuz-x", "initrd.img-1.old", "grubenv",
+                "vmlinuz",
+                "vmlinuz-" VERSION ".new",
+                "vmlinuz-x",
+                "initrd.img-1.old",
+                "grubenv",
+                "memtest86+ia32.efi",
+                "memtest86+x64.efi.new",
         };
         _cleanup_case_ Case c;
 
@@ -237,5 +262,6 @@ CHECK_MAIN("esp-commit", replaced_file_is_held_until_the_barrier,
            foreign_files_keep_their_directory, symlink_among_kernel_files_is_not_followed,
            kernel_directory_that_is_a_file_is_an_error,
            kernel_file_in_the_root_is_held_until_the_barrier,
+           memtest_is_removed_likewise_from_wherever_it_is,
            only_kernel_files_in_the_root_are_removed_so,
            kernel_file_in_the_root_that_is_none_is_an_error, barrier_without_changes_is_fine)

@@ -134,11 +134,16 @@ START_TEST(kernels_in_the_root_are_reported_and_nothing_else_there) {
         throwaway_put_text(&t, ESP("vmlinuz-6.8.12-4-pve.old"), "x");
         throwaway_put_text(&t, ESP("vmlinuz"), "x");
         throwaway_put_text(&t, ESP("notes.new"), "x");
+        throwaway_put_text(&t, ESP("memtest86+ia32.bin"), "x");
+        throwaway_put_text(&t, ESP("memtest86+x64.bin"), "memtest");
+        throwaway_put_text(&t, ESP("memtest86+x64.bin.new"), "half");
         scan(&t, NULL, &image);
         ck_assert_uint_eq(esp_image_find(&image, "vmlinuz-6.8.12-4-pve")->size, 6);
         ck_assert_ptr_null(esp_image_find(&image, "vmlinuz-6.8.12-4-pve")->text);
         ck_assert_ptr_nonnull(esp_image_find(&image, "initrd.img-6.8.12-4-pve"));
-        ck_assert_uint_eq(image.n_files, 5); /* and three directories */
+        ck_assert_ptr_nonnull(esp_image_find(&image, "memtest86+x64.bin"));
+        ck_assert_ptr_nonnull(esp_image_find(&image, "memtest86+x64.bin.new"));
+        ck_assert_uint_eq(image.n_files, 7); /* and three directories */
 }
 END_TEST
 

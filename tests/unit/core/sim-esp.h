@@ -4,160 +4,10 @@
 /* An ESP in memory that carries out plans step by step, as a worker does on a disk, and judges it
  * after every step: would it still boot, is there room, is everything touched really ours. */
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/error.h"
-#include "common/string-util.h"
 #include "core/boot-entry.h"
-#include "core/plan-wire.h"
-#include "core/plan.h"
-#include "core/space.h"
 #include "tests/unit/core/sim-grub.h"
-
-/* What is not flushed yet. */
-typedef enum SimPending {
-        SIM_MKDIR = 1 << 0,
-        SIM_STAGED = 1 << 1,
-        SIM_KERNEL = 1 << 2,
-        SIM_ENTRY = 1 << 3,
-        SIM_CONF = 1 << 4, /* loader.conf, grub.cfg, grubenv */
-        SIM_REMOVED = 1 << 5,
-} SimPending;
-
-/* The mtime of a file in the image is the id of its content. What is not ours has this bit. */
-#define SIM_FOREIGN (UINT64_C(1) << 63)
-
-/* More than any menu of the tests is thought to take beside the old one. */
-#define SIM_ROOM_FOR_MENU (256 * 1024)
-
-typedef struct SimEsp {
-        EspImage image;
-        uint64_t held;    /* bytes of replaced and removed files, free after the next barrier */
-        unsigned pending; /* of SimPending */
-        bool token;
-        bool repaired;
-        bool half;     /* of a kernel, the image is new and the initrd is not yet, or the reverse */
-        char **staged; /* paths that this plan has staged and not placed yet */
-        char **complete; /* entries, with GRUB versions in its menu, that led to a complete kernel
-                          * before the step */
-        const char *grub_default; /* GRUB_DEFAULT of the host; NULL: "0" */
-        uint64_t grub_inputs;     /* identifies the rest of its configuration */
-        bool booted;              /* it booted a complete kernel before the step */
-        size_t n_foreign;
-        /* for sim_fail() */
-        unsigned number;
-        const Plan *plan;
-        size_t step;
-} SimEsp;
-
-static inline void sim_done(SimEsp *s) {
-        esp_image_done(&s->image);
-        strv_free(s->staged);
-        strv_free(s->complete);
-        *s = (SimEsp){};
-}
-
-static inline void sim_dump(const SimEsp *s) {
-        _cleanup_free_ char *text = NULL;
-
-        printf("# case %u, step %zu, loader '%s', cluster %" PRIu64 ", free %" PRIu64
-               ", held %" PRIu64 "\n",
-               s->number, s->step, esp_loader_to_string(s->image.loader), s->image.cluster_bytes,
-               s->image.free_bytes, s->held);
-        for (size_t i = 0; i < s->image.n_files; i++) {
-                const EspFile *f = &s->image.files[i];
-
-                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s\n", f->path,
-                       file_type_to_string(f->type), f->size, f->mtime,
-                       file_verdict_to_string(f->verdict));
-                if (f->text)
-                        printf("----\n%s----\n", f->text);
-        }
-        if (s->plan && plan_format(s->plan, &text, NULL) >= 0)
-                printf("%s# problem: %s\n", text, strempty(s->plan->problem));
-        fflush(stdout);
-}
-
-#define sim_assert(s, condition)                        \
-        do {                                            \
-                if (!(condition)) {                     \
-                        sim_dump(s);                    \
-                        ck_abort_msg("%s", #condition); \
-                }                                       \
-        } while (false)
-
-static inline uint64_t sim_allocated(const SimEsp *s, uint64_t size) {
-        return space_allocated(size, s->image.cluster_bytes);
-}
-
-/* Put a file there without a plan. */
-static inline EspFile *sim_put(SimEsp *s, const char *path, FileType type, uint64_t size,
-                               uint64_t content, const char *text) {
-        EspFile *file = esp_image_get(&s->image, path);
-
-        sim_assert(s, file);
-        free(file->text);
-        *file = (EspFile){ .path = file->path,
-                           .type = type,
-                           .size = size,
-                           .mtime = content,
-                           .text = text ? strdup(text) : NULL };
-        return file;
-}
-
-static inline void sim_drop(SimEsp *s, const char *path) {
-        EspImage *image = &s->image;
-
-        for (size_t i = 0; i < image->n_files; i++)
-                if (streq(image->files[i].path, path)) {
-                        esp_file_done(&image->files[i]);
-                        image->n_files--;
-                        memmove(image->files + i, image->files + i + 1,
-                                (image->n_files - i) * sizeof(EspFile));
-                        return;
-                }
-}
-
-static inline bool sim_is(const SimEsp *s, const char *path, FileType type) {
-        const EspFile *file = esp_image_find(&s->image, path);
-
-        return file && file->type == type;
-}
-
-/* As the kernel does it, a name without its directory cannot be made. */
-static inline void sim_create(SimEsp *s, const char *path, FileType type, uint64_t size,
-                              uint64_t content, const char *text) {
-        const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *parent = slash ? strndup(path, (size_t) (slash - path)) : NULL;
-        uint64_t bytes = type == FILE_DIRECTORY ? s->image.cluster_bytes : sim_allocated(s, size);
-
-        sim_assert(s, !slash || sim_is(s, parent, FILE_DIRECTORY));
-        sim_assert(s, !esp_image_find(&s->image, path));
-        sim_assert(s, bytes <= s->image.free_bytes);
-        s->image.free_bytes -= bytes;
-        sim_put(s, path, type, size, content, text);
-}
-
-/* The file stays allocated until the barrier. */
-static inline void sim_hold(SimEsp *s, const char *path) {
-        const EspFile *file = esp_image_find(&s->image, path);
-
-        sim_assert(s, file && !(file->mtime & SIM_FOREIGN));
-        s->held += file->type == FILE_DIRECTORY ? s->image.cluster_bytes
-                                                : sim_allocated(s, file->size);
-        sim_drop(s, path);
-}
-
-static inline bool sim_has_children(const SimEsp *s, const char *dir) {
-        for (size_t i = 0; i < s->image.n_files; i++) {
-                const char *rest = startswith(s->image.files[i].path, dir);
-
-                if (rest && rest[0] == '/')
-                        return true;
-        }
-        return false;
-}
+#include "tests/unit/core/sim-image.h"
 
 /* True if @path is that of an image or an initrd. */
 static inline bool sim_is_kernel_file(const char *path) {
@@ -188,7 +38,7 @@ static inline void sim_stage(SimEsp *s, const PlanStep *step) {
 
         /* Freed clusters must not be used again before the disk knows that they are free. */
         sim_assert(s, (s->pending & ~(unsigned) SIM_STAGED) == 0);
-        sim_assert(s, text == !sim_is_kernel_file(step->path));
+        sim_assert(s, text == !(sim_is_kernel_file(step->path) || esp_path_is_memtest(step->path)));
         sim_assert(s, text || step->bytes == step->stamp.size);
         sim_create(s, staged, FILE_REGULAR, text ? strlen(step->text) : step->stamp.size,
                    text ? 0 : step->stamp.inode, step->text);
@@ -233,7 +83,7 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         if (streq(step->path, ESP_LOADER_CONF) || streq(step->path, ESP_GRUB_CONFIG) ||
             streq(step->path, ESP_GRUB_ENV))
                 kind = SIM_CONF;
-        else if (sim_is_kernel_file(step->path))
+        else if (sim_is_kernel_file(step->path) || esp_path_is_memtest(step->path))
                 kind = SIM_KERNEL;
         /* Each kind is flushed before the next leads to it. loader.conf alone is small enough that
          * its own sync must do between staging and placing. */
@@ -252,7 +102,7 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         sim_drop(s, staged);
         strv_remove(s->staged, step->path);
         s->pending |= kind;
-        s->half = kind == SIM_KERNEL && sim_stages_beside(s, step->path);
+        s->half = sim_is_kernel_file(step->path) && sim_stages_beside(s, step->path);
 }
 
 static inline void sim_remove_entry(SimEsp *s, const PlanStep *step) {
@@ -260,7 +110,8 @@ static inline void sim_remove_entry(SimEsp *s, const PlanStep *step) {
 
         sim_assert(s, s->token);
         sim_assert(s, (s->pending & ~(unsigned) SIM_ENTRY) == 0);
-        sim_assert(s, esp_entry_version(step->path, &version, NULL) >= 0);
+        sim_assert(s, streq(step->path, ESP_MEMTEST_ENTRY) ||
+                                      esp_entry_version(step->path, &version, NULL) >= 0);
         sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
         sim_hold(s, step->path);
         s->pending |= SIM_ENTRY;
@@ -290,8 +141,9 @@ static inline void sim_remove_file(SimEsp *s, const PlanStep *step) {
 
         sim_assert(s, s->token);
         sim_assert(s, (s->pending & ~(unsigned) SIM_REMOVED) == 0);
-        sim_assert(s, version && sim_is(s, step->path, FILE_REGULAR));
-        if (s->image.free_bytes < SIM_ROOM_FOR_MENU)
+        sim_assert(s, version || esp_path_is_memtest(step->path));
+        sim_assert(s, sim_is(s, step->path, FILE_REGULAR));
+        if (version && s->image.free_bytes < SIM_ROOM_FOR_MENU)
                 strv_remove(s->complete, version);
         sim_hold(s, step->path);
         s->pending |= SIM_REMOVED;
@@ -312,7 +164,8 @@ static inline void sim_keep(SimEsp *s, const PlanStep *step) {
 
 static inline void sim_step(SimEsp *s, const PlanStep *step) {
         const bool only_waits = step->action == PLAN_KEEP || step->action == PLAN_TOKEN ||
-                                step->action == PLAN_BARRIER || step->action == PLAN_REPAIR;
+                                step->action == PLAN_BARRIER || step->action == PLAN_REPAIR ||
+                                step->action == PLAN_OPTIONAL;
 
         sim_assert(s, only_waits || !s->image.dirty);
         switch (step->action) {
@@ -356,6 +209,9 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_BARRIER:
                 sim_assert(s, !s->half);
                 sim_barrier(s);
+                break;
+        case PLAN_OPTIONAL:
+                sim_assert(s, s->pending == 0 && strv_isempty(s->staged));
                 break;
         case PLAN_KNOWN:
         case PLAN_SCAN:
@@ -438,6 +294,11 @@ static inline size_t sim_count_foreign(const SimEsp *s) {
         return n;
 }
 
+static inline bool sim_tests(const SimEsp *s) {
+        return sim_is(s, ESP_MEMTEST_ENTRY, FILE_REGULAR) &&
+               sim_is(s, memtest_systemd_boot_path(MEMTEST_EFI), FILE_REGULAR);
+}
+
 /* What must hold between any two steps, compared with what held before. */
 static inline void sim_judge(SimEsp *s) {
         char **complete = sim_complete(s);
@@ -445,6 +306,8 @@ static inline void sim_judge(SimEsp *s) {
 
         sim_assert(s, boots || !s->booted);
         s->booted = boots;
+        sim_assert(s, sim_tests(s) || !s->tested || !esp_image_find(&s->image, ESP_MEMTEST_ENTRY));
+        s->tested = sim_tests(s);
 
         STRV_FOREACH(entry, s->complete)
                 sim_assert(s, strv_contains(complete, *entry) || !sim_has_entry(s, *entry));
@@ -454,11 +317,12 @@ static inline void sim_judge(SimEsp *s) {
         sim_assert(s, sim_count_foreign(s) == s->n_foreign);
 }
 
-/* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
-static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
+/* Carry out the first @n steps of @plan. */
+static inline void sim_run_until(SimEsp *s, const Plan *plan, size_t n) {
         s->plan = plan;
         s->token = s->half = s->repaired = false;
         s->booted = sim_boots(s);
+        s->tested = sim_tests(s);
         s->n_foreign = sim_count_foreign(s);
         s->complete = strv_free(s->complete);
         sim_judge(s);
@@ -472,6 +336,22 @@ static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
                     step->action != PLAN_BARRIER && step->action != PLAN_REPAIR)
                         sim_judge(s);
         }
+}
+
+/* What is staged goes, and the rest is flushed. */
+static inline void sim_discard(SimEsp *s) {
+        STRV_FOREACH(path, s->staged) {
+                _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, *path);
+
+                sim_hold(s, staged);
+        }
+        s->staged = strv_free(s->staged);
+        sim_barrier(s);
+}
+
+/* Carry out the first @n steps of @plan; fewer than all stand for a power cut. */
+static inline void sim_run(SimEsp *s, const Plan *plan, size_t n) {
+        sim_run_until(s, plan, n);
         if (n < plan->n_steps)
                 s->image.dirty = true;
         if (n == plan->n_steps) {

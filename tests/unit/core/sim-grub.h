@@ -4,6 +4,7 @@
 /* What grub-mkconfig and GRUB do, in memory: a menu is made of the kernels in the root of an ESP,
  * and an entry of it boots. */
 
+#include "common/string-util.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
 #include "core/grub-pin.h"
@@ -36,6 +37,15 @@ static inline void sim_grub_entry(Buffer *b, const EspImage *image, const char *
         if (esp_image_find(image, initrd) && !sim_has_line(hidden, initrd))
                 buffer_printf(b, "\tinitrd\t/%s\n", initrd);
         buffer_puts(b, "}\n");
+}
+
+/* What 20_memtest86+ writes, which heeds nothing that is hidden. */
+static inline void sim_grub_memtest(Buffer *b, const EspImage *image) {
+        const char *name = memtest_file_name(MEMTEST_EFI);
+
+        if (esp_image_find(image, name))
+                buffer_printf(b, "menuentry \"Memory test (%s)\" {\n\tlinuxefi\t/%s\n}\n", name,
+                              name);
 }
 
 /* The kernels that 10_linux finds: every vmlinuz-*, whatever is behind the dash. */
@@ -75,6 +85,7 @@ static inline char *sim_grub_config(const EspImage *image, const char *hidden,
                 }
                 buffer_puts(&b, "}\n");
         }
+        sim_grub_memtest(&b, image);
         ck_assert_int_eq(buffer_take(&b, &text, NULL), 0);
         return text;
 }

@@ -432,6 +432,25 @@ START_TEST(entry_without_tries_left_comes_last) {
 }
 END_TEST
 
+START_TEST(best_passes_over_what_leads_nowhere_and_what_is_not_ours) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_free_ char *best = NULL, *none = NULL;
+
+        put_entry(&image, "zebra.conf", "7.0");
+        put_file(&image, "6.11.11-2-pve", KERNEL_FILE_IMAGE, 8);
+        put_entry(&image, "proxmox-6.11.11-2-pve.conf", "6.11.11-2-pve");
+        ck_assert_int_eq(esp_image_best(&image, &none), 0);
+        ck_assert_ptr_null(none);
+        put_file(&image, "6.8.12-4-pve", KERNEL_FILE_IMAGE, 8);
+        put_file(&image, "6.8.12-4-pve", KERNEL_FILE_INITRD, 8);
+        put_entry(&image, "proxmox-6.8.12-4-pve+0-3.conf", "6.8.12-4-pve");
+        put_kernel(&image, "6.5.13-5-pve");
+        ck_assert_int_eq(esp_image_best(&image, &best), 0);
+        ck_assert_str_eq(best, "6.5.13-5-pve");
+        assert_default(&image, NULL);
+}
+END_TEST
+
 START_TEST(entry_with_tries_left_is_an_entry_as_any) {
         _cleanup_(esp_image_done) EspImage image = {};
 
@@ -487,5 +506,7 @@ CHECK_MAIN("esp-image", files_are_sorted_and_unique, new_file_is_regular_and_unc
            entry_of_others_that_boots_is_not_ours,
            order_of_ids_decides_against_older_names_of_others, entry_without_its_image_is_skipped,
            entry_without_its_initrd_is_chosen_and_does_not_boot,
-           entry_without_tries_left_comes_last, entry_with_tries_left_is_an_entry_as_any,
+           entry_without_tries_left_comes_last,
+           best_passes_over_what_leads_nowhere_and_what_is_not_ours,
+           entry_with_tries_left_is_an_entry_as_any,
            only_conf_files_in_the_directory_itself_are_entries, string_tables_are_complete)

@@ -132,6 +132,7 @@ END_TEST
 
 START_TEST(sets_are_equal_only_in_every_respect) {
         _cleanup_(boot_dir_done) BootDir boot = boot_dir("6.8 6.5 6.2=image");
+        _cleanup_(boot_dir_done) BootDir with_memtest = boot_dir("6.8 6.5 6.2=image");
         _cleanup_(kernel_set_done) KernelSet set = {};
         KernelSelectInput in = { .boot = &boot, .packages = &(PackageDb){} };
         char *manual[] = { (char *) "6.2", NULL };
@@ -140,8 +141,10 @@ START_TEST(sets_are_equal_only_in_every_respect) {
                 { .boot = &boot, .packages = in.packages, .manual = manual },
                 { .boot = &boot, .packages = in.packages, .pin = "6.1" },
                 { .boot = &boot, .packages = &(PackageDb){ .series = manual } },
+                { .boot = &with_memtest, .packages = in.packages },
         };
 
+        with_memtest.memtest[MEMTEST_BIN].size = 1;
         ck_assert_int_eq(kernel_select(&in, &set), 0);
         for (size_t i = 0; i < ELEMENTSOF(other); i++) {
                 _cleanup_(kernel_set_done) KernelSet a = {}, b = {};

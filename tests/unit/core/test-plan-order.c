@@ -4,320 +4,12 @@
  * case is expected by itself: what is checked is what must hold for every plan between any two of
  * its steps, and that syncing comes to an end, also after a power cut. */
 
-#include "core/kernel-version.h"
-#include "core/plan-survey.h"
-#include "tests/unit/core/sim-esp.h"
+#include "tests/unit/core/random-esp.h"
 
 #define CASES      3000
 #define GRUB_CASES 1000 /* each takes longer, as menus are made and read */
 #define SEED       UINT64_C(0x9e3779b97f4a7c15)
 #define ROUNDS_MAX 4
-#define UNIT       (64 * 1024)
-#define TITLE      "Proxmox Virtual Environment"
-
-/* Newest first, as a KernelSet has them. */
-static const char *const pool[] = {
-        "6.14.11-2-pve", "6.14.8-1-pve", "6.12.9+bpo-amd64", "6.11.11-2-pve", "6.8.12-10-pve",
-        "6.8.12-9-pve",  "6.8.12-4-pve", "6.5.13-5-pve",     "6.5.11-8-pve",  "6.2.16-3-pve",
-};
-
-typedef struct Case {
-        EspLoader loader;
-        char *grub_default;
-        SimEsp esp;
-        KernelSet kernels;
-        PlanInput in;
-        uint64_t random;
-        uint64_t content; /* the last id given away */
-} Case;
-
-static void case_done(Case *c) {
-        sim_done(&c->esp);
-        kernel_set_done(&c->kernels);
-        free(c->grub_default);
-}
-
-static uint64_t xorshift(uint64_t *x) {
-        *x ^= *x << 13;
-        *x ^= *x >> 7;
-        *x ^= *x << 17;
-        return *x;
-}
-
-static unsigned below(Case *c, unsigned n) {
-        return (unsigned) (xorshift(&c->random) % n);
-}
-
-static bool one_in(Case *c, unsigned n) {
-        return below(c, n) == 0;
-}
-
-static FileStamp random_stamp(Case *c, unsigned units) {
-        return (FileStamp){ .inode = ++c->content,
-                            .size = (uint64_t) (1 + below(c, units)) * UNIT + below(c, 3) };
-}
-
-static void make_kernels(Case *c) {
-        c->kernels.database_readable = !one_in(c, 4);
-        c->kernels.kernels = calloc(ELEMENTSOF(pool), sizeof(Kernel));
-        for (size_t i = 0; i < ELEMENTSOF(pool); i++) {
-                Kernel *k = &c->kernels.kernels[c->kernels.n_kernels];
-
-                if (one_in(c, 3))
-                        continue;
-                *k = (Kernel){ .version = strdup(pool[i]),
-                               .reasons = one_in(c, 3) ? 0 : 1u << KERNEL_NEWEST,
-                               .image = random_stamp(c, 4),
-                               .initrd = random_stamp(c, 12) };
-                if (one_in(c, 5))
-                        k->state = one_in(c, 2) ? KERNEL_STATE_INITRD_MISSING
-                                                : KERNEL_STATE_IMAGE_MISSING;
-                c->kernels.n_kernels++;
-        }
-        if (c->kernels.n_kernels > 0 && one_in(c, 2)) {
-                Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
-
-                k->reasons |= 1u << KERNEL_PIN;
-                c->in.pin = k->version;
-        }
-}
-
-static char *kernel_path(const Case *c, const char *version, KernelFile f) {
-        return c->loader == ESP_LOADER_GRUB ? grub_kernel_path(version, f)
-                                            : esp_kernel_path(version, f);
-}
-
-static void put_kernel_file(Case *c, const char *version, KernelFile f) {
-        const Kernel *k = kernel_set_find(&c->kernels, version);
-        _cleanup_free_ char *path = kernel_path(c, version, f), *staged = NULL;
-        FileStamp stamp = random_stamp(c, 12);
-
-        if (k && one_in(c, 2))
-                stamp = f == KERNEL_FILE_IMAGE ? k->image : k->initrd;
-        if (one_in(c, 40))
-                sim_put(&c->esp, path, one_in(c, 2) ? FILE_DIRECTORY : FILE_OTHER, 0, SIM_FOREIGN,
-                        NULL);
-        else if (!one_in(c, 6))
-                sim_put(&c->esp, path, FILE_REGULAR, one_in(c, 20) ? 0 : stamp.size, stamp.inode,
-                        NULL);
-
-        staged = strprintf("%s" STAGED_SUFFIX, path);
-        if (one_in(c, 80))
-                sim_put(&c->esp, staged, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
-        else if (one_in(c, 10))
-                sim_put(&c->esp, staged, FILE_REGULAR, stamp.size, ++c->content, NULL);
-}
-
-static void put_entry(Case *c, const char *version, const char *path) {
-        static const char *const options[] = { NULL, "root=a", "root=a quiet", "root=b \"x y\"" };
-        _cleanup_free_ char *text = NULL;
-
-        sim_assert(&c->esp, boot_entry_render(one_in(c, 5) ? "Another title" : TITLE, version,
-                                              options[below(c, ELEMENTSOF(options))], &text) == 0);
-        if (one_in(c, 40))
-                sim_put(&c->esp, path, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
-        else if (one_in(c, 12))
-                sim_put(&c->esp, path, FILE_REGULAR, 100, 0, NULL);
-        else if (one_in(c, 12))
-                sim_put(&c->esp, path, FILE_REGULAR, 10, 0, "\xff garbage");
-        else
-                sim_put(&c->esp, path, FILE_REGULAR, strlen(text), 0, text);
-}
-
-static void put_entries(Case *c, const char *version) {
-        static const char *const counters[] = { "+3", "+2-1", "+0-3" };
-        _cleanup_free_ char *plain = esp_entry_path(version), *counted = NULL, *staged = NULL;
-
-        counted = strprintf(ESP_ENTRY_DIR "/" ENTRY_PREFIX "%s%s" ENTRY_SUFFIX, version,
-                            counters[below(c, ELEMENTSOF(counters))]);
-        staged = strprintf("%s" STAGED_SUFFIX, plain);
-        if (!one_in(c, 5))
-                put_entry(c, version, plain);
-        if (one_in(c, 8))
-                put_entry(c, version, counted);
-        if (one_in(c, 30))
-                sim_put(&c->esp, staged, one_in(c, 3) ? FILE_DIRECTORY : FILE_REGULAR, 9, 0, "cut");
-        if (sim_is(&c->esp, staged, FILE_DIRECTORY))
-                sim_put(&c->esp, staged, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
-}
-
-static void put_kernel(Case *c, const char *version) {
-        _cleanup_free_ char *dir = esp_kernel_dir(version), *other = NULL;
-
-        if (one_in(c, 60)) {
-                sim_put(&c->esp, dir, one_in(c, 2) ? FILE_OTHER : FILE_REGULAR, 5, SIM_FOREIGN,
-                        NULL);
-        } else if (!one_in(c, 8)) {
-                sim_put(&c->esp, dir, FILE_DIRECTORY, 0, 0, NULL);
-                for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++)
-                        put_kernel_file(c, version, f);
-        }
-        if (sim_is(&c->esp, dir, FILE_DIRECTORY) && one_in(c, 20)) {
-                other = strprintf("%s/notes.txt", dir);
-                sim_put(&c->esp, other, FILE_REGULAR, 5 * UNIT, SIM_FOREIGN, NULL);
-                esp_image_get(&c->esp.image, dir)->mtime = SIM_FOREIGN;
-        }
-        put_entries(c, version);
-}
-
-static void put_loader_conf(Case *c) {
-        static const char *const texts[] = {
-                "timeout 3\ndefault proxmox-*\n",
-                "timeout 3\r\n\r\ndefault proxmox-*",
-                "timeout 10\n",
-                "",
-                "default other.conf\n",
-                "default @saved\n",
-                "\x01\xff\n",
-        };
-        _cleanup_free_ char *pinned = NULL;
-
-        pinned = strprintf("default proxmox-%s.conf\n", pool[below(c, ELEMENTSOF(pool))]);
-        if (one_in(c, 30))
-                sim_put(&c->esp, ESP_LOADER_CONF, FILE_REGULAR, one_in(c, 2) ? 100 : 1024 * 1024, 0,
-                        NULL);
-        else if (one_in(c, 2))
-                sim_put(&c->esp, ESP_LOADER_CONF, FILE_REGULAR, strlen(pinned), 0, pinned);
-        else {
-                const char *text = texts[below(c, ELEMENTSOF(texts))];
-
-                sim_put(&c->esp, ESP_LOADER_CONF, FILE_REGULAR, strlen(text), 0, text);
-        }
-        if (one_in(c, 20))
-                sim_put(&c->esp, ESP_LOADER_CONF STAGED_SUFFIX, FILE_REGULAR, 3, 0, "cut");
-}
-
-static void make_esp(Case *c) {
-        static const uint64_t clusters[] = { 512, 4096, 32768 };
-        SimEsp *s = &c->esp;
-
-        s->image.cluster_bytes = clusters[below(c, ELEMENTSOF(clusters))];
-        sim_put(s, "loader", FILE_DIRECTORY, 0, 0, NULL);
-        sim_put(s, ESP_KERNEL_DIR, FILE_DIRECTORY, 0, 0, NULL);
-        put_loader_conf(c);
-        if (!one_in(c, 20)) {
-                sim_put(s, ESP_ENTRY_DIR, FILE_DIRECTORY, 0, 0, NULL);
-                for (size_t i = 0; i < ELEMENTSOF(pool); i++)
-                        if (one_in(c, 2))
-                                put_kernel(c, pool[i]);
-                if (one_in(c, 10))
-                        sim_put(s, ESP_ENTRY_DIR "/debian.conf", FILE_REGULAR, 20, SIM_FOREIGN,
-                                "linux /vmlinuz\n");
-                if (one_in(c, 10))
-                        sim_put(s, ESP_ENTRY_DIR "/zebra.conf", FILE_REGULAR, 20, SIM_FOREIGN,
-                                "efi /EFI/zebra.efi\n");
-        } else if (one_in(c, 3))
-                sim_put(s, ESP_ENTRY_DIR, FILE_REGULAR, 1, SIM_FOREIGN, NULL);
-        if (one_in(c, 3))
-                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
-        else
-                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
-        s->image.loader = esp_image_tell_loader(&s->image);
-}
-
-/* What an earlier run, an administrator, or another tool has left in grubenv. */
-static void put_grub_env(Case *c) {
-        _cleanup_free_ char *ours = grub_entry_id(pool[below(c, ELEMENTSOF(pool))], SIM_ROOT_ID);
-        const char *const values[] = { NULL, "", "0", "windows", ours };
-        _cleanup_free_ char *text = NULL, *more = NULL;
-
-        if (one_in(c, 3))
-                return;
-        sim_assert(&c->esp, grub_env_set(NULL, 0, "mine", "x\\y", &text) == 0);
-        sim_assert(&c->esp, grub_env_set(text, strlen(text), "next_entry",
-                                         values[below(c, ELEMENTSOF(values))], &more) == 0);
-        if (one_in(c, 10))
-                more[3] = 'x';
-        if (one_in(c, 30))
-                sim_put(&c->esp, ESP_GRUB_ENV, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
-        else
-                sim_put(&c->esp, ESP_GRUB_ENV, FILE_REGULAR, strlen(more), 0, more);
-        if (one_in(c, 20))
-                sim_put(&c->esp, ESP_GRUB_ENV STAGED_SUFFIX, FILE_REGULAR, 3, 0, "cut");
-}
-
-/* A menu that was made when some of the kernels were not there yet, or from another configuration,
- * or none. */
-static void put_grub_config(Case *c) {
-        _cleanup_free_ char *text = NULL, *summary = NULL, *hidden = NULL, *other = NULL;
-        SimEsp *s = &c->esp;
-
-        other = grub_entry_id(pool[below(c, ELEMENTSOF(pool))], SIM_ROOT_ID);
-        hidden = strprintf("vmlinuz-%s\ninitrd.img-%s", pool[below(c, ELEMENTSOF(pool))],
-                           pool[below(c, ELEMENTSOF(pool))]);
-        text = sim_grub_config(&s->image, one_in(c, 2) ? hidden : "", one_in(c, 2) ? "0" : other);
-        sim_assert(s, grub_config_summarise(text, strlen(text), &summary) == 0);
-        if (one_in(c, 10))
-                return;
-        if (one_in(c, 40))
-                sim_put(s, ESP_GRUB_CONFIG, FILE_DIRECTORY, 0, SIM_FOREIGN, NULL);
-        else
-                sim_put(s, ESP_GRUB_CONFIG, FILE_REGULAR, strlen(text), below(c, 2),
-                        one_in(c, 20) ? NULL : summary);
-        if (one_in(c, 20))
-                sim_put(s, ESP_GRUB_CONFIG STAGED_SUFFIX, FILE_REGULAR, 3, 0, NULL);
-}
-
-static void make_grub_esp(Case *c) {
-        static const uint64_t clusters[] = { 512, 4096, 32768 };
-        SimEsp *s = &c->esp;
-
-        s->image.cluster_bytes = clusters[below(c, ELEMENTSOF(clusters))];
-        s->grub_inputs = below(c, 3);
-        for (size_t i = 0; i < ELEMENTSOF(pool); i++)
-                for (KernelFile f = 0; f < _KERNEL_FILE_MAX && !one_in(c, 3); f++)
-                        put_kernel_file(c, pool[i], f);
-        if (one_in(c, 2)) {
-                sim_put(s, ESP_KERNEL_DIR, FILE_DIRECTORY, 0, 0, NULL);
-                sim_put(s, ESP_KERNEL_DIR "/grubx64.efi", FILE_REGULAR, UNIT, SIM_FOREIGN, NULL);
-        }
-        if (!sim_is(s, ESP_KERNEL_DIR, FILE_DIRECTORY) || !one_in(c, 10)) {
-                sim_put(s, ESP_GRUB_DIR, FILE_DIRECTORY, 0, 0, NULL);
-                put_grub_config(c);
-                put_grub_env(c);
-        }
-        if (sim_is(s, ESP_KERNEL_DIR, FILE_DIRECTORY) && one_in(c, 4)) {
-                c->loader = ESP_LOADER_SYSTEMD_BOOT;
-                sim_put(s, "loader", FILE_DIRECTORY, 0, 0, NULL);
-                sim_put(s, ESP_ENTRY_DIR, FILE_DIRECTORY, 0, 0, NULL);
-                put_loader_conf(c);
-                put_kernel(c, pool[below(c, ELEMENTSOF(pool))]);
-                c->loader = ESP_LOADER_GRUB;
-        }
-        if (one_in(c, 3))
-                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
-        else
-                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
-        s->image.loader = esp_image_tell_loader(&s->image);
-        sim_assert(s, s->image.loader == ESP_LOADER_GRUB);
-}
-
-/* GRUB's configuration names the pin, if there is one. */
-static void make_grub_input(Case *c) {
-        c->grub_default = c->in.pin ? grub_entry_id(c->in.pin, SIM_ROOT_ID)
-                                    : strdup(one_in(c, 8) ? "1>1" : "0");
-        c->esp.grub_default = c->grub_default;
-        if (c->kernels.n_kernels > 0 && one_in(c, 3)) {
-                Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
-
-                k->reasons |= 1u << KERNEL_NEXT_BOOT;
-                c->in.next_boot = k->version;
-        }
-}
-
-static void make_input(Case *c) {
-        static const char *const cmdlines[] = { NULL, "root=a", "root=ZFS=rpool/ROOT/pve-1 quiet" };
-        static char long_cmdline[2000];
-
-        memset(long_cmdline, 'x', sizeof(long_cmdline) - 1);
-        memcpy(long_cmdline, "root=", 5);
-        c->in.esp_uuid = "AAAA-0001";
-        c->in.image = &c->esp.image;
-        c->in.kernels = &c->kernels;
-        c->in.title = TITLE;
-        c->in.cmdline = one_in(c, 8) ? long_cmdline : cmdlines[below(c, ELEMENTSOF(cmdlines))];
-        c->in.fallback_cmdline = one_in(c, 2) ? "root=fallback" : NULL;
-}
 
 /* A menu of another configuration, or one whose default follows it only by chance. */
 static bool grub_config_is_ours(const Case *c) {
@@ -326,6 +18,16 @@ static bool grub_config_is_ours(const Case *c) {
 
         return file->mtime == c->esp.grub_inputs && grub_image_config(&c->esp.image, &config) > 0 &&
                streq_ptr(config.default_value, c->grub_default);
+}
+
+static void judge(Case *c, const char *path, const FileStamp *stamp) {
+        EspFile *file;
+
+        if (!path || !sim_is(&c->esp, path, FILE_REGULAR))
+                return;
+        file = esp_image_get(&c->esp.image, path);
+        file->verdict = file->mtime == stamp->inode && file->size == stamp->size ? VERDICT_EQUAL
+                                                                                 : VERDICT_DIFFERS;
 }
 
 /* What the look before a plan finds out. */
@@ -340,17 +42,13 @@ static void look(Case *c) {
 
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX && kernel_is_bootable(k); f++) {
                         _cleanup_free_ char *path = kernel_path(c, k->version, f);
-                        const FileStamp *stamp = f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd;
 
-                        if (sim_is(&c->esp, path, FILE_REGULAR)) {
-                                EspFile *file = esp_image_get(&c->esp.image, path);
-
-                                file->verdict = VERDICT_DIFFERS;
-                                if (file->mtime == stamp->inode && file->size == stamp->size)
-                                        file->verdict = VERDICT_EQUAL;
-                        }
+                        judge(c, path, f == KERNEL_FILE_IMAGE ? &k->image : &k->initrd);
                 }
         }
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++)
+                if (c->kernels.memtest[f].size > 0)
+                        judge(c, esp_image_memtest_path(&c->esp.image, f), &c->kernels.memtest[f]);
 }
 
 static Plan *make_plan(Case *c) {
@@ -369,6 +67,23 @@ static void assert_next_boot(const Case *c, char *const *complete) {
                 (void) grub_entry_id_version(next, &version);
         sim_assert(&c->esp, streq_ptr(version, c->in.next_boot));
         sim_assert(&c->esp, !version || strv_contains(complete, version));
+}
+
+/* What is wanted of Memtest86+ is there, and leads somewhere; what is not wanted has gone. */
+static void assert_memtest(const Case *c) {
+        const SimEsp *s = &c->esp;
+
+        for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
+                const char *path = esp_image_memtest_path(&s->image, f);
+                const EspFile *file = path ? esp_image_find(&s->image, path) : NULL;
+
+                if (c->kernels.memtest[f].size == 0)
+                        sim_assert(s, !file || file->type != FILE_REGULAR);
+                else if (path)
+                        sim_assert(s, file && file->verdict == VERDICT_EQUAL);
+        }
+        if (c->loader == ESP_LOADER_SYSTEMD_BOOT)
+                sim_assert(s, sim_tests(s) == (c->kernels.memtest[MEMTEST_EFI].size > 0));
 }
 
 /* What an ESP in sync is. */
@@ -408,7 +123,7 @@ static char **files_that_stay(const Case *c) {
                 const char *path = c->esp.image.files[i].path;
 
                 if ((startswith(path, ESP_KERNEL_DIR) || grub_path_version(path)) &&
-                    !esp_path_is_leftover(path))
+                    !esp_path_is_leftover(path) && !esp_path_is_memtest(path))
                         sim_assert(&c->esp, strv_extend(&paths, path) == 0);
         }
         for (size_t i = 0; i < c->kernels.n_kernels; i++)
@@ -434,6 +149,37 @@ static bool needs_another_round(const Case *c) {
                 grub_config_root_id(&config, &id) < 0);
 }
 
+/* False where all kernels that should be there have used up their tries: nothing is put beside them
+ * that the loader might prefer. */
+static bool default_has_tries(const Case *c) {
+        if (c->loader == ESP_LOADER_GRUB || c->in.pin)
+                return true;
+        for (size_t i = 0; i < c->kernels.n_kernels; i++) {
+                _cleanup_free_ char *path = esp_entry_path(c->kernels.kernels[i].version);
+
+                if (c->kernels.kernels[i].reasons != 0 &&
+                    kernel_is_bootable(&c->kernels.kernels[i]) &&
+                    sim_is(&c->esp, path, FILE_REGULAR))
+                        return true;
+        }
+        return false;
+}
+
+/* The optional steps of @plan, but not all of them, and what the worker does then. */
+static void fail_optional(Case *c, const Plan *plan, size_t begin) {
+        sim_run_until(&c->esp, plan, begin + below(c, (unsigned) (plan->n_steps - begin)));
+        sim_discard(&c->esp);
+        c->in.memtest_stays = true;
+}
+
+static size_t find_optional(const Plan *plan) {
+        size_t i = 0;
+
+        while (i < plan->n_steps && plan->steps[i].action != PLAN_OPTIONAL)
+                i++;
+        return i;
+}
+
 /* Returns the number of plans carried out. */
 static unsigned sync_until_quiet(Case *c) {
         bool was_cut = one_in(c, 3);
@@ -442,23 +188,31 @@ static unsigned sync_until_quiet(Case *c) {
                 _cleanup_strv_ char **stay = files_that_stay(c);
                 _cleanup_(plan_freep) Plan *plan = make_plan(c), *rest = NULL;
                 bool cut = n == 0 && was_cut, again = needs_another_round(c);
+                size_t optional = find_optional(plan);
 
                 c->esp.plan = plan;
                 if (plan->n_steps == 0) {
                         if (plan->problem_code == ERROR_NONE)
                                 assert_in_sync(c);
+                        if (plan->problem_code == ERROR_NONE && !plan->left_out &&
+                            !c->in.memtest_stays && default_has_tries(c))
+                                assert_memtest(c);
                         return n;
                 }
                 sim_assert(&c->esp, n < ROUNDS_MAX + (was_cut ? 1u : 0u));
                 sim_assert(&c->esp, c->esp.image.loader == c->loader);
-                sim_run(&c->esp, plan, cut ? below(c, (unsigned) plan->n_steps) : plan->n_steps);
+                if (!cut && optional < plan->n_steps && one_in(c, 4))
+                        fail_optional(c, plan, optional);
+                else
+                        sim_run(&c->esp, plan,
+                                cut ? below(c, (unsigned) plan->n_steps) : plan->n_steps);
                 STRV_FOREACH(path, stay)
                         sim_assert(&c->esp, esp_image_find(&c->esp.image, *path));
                 if (cut || again || plan->problem_code != ERROR_NONE)
                         continue;
                 rest = make_plan(c);
                 c->esp.plan = rest;
-                sim_assert(&c->esp, rest->n_steps == 0 && rest->problem_code == ERROR_NONE);
+                sim_assert(&c->esp, !plan_is_due(rest) && rest->problem_code == ERROR_NONE);
         }
 }
 
@@ -480,6 +234,7 @@ static void assert_order(EspLoader loader, unsigned cases) {
                 };
 
                 make_kernels(&c);
+                make_memtest(&c);
                 if (loader == ESP_LOADER_GRUB) {
                         make_grub_esp(&c);
                         make_grub_input(&c);

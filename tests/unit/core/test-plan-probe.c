@@ -175,6 +175,31 @@ START_TEST(before_the_first_look_files_are_checked_wherever_a_loader_has_them) {
 }
 END_TEST
 
+/* Should it fail to be read, the kernels have been looked at. */
+START_TEST(memtest_is_checked_last_and_that_is_optional) {
+        const KernelSet with_memtest = {
+                .kernels = kernels,
+                .n_kernels = ELEMENTSOF(kernels),
+                .memtest = { [MEMTEST_EFI] = { .inode = 7, .size = 8 } },
+        };
+        _cleanup_(manifest_done) Manifest manifest = {};
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        const PlanStep *last;
+
+        remember(&manifest, "EFI/proxmox/memtest86+x64.efi", &with_memtest.memtest[MEMTEST_EFI]);
+        ck_assert_int_eq(plan_build_probe("AAAA-0001", &with_memtest, &manifest, &systemd_boot,
+                                          false, &plan),
+                         0);
+        ck_assert_uint_eq(plan->n_steps, 5);
+        ck_assert_int_eq(plan->steps[3].action, PLAN_OPTIONAL);
+        last = &plan->steps[4];
+        ck_assert_int_eq(last->action, PLAN_CHECK);
+        ck_assert_str_eq(last->path, "EFI/proxmox/memtest86+x64.efi");
+        ck_assert_str_eq(last->source, "boot/memtest86+x64.efi");
+        ck_assert(last->trust);
+}
+END_TEST
+
 START_TEST(host_without_kernels_is_only_scanned) {
         const KernelSet none = {};
         _cleanup_(plan_freep) Plan *plan = NULL;
@@ -192,4 +217,4 @@ CHECK_MAIN("plan-probe", look_is_a_scan_and_a_check_of_each_kept_bootable_file,
            texts_of_a_file_system_that_was_not_unmounted_are_read_again, verifying_trusts_nothing,
            with_grub_the_files_in_the_root_are_checked,
            before_the_first_look_files_are_checked_wherever_a_loader_has_them,
-           host_without_kernels_is_only_scanned)
+           memtest_is_checked_last_and_that_is_optional, host_without_kernels_is_only_scanned)

@@ -418,6 +418,52 @@ START_TEST(unreadable_database_leaves_a_default_that_might_get_worse) {
 }
 END_TEST
 
+/* A default of the administrator's own that matches no entry, and an entry of others which comes
+ * before one of ours without tries left. V614 is kept and has none. */
+static void init_exhausted(Lab *lab) {
+        lab_init(lab);
+        lab_keep(lab, V614);
+        lab_put_kernel(lab, V614);
+        sim_drop(&lab->esp, "loader/entries/proxmox-" V614 ".conf");
+        lab_put_entry(lab, V614 "+0-3", V614, "root=a");
+        lab_put_conf(lab, "default other.conf\n");
+        sim_put(&lab->esp, ESP_ENTRY_DIR "/debian.conf", FILE_REGULAR, 20, SIM_FOREIGN,
+                "linux /vmlinuz\n");
+}
+
+START_TEST(what_boots_stays_while_the_kept_kernel_has_no_tries_left) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_exhausted(&lab);
+        lab_put_kernel(&lab, V68);
+        lab_put_kernel(&lab, V65);
+        lab_assert_steps(&lab, "token\nbarrier\n" REMOVE(V65));
+        run(&lab);
+        lab_assert_steps(&lab, "");
+        lab.in.pin = V614;
+        lab_plan(&lab);
+        run(&lab);
+        ck_assert_ptr_null(esp_image_find(&lab.esp.image, "loader/entries/proxmox-" V68 ".conf"));
+}
+END_TEST
+
+START_TEST(what_boots_without_the_entry_that_leads_nowhere_stays_too) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_exhausted(&lab);
+        lab_put_kernel(&lab, V68);
+        lab_put_kernel(&lab, V611);
+        sim_drop(&lab.esp, "EFI/proxmox/" V611 "/initrd.img-" V611);
+        lab_assert_steps(&lab, "token\n"
+                               "remove-entry proxmox-6.11.11-2-pve.conf\n"
+                               "barrier\n"
+                               "remove-kernel 6.11.11-2-pve\n"
+                               "barrier\n");
+        run(&lab);
+        lab_assert_steps(&lab, "");
+}
+END_TEST
+
 CHECK_MAIN("plan-trouble", after_a_repair_directories_are_made_again_for_what_is_copied,
            without_a_command_line_there_is_no_entry,
            options_of_entries_stay_and_new_ones_take_those_of_what_boots,
@@ -440,4 +486,6 @@ CHECK_MAIN("plan-trouble", after_a_repair_directories_are_made_again_for_what_is
            kept_kernel_that_is_broken_everywhere_only_loses_its_entry,
            broken_kernel_that_is_kept_gets_its_entry_back,
            half_a_kernel_is_not_completed_under_its_entry,
-           unreadable_database_leaves_a_default_that_might_get_worse)
+           unreadable_database_leaves_a_default_that_might_get_worse,
+           what_boots_stays_while_the_kept_kernel_has_no_tries_left,
+           what_boots_without_the_entry_that_leads_nowhere_stays_too)

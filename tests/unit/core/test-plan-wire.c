@@ -97,14 +97,15 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               "remove-kernel path=a%20b bytes=13\n"
                               "remove-file path=a%20b bytes=14\n"
                               "barrier bytes=15\n"
-                              "install-loader text=title%20%C3%A4%0A bytes=16\n"
-                              "boot-entry text=title%20%C3%A4%0A bytes=17\n"
-                              "probe bytes=18\n"
-                              "format force=0 bytes=19\n"
-                              "firmware bytes=20\n"
-                              "arm text=title%20%C3%A4%0A bytes=21\n"
-                              "disarm text=title%20%C3%A4%0A bytes=22\n"
-                              "update-grub bytes=23\n"
+                              "optional bytes=16\n"
+                              "install-loader text=title%20%C3%A4%0A bytes=17\n"
+                              "boot-entry text=title%20%C3%A4%0A bytes=18\n"
+                              "probe bytes=19\n"
+                              "format force=0 bytes=20\n"
+                              "firmware bytes=21\n"
+                              "arm text=title%20%C3%A4%0A bytes=22\n"
+                              "disarm text=title%20%C3%A4%0A bytes=23\n"
+                              "update-grub bytes=24\n"
                               "end\n");
 }
 END_TEST

@@ -54,8 +54,8 @@ START_TEST(steps_keep_their_order_and_own_their_paths) {
 END_TEST
 
 START_TEST(looking_and_waiting_write_nothing) {
-        static const PlanAction quiet[] = { PLAN_KNOWN, PLAN_SCAN,  PLAN_CHECK,
-                                            PLAN_KEEP,  PLAN_TOKEN, PLAN_BARRIER };
+        static const PlanAction quiet[] = { PLAN_KNOWN, PLAN_SCAN,    PLAN_CHECK,   PLAN_KEEP,
+                                            PLAN_TOKEN, PLAN_BARRIER, PLAN_OPTIONAL };
         _cleanup_(plan_freep) Plan *p = plan();
 
         for (size_t i = 0; i < ELEMENTSOF(quiet); i++)
@@ -76,6 +76,19 @@ START_TEST(each_changing_step_makes_a_plan_write) {
                 ck_assert_ptr_nonnull(plan_add(p, loud[i], "a"));
                 ck_assert_msg(plan_writes(p), "%s", plan_action_to_string(loud[i]));
         }
+}
+END_TEST
+
+START_TEST(what_is_optional_makes_no_plan_due) {
+        _cleanup_(plan_freep) Plan *p = plan();
+
+        plan_add(p, PLAN_TOKEN, NULL);
+        plan_add(p, PLAN_OPTIONAL, NULL);
+        plan_add(p, PLAN_STAGE, "a");
+        ck_assert(plan_writes(p));
+        ck_assert(!plan_is_due(p));
+        p->steps[0].action = PLAN_PLACE;
+        ck_assert(plan_is_due(p));
 }
 END_TEST
 
@@ -146,6 +159,7 @@ END_TEST
 
 CHECK_MAIN("plan", new_plan_is_empty, freeing_nothing_is_fine,
            steps_keep_their_order_and_own_their_paths, looking_and_waiting_write_nothing,
-           each_changing_step_makes_a_plan_write, only_staging_counts_as_copying,
-           work_counts_what_is_staged_and_compared_twice, what_changes_is_named_once_and_in_order,
+           each_changing_step_makes_a_plan_write, what_is_optional_makes_no_plan_due,
+           only_staging_counts_as_copying, work_counts_what_is_staged_and_compared_twice,
+           what_changes_is_named_once_and_in_order,
            cleared_plan_has_no_steps_and_may_be_filled_again, every_action_has_a_name_of_its_own)

@@ -113,6 +113,25 @@ START_TEST(names_of_work_in_progress_and_other_files_are_not_seen) {
 }
 END_TEST
 
+START_TEST(memtest_is_found_with_its_stamps) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_(boot_dir_done) BootDir none = {}, boot = {};
+
+        temp_puts(&t, "boot/memtest86+ia32.efi", "another machine's");
+        temp_puts(&t, "boot/memtest86+x64.bin", "");
+        none = scan(&t);
+        ck_assert_uint_eq(none.memtest[MEMTEST_EFI].size, 0);
+        ck_assert_uint_eq(none.memtest[MEMTEST_BIN].inode, 0);
+        temp_puts(&t, "boot/memtest86+x64.efi", "program");
+        boot = scan(&t);
+        ck_assert_uint_eq(boot.memtest[MEMTEST_EFI].size, strlen("program"));
+        ck_assert_uint_eq(boot.memtest[MEMTEST_EFI].inode,
+                          temp_stat(&t, "boot/memtest86+x64.efi").st_ino);
+        ck_assert_uint_eq(boot.memtest[MEMTEST_BIN].size, 0);
+        ck_assert(!boot_dir_equal(&none, &boot));
+}
+END_TEST
+
 START_TEST(what_is_empty_or_no_regular_file_is_absent) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
 
@@ -162,6 +181,6 @@ END_TEST
 
 CHECK_MAIN("boot-dir", missing_boot_is_empty, boot_that_is_no_directory_is_an_error,
            kernels_are_found_newest_first_with_their_stamps,
-           names_of_work_in_progress_and_other_files_are_not_seen,
+           names_of_work_in_progress_and_other_files_are_not_seen, memtest_is_found_with_its_stamps,
            what_is_empty_or_no_regular_file_is_absent, symlinks_are_followed_inside_the_root,
            every_change_of_a_file_changes_its_stamp)
