@@ -218,37 +218,9 @@ static int method_get_units(sd_bus_message *m, void *userdata, sd_bus_error *err
         return r < 0 ? r : 1;
 }
 
-static int append_field(sd_bus_message *reply, const char *name, const char *type,
-                        const void *value) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "s", name);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, type);
-        if (r >= 0)
-                r = sd_bus_message_append_basic(reply, type[0], value);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
 static int append_process(sd_bus_message *reply, const KsmProcess *p) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
-        if (r >= 0)
-                r = append_field(reply, "pid", "u", &p->pid);
-        if (r >= 0)
-                r = append_field(reply, "name", "s", p->name);
-        if (r >= 0 && p->vmid != 0)
-                r = append_field(reply, "vmid", "u", &p->vmid);
-        if (r >= 0 && p->has_merged)
-                r = append_field(reply, "merged-bytes", "t", &p->merged_bytes);
-        if (r >= 0 && p->has_profit)
-                r = append_field(reply, "profit-bytes", "x", &p->profit_bytes);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        return sd_bus_message_append(reply, "(usubtbx)", p->pid, p->name, p->vmid, p->has_merged,
+                                     p->merged_bytes, p->has_profit, p->profit_bytes);
 }
 
 static int reply_processes(sd_bus_message *m, const KsmProcesses *found) {
@@ -257,7 +229,7 @@ static int reply_processes(sd_bus_message *m, const KsmProcesses *found) {
 
         r = sd_bus_message_new_method_return(m, &reply);
         if (r >= 0)
-                r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "a{sv}");
+                r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(usubtbx)");
         for (size_t i = 0; r >= 0 && i < found->n; i++)
                 r = append_process(reply, &found->items[i]);
         if (r >= 0)
@@ -337,7 +309,8 @@ static const sd_bus_vtable ksm_vtable[] = {
         BUS_METHOD("SetTunables", ("a{ss}", tunables, "a{sv}", options), ("o", job),
                    method_set_tunables),
         BUS_METHOD("GetUnits", ("a{sv}", options), ("a(ssss)", units), method_get_units),
-        BUS_METHOD("GetProcesses", ("a{sv}", options), ("aa{sv}", processes), method_get_processes),
+        BUS_METHOD("GetProcesses", ("a{sv}", options), ("a(usubtbx)", processes),
+                   method_get_processes),
         BUS_METHOD("Enable", ("a{sv}", options), ("o", job), method_enable),
         BUS_METHOD("Disable", ("a{sv}", options), ("o", job), method_disable),
         BUS_METHOD("Unmerge", ("a{sv}", options), ("o", job), method_unmerge),

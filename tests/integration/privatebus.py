@@ -11,6 +11,8 @@ ROOT_PATH = '/org/bootsync1'
 MANAGER = NAME + '.Manager'
 ESP = NAME + '.Esp'
 JOB = NAME + '.Job'
+KSM = NAME + '.Ksm'
+KSM_PATH = ROOT_PATH + '/ksm'
 ERROR = NAME + '.Error.'
 
 CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
