@@ -260,10 +260,11 @@ static void on_report(Report *report, void *userdata) {
         KsmControl *k = userdata;
         uint64_t bytes;
 
-        if (report->type == REPORT_STEP)
+        if (report->type == REPORT_STEP && report->index < k->plan->n_steps) {
                 k->n_begun = report->index + 1;
-        if (report->type == REPORT_STEP && k->plan->steps[report->index].action == PLAN_KSM_UNMERGE)
-                tell(k, job_set_message(k->job, "unmerging"));
+                if (k->plan->steps[report->index].action == PLAN_KSM_UNMERGE)
+                        tell(k, job_set_message(k->job, "unmerging"));
+        }
         if (report->type != REPORT_PROGRESS || k->merged_bytes == 0)
                 return;
         bytes = MIN(report->bytes, k->merged_bytes);
