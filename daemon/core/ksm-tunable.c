@@ -25,7 +25,7 @@ typedef struct Tunable {
         const char *comes_with; /* what has it; NULL: every KSM */
 } Tunable;
 
-static const Tunable tunables[] = {
+static const Tunable known[] = {
         { "advisor_max_cpu", 0, UINT32_MAX, .comes_with = "Linux 6.8" },
         { MAX_PAGES, 0, UINT32_MAX, .comes_with = "Linux 6.8" },
         { MIN_PAGES, 0, UINT32_MAX, .comes_with = "Linux 6.8" },
@@ -42,9 +42,9 @@ static const Tunable tunables[] = {
 };
 
 static const Tunable *find(const char *name) {
-        for (size_t i = 0; i < ELEMENTSOF(tunables); i++)
-                if (streq(tunables[i].name, name))
-                        return &tunables[i];
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (streq(known[i].name, name))
+                        return &known[i];
         return NULL;
 }
 
@@ -90,21 +90,6 @@ static int check_kernel(const Ksm *k, const Tunable *t, Error *error) {
                          strempty(t->comes_with));
 }
 
-/* The kernel takes any pair, and then the maximum wins in silence. */
-static int check_advisor_limits(const Ksm *k, const char *name, const char *value, Error *error) {
-        const bool is_min = streq(name, MIN_PAGES);
-        const char *other = is_min ? MAX_PAGES : MIN_PAGES;
-        uint64_t mine, others;
-
-        if ((!is_min && !streq(name, MAX_PAGES)) || !ksm_attributes_get(&k->tunables, other) ||
-            parse_u64(ksm_attributes_get(&k->tunables, other), &others) < 0 ||
-            parse_u64(value, &mine) < 0 || (is_min ? mine <= others : mine >= others))
-                return 0;
-        return error_set(error, ERROR_INVALID_OPTION,
-                         "'%s' cannot be %s than '%s', which is %llu; set that one first", name,
-                         is_min ? "more" : "less", other, (unsigned long long) others);
-}
-
 static int refuse_merged(const char *name, Error *error) {
         return error_set(error, ERROR_BUSY,
                          "'%s' cannot be changed while pages are merged; unmerge them with "
@@ -136,8 +121,6 @@ int ksm_tunable_check(const Ksm *k, const char *name, const char *value, Error *
         r = check_value(t, value, error);
         if (r >= 0)
                 r = check_kernel(k, t, error);
-        if (r >= 0)
-                r = check_advisor_limits(k, name, value, error);
         if (r < 0)
                 return r;
 
@@ -146,6 +129,36 @@ int ksm_tunable_check(const Ksm *k, const char *name, const char *value, Error *
         if (t->needs_unmerged && has_merged(k) &&
             !streq(ksm_attributes_get(&k->tunables, name), value))
                 return refuse_merged(name, error);
+        return 0;
+}
+
+/* The kernel takes any pair, and then the maximum wins in silence. */
+static int check_advisor_limits(const Ksm *k, Error *error) {
+        int64_t min, max;
+
+        if (ksm_attributes_get_number(&k->tunables, MIN_PAGES, &min) < 0 ||
+            ksm_attributes_get_number(&k->tunables, MAX_PAGES, &max) < 0 || min <= max)
+                return 0;
+        return error_set(error, ERROR_INVALID_OPTION,
+                         "'" MIN_PAGES "' would be %lld, and '" MAX_PAGES "' only %lld; set both "
+                         "so that they fit",
+                         (long long) min, (long long) max);
+}
+
+int ksm_tunables_check(Ksm *k, const KsmAttributes *tunables, Error *error) {
+        for (size_t i = 0; i < tunables->n; i++) {
+                const KsmAttribute *t = &tunables->items[i];
+                int r;
+
+                r = ksm_tunable_check(k, t->name, t->value, error);
+                if (r < 0)
+                        return r;
+                r = ksm_attributes_add(&k->tunables, t->name, t->value);
+                if (r < 0)
+                        return error_set_errno(error, r, "Cannot check the settings of KSM");
+        }
+        if (ksm_attributes_get(tunables, MIN_PAGES) || ksm_attributes_get(tunables, MAX_PAGES))
+                return check_advisor_limits(k, error);
         return 0;
 }
 

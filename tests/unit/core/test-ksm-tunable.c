@@ -123,17 +123,59 @@ START_TEST(setting_that_only_we_do_not_know_is_not_written) {
 }
 END_TEST
 
-START_TEST(limits_of_the_advisor_fit_together) {
+/* @assignments: "NAME=VALUE NAME=VALUE". */
+static void assert_checks(const char *assignments, ErrorCode code, const char *text) {
+        _cleanup_(ksm_attributes_done) KsmAttributes wanted = {};
+        _cleanup_free_ char *copy = strdup(assignments);
+        _cleanup_(ksm_done) Ksm k = idle();
+        _cleanup_error_ Error error = {};
+        char *at = copy, *word;
+        int r;
+
+        while ((word = strsep(&at, " "))) {
+                char *equals = strchr(word, '=');
+
+                *equals = '\0';
+                ck_assert_int_eq(ksm_attributes_add(&wanted, word, equals + 1), 0);
+        }
+        r = ksm_tunables_check(&k, &wanted, &error);
+        ck_assert_msg(error.code == code, "%s: %s", assignments, error.message);
+        ck_assert_int_eq(r, error_code_to_errno(code));
+        if (text)
+                ck_assert_msg(strstr(error.message, text), "%s", error.message);
+        for (size_t i = 0; code == ERROR_NONE && i < wanted.n; i++)
+                ck_assert_str_eq(ksm_attributes_get(&k.tunables, wanted.items[i].name),
+                                 wanted.items[i].value);
+}
+
+START_TEST(limits_of_the_advisor_fit_together_when_all_is_set) {
+        assert_checks("advisor_min_pages_to_scan=30000", ERROR_NONE, NULL);
+        assert_checks("advisor_min_pages_to_scan=30001", ERROR_INVALID_OPTION,
+                      "would be 30001, and 'advisor_max_pages_to_scan' only 30000");
+        assert_checks("advisor_max_pages_to_scan=499", ERROR_INVALID_OPTION,
+                      "would be 500, and 'advisor_max_pages_to_scan' only 499");
+        assert_checks("advisor_max_pages_to_scan=300 advisor_min_pages_to_scan=100", ERROR_NONE,
+                      NULL);
+        assert_checks("advisor_max_pages_to_scan=100 advisor_min_pages_to_scan=300",
+                      ERROR_INVALID_OPTION, "set both");
+}
+END_TEST
+
+START_TEST(misfit_of_somebody_else_keeps_nobody_from_other_settings) {
+        _cleanup_(ksm_attributes_done) KsmAttributes wanted = {};
         _cleanup_(ksm_done) Ksm k = idle();
 
-        assert_check(&k, "advisor_min_pages_to_scan", "30000", ERROR_NONE, NULL);
-        assert_check(&k, "advisor_min_pages_to_scan", "30001", ERROR_INVALID_OPTION,
-                     "cannot be more than 'advisor_max_pages_to_scan', which is 30000");
-        assert_check(&k, "advisor_max_pages_to_scan", "500", ERROR_NONE, NULL);
-        assert_check(&k, "advisor_max_pages_to_scan", "499", ERROR_INVALID_OPTION,
-                     "cannot be less than 'advisor_min_pages_to_scan', which is 500");
-        ck_assert_int_eq(ksm_add(&k, "advisor_min_pages_to_scan", true, "?"), 0);
-        assert_check(&k, "advisor_max_pages_to_scan", "499", ERROR_NONE, NULL);
+        ck_assert_int_eq(ksm_add(&k, "advisor_min_pages_to_scan", true, "40000"), 0);
+        ck_assert_int_eq(ksm_attributes_add(&wanted, "sleep_millisecs", "50"), 0);
+        ck_assert_int_eq(ksm_tunables_check(&k, &wanted, NULL), 0);
+}
+END_TEST
+
+START_TEST(settings_are_checked_with_those_before_them_in_place) {
+        assert_checks("advisor_mode=scan-time pages_to_scan=100", ERROR_BUSY, "the advisor");
+        assert_checks("advisor_mode=none pages_to_scan=100", ERROR_NONE, NULL);
+        assert_checks("sleep_millisecs=50 use_zero_pages=2", ERROR_INVALID_OPTION,
+                      "use_zero_pages");
 }
 END_TEST
 
@@ -194,7 +236,10 @@ END_TEST
 CHECK_MAIN("ksm-tunable", values_are_those_that_the_kernel_takes, each_kernel_takes_what_it_has,
            without_ksm_nothing_is_set, kernel_without_numa_has_no_nodes_to_merge_across,
            what_is_no_setting_is_named_fit_to_be_shown,
-           setting_that_only_we_do_not_know_is_not_written, limits_of_the_advisor_fit_together,
+           setting_that_only_we_do_not_know_is_not_written,
+           limits_of_the_advisor_fit_together_when_all_is_set,
+           misfit_of_somebody_else_keeps_nobody_from_other_settings,
+           settings_are_checked_with_those_before_them_in_place,
            advisor_chooses_how_many_pages_are_scanned,
            while_pages_are_merged_two_settings_stay_as_they_are,
            refusals_of_the_kernel_are_sentences)

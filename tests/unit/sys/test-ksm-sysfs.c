@@ -109,7 +109,8 @@ START_TEST(settings_may_be_written_where_the_kernel_has_them) {
                 { "merge_across_nodes", "0", ERROR_BUSY, ERROR_BUSY },
                 { "smart_scan", "0", ERROR_NOT_SUPPORTED, ERROR_NONE },
                 { "advisor_mode", "scan-time", ERROR_NOT_SUPPORTED, ERROR_NONE },
-                { "advisor_max_pages_to_scan", "499", ERROR_NOT_SUPPORTED, ERROR_INVALID_OPTION },
+                { "advisor_max_pages_to_scan", "499", ERROR_NOT_SUPPORTED, ERROR_NONE },
+                { "advisor_target_scan_time", "0", ERROR_INVALID_OPTION, ERROR_INVALID_OPTION },
                 { "pages_sharing", "0", ERROR_INVALID_OPTION, ERROR_INVALID_OPTION },
                 { "run", "2", ERROR_INVALID_OPTION, ERROR_INVALID_OPTION },
         };
