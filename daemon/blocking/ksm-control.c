@@ -85,6 +85,7 @@ int ksm_write(const Root *root, const char *name, const char *value, Error *erro
 
 /* In the child: nothing but system calls. */
 _Noreturn static void write_and_exit(int fd, pid_t parent) {
+        (void) signal(SIGTERM, SIG_DFL);
         if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
                 _exit(ECANCELED);
         _exit(write(fd, RUN_UNMERGE, strlen(RUN_UNMERGE)) < 0 ? errno : 0);

@@ -147,23 +147,6 @@ bool ksm_control_wants_restore(KsmControl *k) {
         return r > 0 && (k->stored.run || k->stored.tunables.n > 0);
 }
 
-/* Each value is checked with those before it in place: they are written in the same order. */
-static int check_tunables(Ksm *ksm, const KsmAttributes *tunables, Error *error) {
-        int r = 0;
-
-        if (!tunables || tunables->n == 0)
-                return error_set(error, ERROR_INVALID_OPTION,
-                                 "No setting of KSM was given; give one as in sleep_millisecs=20");
-        for (size_t i = 0; r >= 0 && i < tunables->n; i++) {
-                const KsmAttribute *tunable = &tunables->items[i];
-
-                r = ksm_tunable_check(ksm, tunable->name, tunable->value, error);
-                if (r >= 0)
-                        r = ksm_attributes_add(&ksm->tunables, tunable->name, tunable->value);
-        }
-        return r < 0 ? error_set_errno(error, r, "Cannot check the settings of KSM") : 0;
-}
-
 static int check_memory(const KsmControl *k, const Ksm *ksm, Error *error) {
         uint64_t available, total;
         int r;
@@ -192,8 +175,11 @@ int ksm_control_check(const KsmControl *k, const JobRequest *request, Error *err
                 return error_set(error, ERROR_NOT_SUPPORTED,
                                  "There is no KSM: /" PATH_KSM " is missing; it takes a kernel "
                                  "with CONFIG_KSM");
+        if (request->type == JOB_KSM_SET && (!request->tunables || request->tunables->n == 0))
+                return error_set(error, ERROR_INVALID_OPTION,
+                                 "No setting of KSM was given; give one as in sleep_millisecs=20");
         if (request->type == JOB_KSM_SET)
-                return check_tunables(&ksm, request->tunables, error);
+                return ksm_tunables_check(&ksm, request->tunables, error);
         if (!request->force && (request->unmerge || request->type == JOB_KSM_UNMERGE))
                 return check_memory(k, &ksm, error);
         return 0;
