@@ -10,6 +10,7 @@
 
 #include "client/agent.h"
 #include "client/output.h"
+#include "common/names.h"
 #include "common/string-util.h"
 
 /* An administrator types a password, or a dry run looks at every disk. */

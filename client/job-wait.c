@@ -14,6 +14,7 @@
 #include "client/output.h"
 #include "client/progress.h"
 #include "client/properties.h"
+#include "common/names.h"
 #include "common/string-util.h"
 
 typedef struct JobView {
