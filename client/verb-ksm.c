@@ -67,7 +67,7 @@ static char *describe_unmerged(const KsmView *v, char *const *arguments) {
                            "or the host boots."));
 }
 
-/* ksmtuned writes these two each time that it looks at the memory. */
+/* ksmtuned writes these two each time that it lets ksmd run. */
 static bool tuner_sets(char *const *settings) {
         for (; *settings; settings++)
                 if (startswith(*settings, "pages_to_scan=") ||
