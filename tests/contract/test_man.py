@@ -19,6 +19,7 @@ SOURCE = Path(__file__).parent.parent.parent
 MAN = SOURCE / 'docs/man'
 CONTRACT = sorted((SOURCE / 'dbus').glob('org.bootsync1.*.xml'))
 LINES_MAX = 150
+CLIENT_PAGES = ('bootctl-pve.8', 'bootctl-pve-ksm.8')
 OPTION = re.compile(r'(?<![\w-])--?[A-Za-z][a-z-]*')
 CHARACTERS = {'-': '-', 'e': '\\', '&': '', '(aq': "'", '(dq': '"', '(ga': '`', '(ha': '^',
               '(ti': '~', '(->': '→'}
@@ -150,7 +151,7 @@ class Programs(unittest.TestCase):
         expected = {verb: options_of(help_of('BOOTCTL_PVE', *verb.split())) - common
                     for verb in verbs}
         found = {re.match(r'\\fB([a-z ]+)\\fR', term)[1]: set(OPTION.findall(plain(term)))
-                 for term in page('bootctl-pve.8').items('VERBS')}
+                 for name in CLIENT_PAGES for term in page(name).items('VERBS')}
 
         self.assertIn('kernel pin', expected)
         self.assertIn('--next-boot', expected['kernel pin'])
@@ -166,7 +167,7 @@ class Programs(unittest.TestCase):
                 self.assertEqual(page(name).options('OPTIONS'), expected)
 
     def test_the_members_of_json_are_those_that_the_client_writes(self):
-        text = plain(page('bootctl-pve.8').sections['JSON'])
+        text = '\n'.join(plain(page(name).sections['JSON']) for name in CLIENT_PAGES)
         written = {name for path in (SOURCE / 'client').glob('*.c')
                    for name in re.findall(r'json_add\w*\(\w+, "(\w+)"', path.read_text())}
         self.assertGreater(len(written), 30)
