@@ -83,9 +83,14 @@ int ksm_write(const Root *root, const char *name, const char *value, Error *erro
         return 0;
 }
 
-/* In the child: nothing but system calls. */
+/* In the child: nothing but system calls. The worker reads SIGTERM from a descriptor and keeps it
+ * blocked; here it must end the write. */
 _Noreturn static void write_and_exit(int fd, pid_t parent) {
+        sigset_t none;
+
+        (void) sigemptyset(&none);
         (void) signal(SIGTERM, SIG_DFL);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
         if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
                 _exit(ECANCELED);
         _exit(write(fd, RUN_UNMERGE, strlen(RUN_UNMERGE)) < 0 ? errno : 0);
