@@ -151,6 +151,8 @@ static int check_memory(const KsmControl *k, const Ksm *ksm, Error *error) {
         uint64_t available, total;
         int r;
 
+        if (ksm_saved_bytes(ksm) == 0)
+                return 0;
         r = memory_look(k->config->root, &available, &total);
         if (r < 0)
                 return error_set_errno(error, r,

@@ -202,6 +202,10 @@ class PrivateBus:
         while context.iteration(False):
             pass
 
+    def wait_no_job(self, timeout=60):
+        self.run(lambda: not any(JOB in i for i in self.objects().values()), timeout,
+                 'end of all jobs')
+
     def wait_idle(self, timeout=60):
         """Until the daemon has no job and its last refresh has ended."""
         self.run(lambda: self.properties()['LastRefreshResult']

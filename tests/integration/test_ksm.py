@@ -74,7 +74,7 @@ class Ksm(LabCase):
 
     def start(self):
         self.lab.start_daemon('--debug')
-        self.bus.run(lambda: not any(JOB in i for i in self.bus.objects().values()), what='idle')
+        self.bus.wait_no_job()
 
     def reboot(self):
         self.lab.stop_daemon()
