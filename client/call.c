@@ -75,20 +75,43 @@ static int append_options(sd_bus_message *m, const CallOptions *options) {
                 r = sd_bus_message_append(m, "{sv}", "dry-run", "b", true);
         if (r >= 0 && options->force)
                 r = sd_bus_message_append(m, "{sv}", "force", "b", true);
+        if (r >= 0 && options->unmerge)
+                r = sd_bus_message_append(m, "{sv}", "unmerge", "b", true);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-ExitStatus call_new(Connection *c, CallType type, const char *method, char *const *strings,
+static int append_dictionary(sd_bus_message *m, char *const *strings) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "{ss}");
+        for (; r >= 0 && strings && *strings; strings++) {
+                const char *equals = strchrnul(*strings, '=');
+                _cleanup_free_ char *key = must(strndup(*strings, (size_t) (equals - *strings)));
+
+                r = sd_bus_message_append(m, "{ss}", key, *equals == '=' ? equals + 1 : "");
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_strings(sd_bus_message *m, char *const *strings) {
+        int r = 0;
+
+        for (; r >= 0 && strings && *strings; strings++)
+                r = sd_bus_message_append(m, "s", *strings);
+        return r;
+}
+
+ExitStatus call_new(Connection *c, CallType type, const Method *method, char *const *strings,
                     const CallOptions *options, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(c->bus, &m, c->destination, BUS_PATH, BUS_IFACE_MANAGER,
-                                           method);
+        r = sd_bus_message_new_method_call(c->bus, &m, c->destination, method->path,
+                                           method->interface, method->name);
         if (r >= 0 && type == CALL_CHANGE)
                 r = sd_bus_message_set_allow_interactive_authorization(m, is_interactive());
-        for (; r >= 0 && strings && *strings; strings++)
-                r = sd_bus_message_append(m, "s", *strings);
+        if (r >= 0)
+                r = method->dictionary ? append_dictionary(m, strings) : append_strings(m, strings);
         if (r >= 0)
                 r = append_options(m, options ?: &(CallOptions){});
         if (r < 0)
@@ -114,8 +137,8 @@ ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_
         return r < 0 ? call_failed(c, &error, r) : STATUS_DONE;
 }
 
-ExitStatus call_method(Connection *c, CallType type, const char *method, const CallOptions *options,
-                       sd_bus_message **ret) {
+ExitStatus call_method(Connection *c, CallType type, const Method *method,
+                       const CallOptions *options, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         ExitStatus status;
 

@@ -4,9 +4,18 @@
 /* Calls to the daemon, and what a failed one means for the user. */
 
 #include "client/connection.h"
+#include "common/names.h"
+
+typedef struct Method {
+        const char *path, *interface, *name;
+        bool dictionary; /* its strings are KEY=VALUE, and travel as one a{ss} */
+} Method;
+
+#define METHOD_MANAGER(name) (&(const Method){ BUS_PATH, BUS_IFACE_MANAGER, (name), false })
+#define METHOD_KSM(name)     (&(const Method){ BUS_PATH_KSM, BUS_IFACE_KSM, (name), false })
 
 typedef enum CallType {
-        CALL_READ,   /* answered from memory */
+        CALL_READ,   /* answered soon, to everybody */
         CALL_CHANGE, /* may ask for authorisation, or look at disks first */
 } CallType;
 
@@ -14,18 +23,18 @@ typedef enum CallType {
 typedef struct CallOptions {
         char *const *esps;
         const char *new_kernel;
-        bool dry_run, force;
+        bool dry_run, force, unmerge;
 } CallOptions;
 
-/* A call of the Manager's @method with these strings and options (each may be NULL). */
-ExitStatus call_new(Connection *c, CallType type, const char *method, char *const *strings,
+/* A call of @method with these strings and options (each may be NULL). */
+ExitStatus call_new(Connection *c, CallType type, const Method *method, char *const *strings,
                     const CallOptions *options, sd_bus_message **ret);
 
 ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_message **ret);
 
 /* Both, for a method that takes no strings. */
-ExitStatus call_method(Connection *c, CallType type, const char *method, const CallOptions *options,
-                       sd_bus_message **ret);
+ExitStatus call_method(Connection *c, CallType type, const Method *method,
+                       const CallOptions *options, sd_bus_message **ret);
 
 /* The sentence for a call that failed with @r or @error. */
 ExitStatus call_failed(Connection *c, const sd_bus_error *error, int r);

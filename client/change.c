@@ -68,7 +68,7 @@ ExitStatus change_run(const Options *options, const char *method, char *const *a
                 return fail(STATUS_USAGE, "--no-refresh cannot be kept while AutoSync is on: "
                                           "bootsyncd syncs every change by itself.");
 
-        status = job_run(&c, method, arguments, NULL, &result);
+        status = job_run(&c, METHOD_MANAGER(method), arguments, NULL, &result);
         if (status != STATUS_DONE)
                 return status;
         if (!result.ran && !info.auto_sync)

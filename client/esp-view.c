@@ -14,7 +14,7 @@ ExitStatus esp_view_get(Connection *c, EspInfos *ret) {
                 _cleanup_job_result_ JobResult result = {};
                 ExitStatus status;
 
-                status = job_run(c, "ProbePartitions", NULL, NULL, &result);
+                status = job_run(c, METHOD_MANAGER("ProbePartitions"), NULL, NULL, &result);
                 if (status != STATUS_DONE)
                         return status;
         }

@@ -3,7 +3,7 @@
 /* Runs a job-starting call to its end. It listens before it calls: a short job is over before the
  * reply is read. Signals that come in during the call stay queued in sd-bus, so that they are
  * looked at only when the job's path is known. It never cancels: half-synced ESPs would be the
- * price of an impatient Ctrl-C. */
+ * price of an impatient Ctrl-C. Who means it is told of `cancel`. */
 
 #include "client/job-wait.h"
 
@@ -31,6 +31,7 @@ typedef struct JobWait {
         Connection *connection;
         sd_event *event;
         sd_bus_slot *removed, *changed, *owner, *disconnected;
+        const Method *method;
         const char *path;
         JobView view;
         JobResult result;
@@ -169,12 +170,24 @@ static int loop(JobWait *w) {
         return r;
 }
 
+/* Nobody else reaches the job of a private daemon. Never NULL. */
+static char *how_to_stop(const JobWait *w) {
+        _cleanup_free_ char *id = NULL;
+
+        if (connection_is_private(w->connection) ||
+            sd_bus_path_decode(w->path, BUS_PATH_JOB, &id) <= 0)
+                return must(strdup(""));
+        return must(strprintf(", and 'bootctl-pve cancel %s' stops it", id));
+}
+
 /* End as any interrupted program does, so that a shell's loop stops too. */
 _Noreturn static void end_by_interrupt(const JobWait *w) {
+        _cleanup_free_ char *stop = how_to_stop(w);
         sigset_t interrupt;
 
-        (void) fail(STATUS_FAILED, "The job goes on without you; 'bootctl-pve status' tells how "
-                                   "it ended.");
+        (void) fail(STATUS_FAILED,
+                    "The job goes on without you; 'bootctl-pve %s' tells how it ended%s.",
+                    streq(w->method->interface, BUS_IFACE_KSM) ? "ksm status" : "status", stop);
         (void) fflush(stdout);
         (void) signal(SIGINT, SIG_DFL);
         (void) sigemptyset(&interrupt);
@@ -202,9 +215,9 @@ static ExitStatus wait_for_end(JobWait *w) {
         return STATUS_DONE;
 }
 
-ExitStatus job_run(Connection *c, const char *method, char *const *strings,
+ExitStatus job_run(Connection *c, const Method *method, char *const *strings,
                    const CallOptions *options, JobResult *ret) {
-        _cleanup_(job_wait_done) JobWait w = { .connection = c };
+        _cleanup_(job_wait_done) JobWait w = { .connection = c, .method = method };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         ExitStatus status;
         int r;

@@ -18,9 +18,9 @@ void job_result_done(JobResult *j);
 /* STATUS_DONE, STATUS_PARTIAL or STATUS_FAILED. */
 ExitStatus job_result_status(const JobResult *j);
 
-/* Call the Manager's @method with @strings and @options (each may be NULL),
- * wait until the job that it returns is finished, and show its progress on a terminal. An exit
- * status other than STATUS_DONE means that the call failed or the daemon got lost; how the job
- * ended is in @ret. On Ctrl-C the program ends here: the job does not. */
-ExitStatus job_run(Connection *c, const char *method, char *const *strings,
+/* Call @method with @strings and @options (each may be NULL), wait until the job that it returns is
+ * finished, and show its progress on a terminal. An exit status other than STATUS_DONE means that
+ * the call failed or the daemon got lost; how the job ended is in @ret. On Ctrl-C the program ends
+ * here: the job does not. */
+ExitStatus job_run(Connection *c, const Method *method, char *const *strings,
                    const CallOptions *options, JobResult *ret);

@@ -38,6 +38,14 @@ void json_add_u64(json_object *object, const char *key, uint64_t value) {
         json_add(object, key, must(json_object_new_uint64(value)));
 }
 
+void json_add_i64(json_object *object, const char *key, int64_t value) {
+        json_add(object, key, must(json_object_new_int64(value)));
+}
+
+void json_add_double(json_object *object, const char *key, double value) {
+        json_add(object, key, must(json_object_new_double(value)));
+}
+
 void json_add_strings(json_object *object, const char *key, char *const *value) {
         json_object *array = json_array_new();
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Reads the daemon's objects in one call each: GetAll for the Manager, GetManagedObjects for the
- * ESPs. It holds no opinion on what it reads; words such as "in-sync" are the daemon's. */
+ * rest. It holds no opinion on what it reads; words such as "in-sync" are the daemon's. */
 
 #include "client/objects.h"
 
@@ -15,6 +15,8 @@
 
 #define MANAGER(name, type, field) \
         { name, PROPERTY_##type, offsetof(ManagerInfo, field) }
+#define JOB(name, type, field) \
+        { name, PROPERTY_##type, offsetof(JobInfo, field) }
 #define ESP(name, type, field) \
         { name, PROPERTY_##type, offsetof(EspInfo, field) }
 
@@ -55,6 +57,19 @@ static const Property esp_properties[] = {
         ESP("LastVerifyUSec", U64, last_verify_usec),
         ESP("LastError", STRING, last_error),
 };
+
+static const Property job_properties[] = {
+        JOB("Id", U64, id),
+        JOB("Type", STRING, type),
+        JOB("State", STRING, state),
+};
+
+/* What is read of each object that has @interface: @read stands at its a{sv}. */
+typedef struct Visit {
+        const char *interface;
+        int (*read)(sd_bus_message *m, void *userdata);
+        void *userdata;
+} Visit;
 
 void manager_info_done(ManagerInfo *info) {
         properties_done(manager_properties, ELEMENTSOF(manager_properties), info);
@@ -105,12 +120,19 @@ static bool is_wanted(const EspInfo *esp, char *const *uuids) {
         return false;
 }
 
-static int read_esp(sd_bus_message *m, char *const *uuids, EspInfos *infos) {
+typedef struct EspSearch {
+        char *const *uuids;
+        EspInfos *infos;
+} EspSearch;
+
+static int read_esp(sd_bus_message *m, void *userdata) {
+        const EspSearch *search = userdata;
+        EspInfos *infos = search->infos;
         EspInfo esp = {};
         int r;
 
         r = properties_read(m, esp_properties, ELEMENTSOF(esp_properties), &esp);
-        if (r >= 0 && is_wanted(&esp, uuids)) {
+        if (r >= 0 && is_wanted(&esp, search->uuids)) {
                 if (!ARRAY_RESERVE(infos->esps, infos->allocated, infos->n + 1))
                         out_of_memory();
                 infos->esps[infos->n++] = TAKE_STRUCT(esp);
@@ -119,8 +141,8 @@ static int read_esp(sd_bus_message *m, char *const *uuids, EspInfos *infos) {
         return r;
 }
 
-/* One object's a{sa{sv}}: an ESP is added, anything else is skipped. */
-static int read_interfaces(sd_bus_message *m, char *const *uuids, EspInfos *infos) {
+/* One object's a{sa{sv}}: what is not looked for is skipped. */
+static int read_interfaces(sd_bus_message *m, const Visit *visit) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
@@ -132,8 +154,8 @@ static int read_interfaces(sd_bus_message *m, char *const *uuids, EspInfos *info
                 r = sd_bus_message_read(m, "s", &interface);
                 if (r < 0)
                         return r;
-                r = streq(interface, BUS_IFACE_ESP) ? read_esp(m, uuids, infos)
-                                                    : sd_bus_message_skip(m, "a{sv}");
+                r = streq(interface, visit->interface) ? visit->read(m, visit->userdata)
+                                                       : sd_bus_message_skip(m, "a{sv}");
                 if (r < 0)
                         return r;
                 r = sd_bus_message_exit_container(m);
@@ -143,7 +165,7 @@ static int read_interfaces(sd_bus_message *m, char *const *uuids, EspInfos *info
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static int read_objects(sd_bus_message *m, char *const *uuids, EspInfos *infos) {
+static int read_objects(sd_bus_message *m, const Visit *visit) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
@@ -153,7 +175,7 @@ static int read_objects(sd_bus_message *m, char *const *uuids, EspInfos *infos) 
                 r = sd_bus_message_skip(m, "o");
                 if (r < 0)
                         return r;
-                r = read_interfaces(m, uuids, infos);
+                r = read_interfaces(m, visit);
                 if (r < 0)
                         return r;
                 r = sd_bus_message_exit_container(m);
@@ -163,10 +185,9 @@ static int read_objects(sd_bus_message *m, char *const *uuids, EspInfos *infos) 
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-ExitStatus esp_infos_get(Connection *c, char *const *uuids, EspInfos *ret) {
+static ExitStatus visit_objects(Connection *c, const Visit *visit) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_esp_infos_ EspInfos infos = {};
         int r;
 
         r = sd_bus_call_method(c->bus, c->destination, BUS_PATH,
@@ -174,9 +195,18 @@ ExitStatus esp_infos_get(Connection *c, char *const *uuids, EspInfos *ret) {
                                &reply, "");
         if (r < 0)
                 return call_failed(c, &error, r);
-        r = read_objects(reply, uuids, &infos);
-        if (r < 0)
-                return call_bad_reply(r);
+        r = read_objects(reply, visit);
+        return r < 0 ? call_bad_reply(r) : STATUS_DONE;
+}
+
+ExitStatus esp_infos_get(Connection *c, char *const *uuids, EspInfos *ret) {
+        _cleanup_esp_infos_ EspInfos infos = {};
+        EspSearch search = { uuids, &infos };
+        ExitStatus status;
+
+        status = visit_objects(c, &(Visit){ BUS_IFACE_ESP, read_esp, &search });
+        if (status != STATUS_DONE)
+                return status;
         if (infos.n > 0)
                 qsort(infos.esps, infos.n, sizeof(infos.esps[0]), esp_compare);
         *ret = TAKE_STRUCT(infos);
@@ -199,4 +229,49 @@ char *esp_info_complaint(const EspInfo *esp) {
                 return must(strprintf("ESP '%s': %s", strempty(esp->uuid), esp->last_error));
         return must(strprintf("ESP '%s' is %s.", strempty(esp->uuid),
                               isempty(esp->state) ? "not in sync" : esp->state));
+}
+
+static void job_info_done(JobInfo *job) {
+        properties_done(job_properties, ELEMENTSOF(job_properties), job);
+}
+
+void job_infos_done(JobInfos *infos) {
+        for (size_t i = 0; i < infos->n; i++)
+                job_info_done(&infos->jobs[i]);
+        free(infos->jobs);
+        *infos = (JobInfos){};
+}
+
+static int job_compare(const void *a, const void *b) {
+        const JobInfo *x = a, *y = b;
+
+        return (x->id > y->id) - (x->id < y->id);
+}
+
+static int read_job(sd_bus_message *m, void *userdata) {
+        JobInfos *infos = userdata;
+        JobInfo job = {};
+        int r;
+
+        r = properties_read(m, job_properties, ELEMENTSOF(job_properties), &job);
+        if (r >= 0) {
+                if (!ARRAY_RESERVE(infos->jobs, infos->allocated, infos->n + 1))
+                        out_of_memory();
+                infos->jobs[infos->n++] = TAKE_STRUCT(job);
+        }
+        job_info_done(&job);
+        return r;
+}
+
+ExitStatus job_infos_get(Connection *c, JobInfos *ret) {
+        _cleanup_job_infos_ JobInfos infos = {};
+        ExitStatus status;
+
+        status = visit_objects(c, &(Visit){ BUS_IFACE_JOB, read_job, &infos });
+        if (status != STATUS_DONE)
+                return status;
+        if (infos.n > 0)
+                qsort(infos.jobs, infos.n, sizeof(infos.jobs[0]), job_compare);
+        *ret = TAKE_STRUCT(infos);
+        return STATUS_DONE;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the daemon says about the host and its ESPs, as values. Strings may be NULL, which means
- * empty. */
+/* What the daemon says about the host, its ESPs and its jobs, as values. Strings may be NULL, which
+ * means empty. */
 
 #include "client/connection.h"
 
@@ -47,3 +47,19 @@ bool esp_info_in_sync(const EspInfo *esp);
 bool esp_info_unusable(const EspInfo *esp);
 /* "ESP 'UUID': REASON" for an ESP that is not in sync. Never NULL. */
 char *esp_info_complaint(const EspInfo *esp);
+
+typedef struct JobInfo {
+        uint64_t id;
+        char *type, *state;
+} JobInfo;
+
+typedef struct JobInfos {
+        JobInfo *jobs; /* by number */
+        size_t n, allocated;
+} JobInfos;
+
+void job_infos_done(JobInfos *infos);
+#define _cleanup_job_infos_ _cleanup_(job_infos_done)
+
+/* Those that run or wait. */
+ExitStatus job_infos_get(Connection *c, JobInfos *ret);

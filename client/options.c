@@ -35,7 +35,8 @@ static const OptionInfo option_table[_OPTION_MAX] = {
         [OPTION_NEW_KERNEL] = { "new-kernel", "VERSION", 0,
                                 "Also sync this kernel, which is being installed" },
         [OPTION_NEXT_BOOT] = { "next-boot", NULL, 0, "Only for the next boot" },
-        [OPTION_FORCE] = { "force", NULL, 0, "Even if data is lost that is on the partition" },
+        [OPTION_FORCE] = { "force", NULL, 0, "Even if data is lost, or memory may run out" },
+        [OPTION_UNMERGE] = { "unmerge", NULL, 0, "Also give up what is merged" },
 };
 
 void options_done(Options *o) {

@@ -20,6 +20,7 @@ typedef enum OptionId {
         OPTION_NEW_KERNEL,
         OPTION_NEXT_BOOT,
         OPTION_FORCE,
+        OPTION_UNMERGE,
         _OPTION_MAX,
 } OptionId;
 

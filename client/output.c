@@ -52,6 +52,17 @@ void say(const char *format, ...) {
         (void) puts(text);
 }
 
+void say_field(const char *name, const char *value, Colour colour, const char *detail) {
+        _cleanup_free_ char *clean_value = shown(value), *clean_detail = shown(detail);
+
+        if (isempty(value))
+                return;
+        printf("%-16s %s%s%s", name, colour_on(colour), clean_value, colour_off(colour));
+        if (!isempty(detail))
+                printf(" (%s)", clean_detail);
+        (void) putchar('\n');
+}
+
 bool is_interactive(void) {
         return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }

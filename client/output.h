@@ -40,6 +40,9 @@ ExitStatus fail(ExitStatus status, const char *format, ...) _printf_(2, 3);
 /* A line on stdout. */
 void say(const char *format, ...) _printf_(1, 2);
 
+/* "NAME   VALUE (DETAIL)"; without a value nothing, without a detail no brackets. */
+void say_field(const char *name, const char *value, Colour colour, const char *detail);
+
 /* True if someone can be asked: stdin and stderr are a terminal. */
 bool is_interactive(void);
 /* Ask on stderr; anything but a clear yes, also the end of input, is a no. */

@@ -39,7 +39,7 @@ ExitStatus partition_infos_get(Connection *c, PartitionInfos *ret) {
         ExitStatus status;
         int r;
 
-        status = call_method(c, CALL_READ, "ListPartitions", NULL, &infos.reply);
+        status = call_method(c, CALL_READ, METHOD_MANAGER("ListPartitions"), NULL, &infos.reply);
         if (status != STATUS_DONE)
                 return status;
         r = read_partitions(&infos);
@@ -54,7 +54,7 @@ ExitStatus partition_infos_probe(Connection *c, PartitionInfos *ret) {
         ExitStatus status;
 
         /* The job is about the ESPs, too; that one of them cannot be looked at does not matter. */
-        status = job_run(c, "ProbePartitions", NULL, NULL, &result);
+        status = job_run(c, METHOD_MANAGER("ProbePartitions"), NULL, NULL, &result);
         if (status == STATUS_NOT_AUTHORISED)
                 (void) fail(status, "Going by what bootsyncd remembers of its last look.");
         else if (status != STATUS_DONE)

@@ -58,6 +58,10 @@ static int read_value(sd_bus_message *m, const Property *p, void *object) {
                 return sd_bus_message_read(m, "v", "u", field);
         case PROPERTY_U64:
                 return sd_bus_message_read(m, "v", "t", field);
+        case PROPERTY_I64:
+                return sd_bus_message_read(m, "v", "x", field);
+        case PROPERTY_DOUBLE:
+                return sd_bus_message_read(m, "v", "d", field);
         }
         return -EINVAL;
 }

@@ -13,6 +13,8 @@ typedef enum PropertyType {
         PROPERTY_BOOLEAN, /* bool */
         PROPERTY_U32,     /* uint32_t */
         PROPERTY_U64,     /* uint64_t */
+        PROPERTY_I64,     /* int64_t */
+        PROPERTY_DOUBLE,  /* double */
 } PropertyType;
 
 typedef struct Property {

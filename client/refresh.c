@@ -24,6 +24,6 @@ ExitStatus refresh_run(Connection *c, const Options *options) {
         _cleanup_job_result_ JobResult result = {};
         ExitStatus status;
 
-        status = job_run(c, "Refresh", NULL, &call, &result);
+        status = job_run(c, METHOD_MANAGER("Refresh"), NULL, &call, &result);
         return status == STATUS_DONE ? job_report(c, options, &result, "In sync") : status;
 }

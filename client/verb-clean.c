@@ -21,7 +21,7 @@ ExitStatus verb_clean(const Options *options, char **arguments) {
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = call_method(&c, CALL_CHANGE, "CleanEsps", &call, &reply);
+        status = call_method(&c, CALL_CHANGE, METHOD_MANAGER("CleanEsps"), &call, &reply);
         if (status != STATUS_DONE)
                 return status;
         r = sd_bus_message_read_strv(reply, &removed);

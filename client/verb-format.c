@@ -63,7 +63,7 @@ ExitStatus verb_format(const Options *options, char **arguments) {
         status = confirm(&c, options, path);
         if (status != STATUS_DONE)
                 return status;
-        status = job_run(&c, "FormatEsp", (char *[]){ path, NULL }, &call, &result);
+        status = job_run(&c, METHOD_MANAGER("FormatEsp"), (char *[]){ path, NULL }, &call, &result);
         if (status != STATUS_DONE)
                 return status;
         if (job_result_status(&result) == STATUS_DONE)

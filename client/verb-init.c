@@ -20,7 +20,7 @@ static ExitStatus set_up(const Options *options, const char *path, const char *l
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = job_run(&c, "InitEsp", strings, NULL, &result);
+        status = job_run(&c, METHOD_MANAGER("InitEsp"), strings, NULL, &result);
         return status == STATUS_DONE ? job_report_alone(options, &result, done) : status;
 }
 
@@ -44,6 +44,6 @@ ExitStatus verb_reinit(const Options *options, char **arguments) {
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = job_run(&c, "ReinitEsps", NULL, NULL, &result);
+        status = job_run(&c, METHOD_MANAGER("ReinitEsps"), NULL, NULL, &result);
         return status == STATUS_DONE ? job_report(&c, options, &result, "In sync") : status;
 }

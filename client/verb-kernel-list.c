@@ -122,7 +122,7 @@ ExitStatus verb_kernel_list(const Options *options, char **arguments) {
         status = manager_info_get(&c, &info);
         if (status != STATUS_DONE)
                 return status;
-        status = call_method(&c, CALL_READ, "ListKernels", NULL, &reply);
+        status = call_method(&c, CALL_READ, METHOD_MANAGER("ListKernels"), NULL, &reply);
         if (status != STATUS_DONE)
                 return status;
         r = sd_bus_message_enter_container(reply, 'a', "(ssasb)");

@@ -72,8 +72,8 @@ static ExitStatus dry_run(Connection *c, const Options *options) {
         ExitStatus status;
         int r;
 
-        status = call_method(c, CALL_CHANGE, "Plan", &(CallOptions){ .esps = options->esps },
-                             &reply);
+        status = call_method(c, CALL_CHANGE, METHOD_MANAGER("Plan"),
+                             &(CallOptions){ .esps = options->esps }, &reply);
         if (status != STATUS_DONE)
                 return status;
         status = esp_infos_get(c, options->esps, &infos);

@@ -43,18 +43,6 @@ static void print_json(const ManagerInfo *info, const EspInfos *infos) {
         json_print(object);
 }
 
-/* "NAME:   VALUE (DETAIL)"; without a value nothing, without a detail no brackets. */
-static void print_field(const char *name, const char *value, Colour colour, const char *detail) {
-        _cleanup_free_ char *clean_value = shown(value), *clean_detail = shown(detail);
-
-        if (isempty(value))
-                return;
-        printf("%-16s %s%s%s", name, colour_on(colour), clean_value, colour_off(colour));
-        if (!isempty(detail))
-                printf(" (%s)", clean_detail);
-        (void) putchar('\n');
-}
-
 static Colour redundancy_colour(const char *redundancy) {
         if (streq_ptr(redundancy, "redundant"))
                 return COLOUR_GOOD;
@@ -66,15 +54,15 @@ static Colour redundancy_colour(const char *redundancy) {
 static void print_manager(const ManagerInfo *info) {
         _cleanup_free_ char *last = format_time(info->last_refresh_usec);
 
-        print_field("Redundancy:", info->redundancy, redundancy_colour(info->redundancy),
-                    info->redundancy_reason);
-        print_field("Running kernel:", info->running, COLOUR_NONE, NULL);
-        print_field("Default kernel:", info->default_kernel, COLOUR_NONE, NULL);
-        print_field("Pinned kernel:", info->pinned, COLOUR_NONE, NULL);
-        print_field("Next boot only:", info->next_boot, COLOUR_NONE, NULL);
-        print_field("Command line:", info->cmdline, COLOUR_NONE, info->cmdline_source);
-        print_field("Automatic sync:", info->auto_sync ? "on" : "off", COLOUR_NONE, NULL);
-        print_field("Last refresh:", last, COLOUR_NONE, info->last_refresh_result);
+        say_field("Redundancy:", info->redundancy, redundancy_colour(info->redundancy),
+                  info->redundancy_reason);
+        say_field("Running kernel:", info->running, COLOUR_NONE, NULL);
+        say_field("Default kernel:", info->default_kernel, COLOUR_NONE, NULL);
+        say_field("Pinned kernel:", info->pinned, COLOUR_NONE, NULL);
+        say_field("Next boot only:", info->next_boot, COLOUR_NONE, NULL);
+        say_field("Command line:", info->cmdline, COLOUR_NONE, info->cmdline_source);
+        say_field("Automatic sync:", info->auto_sync ? "on" : "off", COLOUR_NONE, NULL);
+        say_field("Last refresh:", last, COLOUR_NONE, info->last_refresh_result);
 }
 
 static void print_esps(const EspInfos *infos) {

@@ -15,6 +15,7 @@ ExitStatus verb_verify(const Options *options, char **arguments) {
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = job_run(&c, "Verify", NULL, &(CallOptions){ .esps = options->esps }, &result);
+        status = job_run(&c, METHOD_MANAGER("Verify"), NULL,
+                         &(CallOptions){ .esps = options->esps }, &result);
         return status == STATUS_DONE ? job_report(&c, options, &result, "Verified") : status;
 }

@@ -11,11 +11,13 @@
 #include "client/output.h"
 #include "common/string-util.h"
 
+#define ANY_NUMBER SIZE_MAX
+
 typedef struct Verb {
         const char *group; /* NULL: the verb is one word */
         const char *name;
         const char *arguments;       /* for the help */
-        size_t n_needed, n_optional; /* of them */
+        size_t n_needed, n_optional; /* of them; ANY_NUMBER: no limit */
         unsigned options;            /* besides the global ones */
         verb_t run;
         const char *help;
@@ -47,6 +49,17 @@ static const Verb verbs[] = {
         { "esp", "list", "", 0, 0, 0, verb_esp_list, "List the configured ESPs" },
         { "esp", "candidates", "", 0, 0, 0, verb_esp_candidates,
           "List partitions that could become ESPs" },
+        { "ksm", "status", "", 0, 0, 0, verb_ksm_status,
+          "Show what merging equal memory pages saves, and whom" },
+        { "ksm", "enable", "", 0, 0, 0, verb_ksm_enable,
+          "Merge equal memory pages, from now on and at each boot" },
+        { "ksm", "disable", "", 0, 0, OPTION_BIT(OPTION_UNMERGE) | OPTION_BIT(OPTION_FORCE),
+          verb_ksm_disable, "Merge no more pages, now and at each boot" },
+        { "ksm", "unmerge", "", 0, 0, OPTION_BIT(OPTION_FORCE), verb_ksm_unmerge,
+          "Give every process its own copy of merged pages" },
+        { "ksm", "set", "KEY=VALUE...", 1, ANY_NUMBER, 0, verb_ksm_set,
+          "Change settings of KSM, now and at each boot" },
+        { NULL, "cancel", "[JOB]", 0, 1, 0, verb_cancel, "Stop a job that runs or waits" },
         { NULL, "monitor", "", 0, 0, 0, verb_monitor, "Show events as they come" },
 };
 
@@ -116,6 +129,14 @@ static ExitStatus no_such_verb(const Options *options) {
                     second, first);
 }
 
+static const char *words_for_number(const Verb *v) {
+        if (v->n_optional == ANY_NUMBER)
+                return "one or more arguments";
+        if (v->n_optional > 0)
+                return v->n_needed > 0 ? "one or two arguments" : "at most one argument";
+        return v->n_needed > 0 ? "exactly one argument" : "no argument";
+}
+
 ExitStatus verbs_run(const Options *options) {
         const Verb *verb = verb_find(options);
         _cleanup_free_ char *words = NULL;
@@ -141,11 +162,8 @@ ExitStatus verbs_run(const Options *options) {
                 return status;
         n_words = verb->group ? 2 : 1;
         n_arguments = options->n_words - n_words;
-        if (n_arguments < verb->n_needed || n_arguments > verb->n_needed + verb->n_optional)
+        if (n_arguments < verb->n_needed || n_arguments - verb->n_needed > verb->n_optional)
                 return fail(STATUS_USAGE, "'%s' takes %s. See 'bootctl-pve %s --help'.", words,
-                            verb->n_optional > 0 ? "one or two arguments"
-                            : verb->n_needed > 0 ? "exactly one argument"
-                                                 : "no argument",
-                            words);
+                            words_for_number(verb), words);
         return verb->run(options, options->words + n_words);
 }

@@ -7,9 +7,11 @@
 #define BUS_PATH          "/org/bootsync1"
 #define BUS_PATH_ESP      BUS_PATH "/esp"
 #define BUS_PATH_JOB      BUS_PATH "/job"
+#define BUS_PATH_KSM      BUS_PATH "/ksm"
 #define BUS_IFACE_MANAGER BUS_NAME ".Manager"
 #define BUS_IFACE_ESP     BUS_NAME ".Esp"
 #define BUS_IFACE_JOB     BUS_NAME ".Job"
+#define BUS_IFACE_KSM     BUS_NAME ".Ksm"
 #define BUS_ERROR_PREFIX  BUS_NAME ".Error."
 
 /* polkit actions; each is defined in policy/ and named by an annotation in dbus/. */
@@ -18,6 +20,11 @@
 #define ACTION_PIN_KERNEL     BUS_NAME ".pin-kernel"
 #define ACTION_MANAGE_ESP     BUS_NAME ".manage-esp"
 #define ACTION_FORMAT_ESP     BUS_NAME ".format-esp"
+#define ACTION_KSM_CONTROL    BUS_NAME ".ksm-control"
+
+/* Units that start KSM or steer it. */
+#define KSM_UNIT       "ksm.service"
+#define KSM_TUNER_UNIT "ksmtuned.service"
 
 /* Files, relative to the root, without a leading slash: they are only ever opened below a Root. */
 #define PATH_BOOT            "boot"
@@ -44,14 +51,19 @@
 #define PATH_ADOPTED_CMDLINE PATH_STATE "/cmdline"
 #define PATH_NEXT_BOOT       PATH_STATE "/next-boot"
 #define PATH_ONE_SHOT        PATH_STATE "/one-shot"
+#define PATH_KSM_CONFIG      PATH_STATE "/ksm"
 #define PATH_RUN             "run/bootsync"
+#define PATH_KSM_RESTORED    PATH_RUN "/ksm-restored"
 #define PATH_BY_UUID         "dev/disk/by-uuid"
 #define PATH_EFI             "sys/firmware/efi"
 #define PATH_EFI_VARIABLES   PATH_EFI "/efivars"
-#define PATH_PROC_CMDLINE    "proc/cmdline"
-#define PATH_PROC_STAT       "proc/stat"
-#define PATH_OSRELEASE       "proc/sys/kernel/osrelease"
-#define PATH_BOOT_ID         "proc/sys/kernel/random/boot_id"
+#define PATH_KSM             "sys/kernel/mm/ksm"
+#define PATH_PROC            "proc"
+#define PATH_MEMINFO         PATH_PROC "/meminfo"
+#define PATH_PROC_CMDLINE    PATH_PROC "/cmdline"
+#define PATH_PROC_STAT       PATH_PROC "/stat"
+#define PATH_OSRELEASE       PATH_PROC "/sys/kernel/osrelease"
+#define PATH_BOOT_ID         PATH_PROC "/sys/kernel/random/boot_id"
 
 /* Journal fields. */
 #define FIELD_ESP_UUID "BOOTSYNC_ESP_UUID"

@@ -49,6 +49,20 @@ int parse_u64(const char *s, uint64_t *ret) {
         return 0;
 }
 
+int parse_i64(const char *s, int64_t *ret) {
+        const bool negative = s && s[0] == '-';
+        uint64_t v;
+        int r;
+
+        r = parse_u64(negative ? s + 1 : s, &v);
+        if (r < 0)
+                return r;
+        if (v > (uint64_t) INT64_MAX + negative)
+                return -ERANGE;
+        *ret = (int64_t) (negative ? -v : v);
+        return 0;
+}
+
 int parse_boolean(const char *s) {
         static const char *const yes[] = { "1", "yes", "y", "true", "t", "on" };
         static const char *const no[] = { "0", "no", "n", "false", "f", "off" };

@@ -31,6 +31,8 @@ char *strprintf(const char *format, ...) _printf_(1, 2);
 
 /* Decimal digits only, no sign, no blanks. 0, -EINVAL or -ERANGE. */
 int parse_u64(const char *s, uint64_t *ret);
+/* The same with an optional "-" before the digits. */
+int parse_i64(const char *s, int64_t *ret);
 
 /* "yes/no", "true/false", "on/off", "1/0" of any case, as systemd reads them. 1, 0 or -EINVAL. */
 int parse_boolean(const char *s);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# bash completion for bootctl-pve. Kernels and ESPs come from files, partitions from lsblk: asking the
-# daemon for each press of a key could start one.
+# bash completion for bootctl-pve. Kernels, ESPs and settings come from files, partitions from lsblk:
+# asking the daemon for each press of a key could start one.
 
 # Lines of a list file below the root, without comments, blanks and carriage returns.
 __bootctl_pve_lines() {
@@ -16,6 +16,11 @@ __bootctl_pve_kernels() {
 
 __bootctl_pve_partitions() {
         lsblk -rpno NAME,TYPE 2>/dev/null | sed -n 's/ part$//p'
+}
+
+# "KEY=" of what can be set. "run" is not: it is for enable and disable.
+__bootctl_pve_settings() {
+        find "$1/sys/kernel/mm/ksm" -perm -200 -type f ! -name run -printf '%f=\n' 2>/dev/null
 }
 
 # The directory of --root among the words so far. "=" is a word of its own, see COMP_WORDBREAKS.
@@ -35,7 +40,7 @@ __bootctl_pve_root() {
 
 _bootctl_pve() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-        local list_dir=/etc/kernel root options i word
+        local list_dir=/etc/kernel root options i word is_value=
         local globals='--json --root= --host= -H --yes --no-refresh --help --version'
         local -a verb=()
 
@@ -45,8 +50,10 @@ _bootctl_pve() {
         # "--esp=X" arrives as three words.
         if [[ $current == = ]]; then
                 current=
+                is_value=yes
         elif [[ $previous == = ]]; then
                 previous=${COMP_WORDS[COMP_CWORD - 2]}
+                is_value=yes
         fi
         case $previous in
         --root)
@@ -90,6 +97,8 @@ _bootctl_pve() {
                 verify) options+=' --esp=' ;;
                 format*) options+=' --force' ;;
                 clean) options+=' --dry-run' ;;
+                'ksm disable') options+=' --unmerge --force' ;;
+                'ksm unmerge') options+=' --force' ;;
                 'kernel pin'* | 'kernel unpin') options+=' --next-boot' ;;
                 esac
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
@@ -99,17 +108,21 @@ _bootctl_pve() {
 
         options=
         case ${verb[*]} in
-        '') options='status refresh verify format init reinit clean kernel esp monitor' ;;
+        '') options='status refresh verify format init reinit clean kernel esp ksm cancel monitor' ;;
         format | init) options=$(__bootctl_pve_partitions) ;;
         'init '*) [[ ${#verb[@]} -eq 2 ]] && options='grub systemd-boot' ;;
         kernel) options='add remove list pin unpin' ;;
         esp) options='list candidates' ;;
+        ksm) options='status enable disable unmerge set' ;;
+        'ksm set'*) [[ $is_value ]] || options=$(__bootctl_pve_settings "$root") ;;
         'kernel add' | 'kernel pin') options=$(__bootctl_pve_kernels "$root") ;;
         'kernel remove')
                 options=$(__bootctl_pve_lines "$root" $list_dir/proxmox-boot-manual-kernels)
                 ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+        [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
+        return 0
 }
 
 complete -F _bootctl_pve bootctl-pve

@@ -10,10 +10,19 @@
 typedef struct BusWaiter BusWaiter;
 typedef struct PolkitQuestion PolkitQuestion;
 
+/* Calls that are answered together. */
+typedef struct BusMessages {
+        sd_bus_message **items;
+        size_t n, n_allocated;
+} BusMessages;
+
 struct Bus {
         sd_event *event;
         sd_bus *bus;
         Manager *manager;
+        bool peer; /* no bus, but the one peer of a private daemon */
+        UnitsCall *units_call;
+        BusMessages units_waiting, processes_waiting;
         BusWaiter *waiters;
         PolkitQuestion *questions;
         uint64_t n_asked; /* polkit, so far */
@@ -30,6 +39,9 @@ int bus_add_manager_esps(Bus *b);
 int bus_add_manager_state(Bus *b);
 int bus_add_esps(Bus *b);
 int bus_add_jobs(Bus *b);
+int bus_add_ksm(Bus *b);
+/* Whoever waits is not answered any more. */
+void bus_forget_ksm(Bus *b);
 
 /* Ask whether the sender of @m may do @action, as bus_authorise() does, then queue a job, with who
  * asked for it filled in. 1: *@ret_job is set; 0 or negative: as of bus_authorise(). */

@@ -71,7 +71,10 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 const char *const details[] = { "job", job_type_to_string(job_get_type(job)),
                                                 NULL };
 
-                r = bus_authorise(b, m, ACTION_REFRESH, details, error);
+                r = bus_authorise(b, m,
+                                  job_type_is_ksm(job_get_type(job)) ? ACTION_KSM_CONTROL
+                                                                     : ACTION_REFRESH,
+                                  details, error);
                 if (r <= 0)
                         return r < 0 ? r : 1;
         }

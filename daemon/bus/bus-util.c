@@ -195,3 +195,7 @@ int bus_append_u32(sd_bus_message *m, uint32_t value) {
 int bus_append_u64(sd_bus_message *m, uint64_t value) {
         return sd_bus_message_append(m, "t", value);
 }
+
+int bus_append_i64(sd_bus_message *m, int64_t value) {
+        return sd_bus_message_append(m, "x", value);
+}

@@ -47,6 +47,7 @@ int bus_append_strv(sd_bus_message *m, char *const *l);
 int bus_append_boolean(sd_bus_message *m, bool value);
 int bus_append_u32(sd_bus_message *m, uint32_t value);
 int bus_append_u64(sd_bus_message *m, uint64_t value);
+int bus_append_i64(sd_bus_message *m, int64_t value);
 
 /* Define a property getter that calls APPEND(reply, …); in the arguments, o is the object. */
 #define BUS_DEFINE_PROPERTY(name, type, append, ...)                                 \

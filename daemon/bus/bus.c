@@ -64,6 +64,7 @@ Bus *bus_free(Bus *b) {
         if (!b)
                 return NULL;
         manager_set_listener(b->manager, NULL, NULL);
+        bus_forget_ksm(b);
         bus_waiters_free(b);
         polkit_forget_all(b);
         sd_event_source_unref(b->leave);
@@ -102,6 +103,9 @@ static int add_objects(Bus *b) {
         if (r < 0)
                 return r;
         r = bus_add_esps(b);
+        if (r < 0)
+                return r;
+        r = bus_add_ksm(b);
         if (r < 0)
                 return r;
         return bus_add_jobs(b);
@@ -215,6 +219,7 @@ int bus_new_peer(sd_event *event, Manager *m, int fd, Bus **ret) {
         r = bus_new(event, m, &b);
         if (r < 0)
                 return r;
+        b->peer = true;
         r = open_peer(TAKE_FD(owned), &b->bus);
         if (r >= 0)
                 r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local",

@@ -167,6 +167,7 @@ static const char *question_text(const char *action, char *const *details) {
                 { ACTION_MANAGE_KERNELS, "version", "Change whether kernel $(version) is kept?" },
                 { ACTION_FORMAT_ESP, "device", "Format $(device)?" },
                 { ACTION_MANAGE_ESP, "device", "Set up $(device) as an EFI System Partition?" },
+                { ACTION_KSM_CONTROL, "job", "Change how pages are merged ($(job))?" },
                 { ACTION_REFRESH, "job", "Cancel somebody else's job ($(job))?" },
         };
 

@@ -21,5 +21,6 @@ void ksm_config_done(KsmConfig *c);
 int ksm_config_parse(const char *text, size_t size, KsmConfig *ret);
 /* NULL in *@ret: there is nothing to be remembered. 0 or -ENOMEM. */
 int ksm_config_format(const KsmConfig *c, char **ret);
-/* Add or replace. 0 or -ENOMEM. */
+/* Add or replace. A new advisor_mode makes the kernel choose another pages_to_scan, so that one is
+ * forgotten. 0 or -ENOMEM. */
 int ksm_config_set(KsmConfig *c, const char *name, const char *value);

@@ -33,9 +33,14 @@ typedef struct KsmAttributes {
         size_t n, n_allocated;
 } KsmAttributes;
 
+#define KSM_ATTRIBUTES_MAX 64 /* of each kind; Linux 6.14 has 11 counters and 12 settings */
+#define KSM_NAME_MAX       64 /* bytes of a name */
+#define KSM_VALUE_MAX      64 /* bytes of a value */
+
 void ksm_attributes_done(KsmAttributes *l);
-/* Insert in order. 0 or -ENOMEM. */
+/* Insert in order; a value of this name is replaced. 0 or -ENOMEM. */
 int ksm_attributes_add(KsmAttributes *l, const char *name, const char *value);
+void ksm_attributes_remove(KsmAttributes *l, const char *name);
 /* NULL if there is none. */
 const char *ksm_attributes_get(const KsmAttributes *l, const char *name) _pure_;
 /* Its decimal number; -ENOENT if there is none, -EBADMSG if it is no number that fits. */
@@ -51,7 +56,18 @@ typedef struct Ksm {
 
 void ksm_done(Ksm *k);
 
-/* From the text of run (NULL: there is none) and pages_sharing, without their newlines. */
+/* Letters, digits and underscores, as the kernel names its files, up to KSM_NAME_MAX of them. */
+bool ksm_name_is_valid(const char *name) _pure_;
+/* The value in a file's text: its one line, or the word in brackets where there is a choice ("none
+ * [scan-time]"). -EBADMSG if it is empty, not one line of printable ASCII, or longer than
+ * KSM_VALUE_MAX; or -ENOMEM. */
+int ksm_value_parse(const char *text, size_t size, char **ret);
+/* Take a file into the counters or, if it is @writable, into the tunables. What the kernel would
+ * not show is left out: another name, a counter that is no number, more than KSM_ATTRIBUTES_MAX. 0
+ * or -ENOMEM. */
+int ksm_add(Ksm *k, const char *name, bool writable, const char *value);
+
+/* From the values of run (NULL: there is no such file) and pages_sharing. */
 KsmState ksm_state_of(const char *run, const char *pages_sharing) _pure_;
 
 /* What merging saves: (pages_sharing + ksm_zero_pages) pages, as the kernel counts it. 0 without
@@ -65,6 +81,7 @@ uint64_t ksm_metadata_bytes(const Ksm *k) _pure_;
 int64_t ksm_profit_bytes(const Ksm *k) _pure_;
 
 /* May everything be unmerged? @available and @total: MemAvailable and MemTotal in bytes. Each page
- * that is saved now will be needed; 1/32 of the memory, and not less than 64 MiB, must remain. 0,
- * or InsufficientMemory, with a sentence that has the numbers and names --force. */
+ * that is saved now will be needed; 1/32 of the memory, and not less than 64 MiB, must remain.
+ * Where nothing is saved, nothing is needed. 0, or InsufficientMemory, with a sentence that has the
+ * numbers and names --force. */
 int ksm_check_memory(const Ksm *k, uint64_t available, uint64_t total, Error *error);

@@ -6,7 +6,7 @@
 #include "core/record.h"
 
 typedef struct KsmProcess {
-        char *name; /* proc/PID/comm */
+        char *name; /* proc/PID/comm, which is whatever the process says */
         uint32_t pid;
         uint32_t vmid;               /* of a QEMU guest of Proxmox VE; 0: it is none */
         bool has_merged, has_profit; /* false: this kernel does not tell */
@@ -27,10 +27,10 @@ int ksm_processes_take(KsmProcesses *l, KsmProcess *p);
  * every process that is none. */
 void ksm_processes_sort(KsmProcesses *l, size_t max);
 
-/* The VM id from the text of proc/PID/cgroup: a line that ends in "/qemu.slice/NNN.scope". 0 if
- * there is none. */
+/* The VM id from the text of proc/PID/cgroup: a line with the path "/qemu.slice/NNN.scope", where
+ * Proxmox VE starts its guests. 0 if there is none. */
 uint32_t ksm_vmid_of_cgroup(const char *text) _pure_;
 
-/* As partition_format() and partition_parse(). */
+/* As partition_format() and partition_parse(): the name is made fit for humans and cut. */
 void ksm_process_format(const KsmProcess *p, Buffer *b);
 int ksm_process_parse(const Record *record, KsmProcess *ret);

@@ -8,12 +8,17 @@
 
 /* 0 if @value may be written to tunable @name of the kernel that @k was seen of: the name is one
  * that we know and that this kernel has, the value is one that mm/ksm.c accepts (numbers are
- * decimal digits only; none has a leading sign or blank). Minimum and maximum of the advisor must
- * fit together, also with the other one's current value. InvalidOption for what can never be
- * written, NotSupported for what this kernel does not have, Busy for what it refuses as things are:
- * pages_to_scan while advisor_mode is not none; merge_across_nodes and max_page_sharing while pages
- * are merged, unless the value is the present one. Each with one sentence that says what to do. */
+ * decimal digits only, without a sign, blank or zero before them). InvalidOption for what can never
+ * be written, NotSupported for what this kernel does not have, Busy for what it refuses as things
+ * are: pages_to_scan while advisor_mode is not none; merge_across_nodes and max_page_sharing while
+ * pages are merged, unless the value is the present one. Each with one sentence that says what to
+ * do. */
 int ksm_tunable_check(const Ksm *k, const char *name, const char *value, Error *error);
+
+/* The same for all of @tunables, which are written in their order: each is checked with those
+ * before it in place, and *@k has them all in the end. InvalidOption, too, if they leave the
+ * advisor a minimum of pages above its maximum. */
+int ksm_tunables_check(Ksm *k, const KsmAttributes *tunables, Error *error);
 
 /* What the kernel answered (@r, a negative errno) to a write of @value to @name, as a sentence: for
  * -EBUSY and -EINVAL what it means for this one, else what strerror says. Returns @r. */

@@ -6,6 +6,7 @@
 
 #include "core/plan-wire.h"
 
+#include "core/ksm-model.h"
 #include "core/list-file.h"
 #include "core/record.h"
 
@@ -50,6 +51,9 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_ARM] = FIELD_TEXT,
         [PLAN_DISARM] = FIELD_TEXT,
         [PLAN_UPDATE_GRUB] = 0,
+        [PLAN_KSM_SET] = FIELD_PATH | FIELD_TEXT,
+        [PLAN_KSM_UNMERGE] = 0,
+        [PLAN_KSM_PROCESSES] = 0,
 };
 
 /* What else than an ESP an action needs. */
@@ -58,8 +62,9 @@ static const enum {
         ON_DEVICE,
         ON_HOST
 } action_subject[_PLAN_ACTION_MAX] = {
-        [PLAN_PROBE] = ON_DEVICE, [PLAN_FORMAT] = ON_DEVICE, [PLAN_FIRMWARE] = ON_HOST,
-        [PLAN_ARM] = ON_HOST,     [PLAN_DISARM] = ON_HOST,   [PLAN_UPDATE_GRUB] = ON_HOST,
+        [PLAN_PROBE] = ON_DEVICE, [PLAN_FORMAT] = ON_DEVICE,    [PLAN_FIRMWARE] = ON_HOST,
+        [PLAN_ARM] = ON_HOST,     [PLAN_DISARM] = ON_HOST,      [PLAN_UPDATE_GRUB] = ON_HOST,
+        [PLAN_KSM_SET] = ON_HOST, [PLAN_KSM_UNMERGE] = ON_HOST, [PLAN_KSM_PROCESSES] = ON_HOST,
 };
 
 static const struct {
@@ -258,6 +263,8 @@ static int plan_parse_step(Plan *p, const Record *record) {
                 return r;
         if ((action == PLAN_INSTALL_LOADER || action == PLAN_BOOT_ENTRY) &&
             esp_loader_from_string(step->text) <= ESP_LOADER_NONE)
+                return -EBADMSG;
+        if (action == PLAN_KSM_SET && !ksm_name_is_valid(step->path))
                 return -EBADMSG;
         return 0;
 }

@@ -34,6 +34,9 @@ static const char *const plan_action_table[_PLAN_ACTION_MAX] = {
         [PLAN_ARM] = "arm",
         [PLAN_DISARM] = "disarm",
         [PLAN_UPDATE_GRUB] = "update-grub",
+        [PLAN_KSM_SET] = "ksm-set",
+        [PLAN_KSM_UNMERGE] = "ksm-unmerge",
+        [PLAN_KSM_PROCESSES] = "ksm-processes",
 };
 DEFINE_STRING_TABLE(plan_action, PlanAction)
 
@@ -103,20 +106,45 @@ int plan_new_host(Plan **ret) {
         return new_plan(NULL, NULL, ret);
 }
 
+/* A plan of the host is about what its first step is about. */
+static const struct {
+        const char *subject, *lock;
+} action_host[_PLAN_ACTION_MAX] = {
+        [PLAN_UPDATE_GRUB] = { "the menu of GRUB on this host", "host" },
+        [PLAN_KSM_SET] = { "KSM", "ksm" },
+        [PLAN_KSM_UNMERGE] = { "KSM", "ksm" },
+        [PLAN_KSM_PROCESSES] = { "the processes that gain from KSM", "ksm-processes" },
+};
+
 int plan_subject(const Plan *p, char **ret) {
+        const char *host = p->n_steps > 0 ? action_host[p->steps[0].action].subject : NULL;
         char *subject;
 
         if (p->esp_uuid)
                 subject = strprintf("ESP '%s'", p->esp_uuid);
         else if (p->device)
                 subject = strprintf("'/dev/%s'", p->device);
-        else if (p->n_steps > 0 && p->steps[0].action == PLAN_UPDATE_GRUB)
-                subject = strdup("the menu of GRUB on this host");
         else
-                subject = strdup("the boot variables of this host");
+                subject = strdup(host ?: "the boot variables of this host");
         if (!subject)
                 return -ENOMEM;
         *ret = subject;
+        return 0;
+}
+
+int plan_lock_name(const Plan *p, char **ret) {
+        const char *host = p->n_steps > 0 ? action_host[p->steps[0].action].lock : NULL;
+        char *name;
+
+        if (p->esp_uuid)
+                name = strprintf("esp-%s", p->esp_uuid);
+        else if (p->device)
+                name = strprintf("device-%s", p->device);
+        else
+                name = strdup(host ?: "host");
+        if (!name)
+                return -ENOMEM;
+        *ret = name;
         return 0;
 }
 

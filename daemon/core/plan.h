@@ -49,6 +49,9 @@ typedef enum PlanAction {
         PLAN_DISARM,   /* text: likewise; if that one is armed, none is any more */
         PLAN_UPDATE_GRUB, /* replace boot/grub/grub.cfg by what grub-mkconfig makes; path: that, for
                            * people */
+        PLAN_KSM_SET, /* path: a file in sys/kernel/mm/ksm, by its name; text: what it is set to */
+        PLAN_KSM_UNMERGE,   /* until nothing is merged; REPORT_PROGRESS counts the bytes */
+        PLAN_KSM_PROCESSES, /* report who gains from KSM */
         _PLAN_ACTION_MAX,
         _PLAN_ACTION_INVALID = -EINVAL,
 } PlanAction;
@@ -56,7 +59,7 @@ typedef enum PlanAction {
 /* "known", "scan", "check", "keep", "mkdir", "clear", "stage", "stage-text", "grub-config",
  * "token", "repair", "place", "remove-entry", "remove-kernel", "remove-file", "barrier",
  * "optional", "install-loader", "boot-entry", "probe", "format", "firmware", "arm", "disarm",
- * "update-grub" */
+ * "update-grub", "ksm-set", "ksm-unmerge", "ksm-processes" */
 DECLARE_STRING_TABLE(plan_action, PlanAction);
 
 typedef struct PlanStep {
@@ -91,8 +94,11 @@ int plan_new(const char *esp_uuid, Plan **ret);
 int plan_new_device(const char *device, Plan **ret);
 int plan_new_host(Plan **ret);
 /* What the plan works on, as a part of a sentence: "ESP 'AAAA-0001'", "'/dev/sda'", "the boot
- * variables of this host", "the menu of GRUB on this host". 0 or -ENOMEM. */
+ * variables of this host", "the menu of GRUB on this host", "KSM". 0 or -ENOMEM. */
 int plan_subject(const Plan *p, char **ret);
+/* The name of the lock that keeps others off it: a look at processes keeps nobody off KSM. 0 or
+ * -ENOMEM. */
+int plan_lock_name(const Plan *p, char **ret);
 /* A new zeroed step at the end, with a copy of @path (NULL allowed); NULL when out of memory. */
 PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
 

@@ -13,8 +13,9 @@ static const char *const report_type_table[_REPORT_TYPE_MAX] = {
         [REPORT_PROGRESS] = "progress", [REPORT_SPACE] = "space",
         [REPORT_FILE] = "file",         [REPORT_PLACED] = "placed",
         [REPORT_WAITING] = "waiting",   [REPORT_PARTITION] = "partition",
-        [REPORT_FIRMWARE] = "firmware", [REPORT_WARNING] = "warning",
-        [REPORT_FAILED] = "failed",     [REPORT_DONE] = "done",
+        [REPORT_FIRMWARE] = "firmware", [REPORT_PROCESS] = "process",
+        [REPORT_WARNING] = "warning",   [REPORT_FAILED] = "failed",
+        [REPORT_DONE] = "done",
 };
 DEFINE_STRING_TABLE(report_type, ReportType)
 
@@ -39,6 +40,7 @@ static const unsigned type_fields[_REPORT_TYPE_MAX] = {
         [REPORT_WAITING] = 0,
         [REPORT_PARTITION] = FIELDS_TEXT,
         [REPORT_FIRMWARE] = FIELDS_TEXT,
+        [REPORT_PROCESS] = FIELDS_TEXT,
         [REPORT_WARNING] = FIELDS_ERROR,
         [REPORT_FAILED] = FIELDS_ERROR,
         [REPORT_DONE] = 0,

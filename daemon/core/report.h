@@ -21,6 +21,7 @@ typedef enum ReportType {
         REPORT_WAITING,   /* staged; waits for the token */
         REPORT_PARTITION, /* text: a disk or partition, as partition_format() writes it */
         REPORT_FIRMWARE,  /* text: the firmware's variables, as firmware_format() writes them */
+        REPORT_PROCESS,   /* text: who gains from KSM, as ksm_process_format() writes it */
         REPORT_WARNING,   /* error and message: what could not be done besides; the plan goes on */
         REPORT_FAILED,    /* error and message; the worker exits */
         REPORT_DONE,      /* all steps done; the worker exits */
@@ -29,7 +30,7 @@ typedef enum ReportType {
 } ReportType;
 
 /* "started", "step", "progress", "space", "file", "placed", "waiting", "partition", "firmware",
- * "warning", "failed", "done" */
+ * "process", "warning", "failed", "done" */
 DECLARE_STRING_TABLE(report_type, ReportType);
 
 typedef struct Report {

@@ -62,17 +62,6 @@ static const TaskListener task_listener = {
         .on_exit = on_task_exit,
 };
 
-static int lock_name(const Plan *plan, char **ret) {
-        char *name = plan->esp_uuid ? strprintf("esp-%s", plan->esp_uuid)
-                     : plan->device ? strprintf("device-%s", plan->device)
-                                    : strdup("host");
-
-        if (!name)
-                return -ENOMEM;
-        *ret = name;
-        return 0;
-}
-
 static int on_lock_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* Try again in a moment. -ETIME when that has been done for long enough. */
@@ -101,7 +90,7 @@ static int try_to_start(Errand *errand, pid_t *ret_holder, Error *error) {
         int r;
 
         *ret_holder = 0;
-        r = lock_name(errand->plan, &name);
+        r = plan_lock_name(errand->plan, &name);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot work on %s", errand->subject);
         lock_fd = lock_try(errand->config->root, name, ret_holder);

@@ -20,7 +20,8 @@ struct Job {
         bool verify;
         char *device;
         EspLoader loader;
-        bool force, disks;
+        bool force, disks, unmerge;
+        KsmAttributes tunables;
         uint64_t start_usec;
         unsigned progress;
         char *message;
@@ -30,9 +31,18 @@ struct Job {
 };
 
 static const char *const job_type_table[_JOB_TYPE_MAX] = {
-        [JOB_REFRESH] = "refresh", [JOB_VERIFY] = "verify", [JOB_PROBE] = "probe",
-        [JOB_PLAN] = "plan",       [JOB_FORMAT] = "format", [JOB_INIT] = "init",
+        [JOB_REFRESH] = "refresh",
+        [JOB_VERIFY] = "verify",
+        [JOB_PROBE] = "probe",
+        [JOB_PLAN] = "plan",
+        [JOB_FORMAT] = "format",
+        [JOB_INIT] = "init",
         [JOB_REINIT] = "reinit",
+        [JOB_KSM_ENABLE] = "ksm-enable",
+        [JOB_KSM_DISABLE] = "ksm-disable",
+        [JOB_KSM_UNMERGE] = "ksm-unmerge",
+        [JOB_KSM_SET] = "ksm-set",
+        [JOB_KSM_RESTORE] = "ksm-restore",
 };
 DEFINE_STRING_TABLE(job_type, JobType)
 
@@ -63,9 +73,17 @@ int job_new(uint64_t id, const JobRequest *request, Job **ret) {
         job->uid = request->uid;
         job->loader = request->loader;
         job->force = request->force;
+        job->unmerge = request->unmerge;
         job->device = strdup(strempty(request->device));
         if (!job->device)
                 return -ENOMEM;
+        for (size_t i = 0; request->tunables && i < request->tunables->n; i++) {
+                const KsmAttribute *tunable = &request->tunables->items[i];
+
+                r = ksm_attributes_add(&job->tunables, tunable->name, tunable->value);
+                if (r < 0)
+                        return r;
+        }
         r = job_join(job, request);
         if (r < 0)
                 return r;
@@ -81,6 +99,7 @@ Job *job_free(Job *job) {
         free(job->plans);
         strv_free(job->esps);
         strv_free(job->new_kernels);
+        ksm_attributes_done(&job->tunables);
         free(job->device);
         free(job->message);
         error_done(&job->error);
@@ -123,6 +142,14 @@ EspLoader job_loader(const Job *job) {
 
 bool job_force(const Job *job) {
         return job->force;
+}
+
+bool job_unmerge(const Job *job) {
+        return job->unmerge;
+}
+
+const KsmAttributes *job_tunables(const Job *job) {
+        return &job->tunables;
 }
 
 bool job_wants_disks(const Job *job) {

@@ -2,11 +2,12 @@
 #pragma once
 
 /* A piece of long work that a client can watch and cancel: what was asked, how far it is, how it
- * ended. The work itself is driven by refresh.c. */
+ * ended. The work itself is driven by refresh.c or ksm.c. */
 
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "core/ksm-model.h"
 #include "core/plan.h"
 
 typedef struct Job Job;
@@ -19,12 +20,23 @@ typedef enum JobType {
         JOB_FORMAT,  /* make a partition an empty ESP */
         JOB_INIT,    /* put a boot loader on an ESP, list it, bring it into sync */
         JOB_REINIT,  /* put the ESPs' own boot loaders on them anew, bring them into sync */
+        JOB_KSM_ENABLE,
+        JOB_KSM_DISABLE,
+        JOB_KSM_UNMERGE,
+        JOB_KSM_SET,     /* tunables */
+        JOB_KSM_RESTORE, /* what was set in an earlier boot */
         _JOB_TYPE_MAX,
         _JOB_TYPE_INVALID = -EINVAL,
 } JobType;
 
-/* "refresh", "verify", "probe", "plan", "format", "init", "reinit" */
+/* "refresh", "verify", "probe", "plan", "format", "init", "reinit", "ksm-enable", "ksm-disable",
+ * "ksm-unmerge", "ksm-set", "ksm-restore" */
 DECLARE_STRING_TABLE(job_type, JobType);
+
+/* Not about ESPs: it runs beside the queue of those that are, see engine/ksm.h. */
+static inline bool job_type_is_ksm(JobType type) {
+        return type >= JOB_KSM_ENABLE && type <= JOB_KSM_RESTORE;
+}
 
 typedef enum JobState {
         JOB_QUEUED,
@@ -74,8 +86,11 @@ typedef struct JobRequest {
         bool verify;            /* JOB_REFRESH: compare content instead of trusting manifests */
         const char *device;     /* JOB_FORMAT, JOB_INIT: a path, as the caller named it */
         EspLoader loader;       /* JOB_INIT; ESP_LOADER_NONE: to be chosen */
-        bool force;             /* JOB_FORMAT: even if it holds a file system */
-        bool disks;             /* JOB_PROBE: look at all disks, too */
+        bool force;             /* JOB_FORMAT: even if it holds a file system; JOB_KSM_DISABLE,
+                                 * JOB_KSM_UNMERGE: even if memory may not suffice */
+        bool unmerge;           /* JOB_KSM_DISABLE: what is merged, too */
+        const KsmAttributes *tunables; /* JOB_KSM_SET */
+        bool disks;                    /* JOB_PROBE: look at all disks, too */
         uid_t uid;
 } JobRequest;
 
@@ -86,6 +101,8 @@ DEFINE_CLEANUP(Job *, job_free)
 /* Take in another call for the same: what it asks for besides is added. */
 int job_join(Job *job, const JobRequest *request);
 bool job_wants_esp(const Job *job, const char *uuid) _pure_;
+bool job_unmerge(const Job *job) _pure_;
+const KsmAttributes *job_tunables(const Job *job) _pure_; /* none but for JOB_KSM_SET */
 /* JOB_FORMAT and JOB_INIT: "" and ESP_LOADER_NONE for others. */
 const char *job_device(const Job *job) _pure_;
 EspLoader job_loader(const Job *job) _pure_;

@@ -45,13 +45,27 @@ static void log_end(const Manager *m, const Job *job) {
                 [JOB_RESULT_CANCELED] = { LOG_NOTICE, NULL, "canceled" },
         };
         JobResult result = job_get_result(job);
+        const char *message_id =
+                        job_type_is_ksm(job_get_type(job)) ? NULL : words[result].message_id;
         const Error *error = job_error(job);
         char id[24];
 
         (void) snprintf(id, sizeof(id), "%" PRIu64, job_id(job));
-        log_event(manager_log_level(m, words[result].level), words[result].message_id, FIELD_JOB_ID,
-                  id, NULL, "Job %s (%s) %s%s%s.", id, job_type_to_string(job_get_type(job)),
+        log_event(manager_log_level(m, words[result].level), message_id, FIELD_JOB_ID, id, NULL,
+                  "Job %s (%s) %s%s%s.", id, job_type_to_string(job_get_type(job)),
                   words[result].words, error_is_set(error) ? ": " : "", strempty(error->message));
+}
+
+void manager_bury_job(Manager *m, Job *job) {
+        log_end(m, job);
+        if (m->listener)
+                m->listener->job_removed(job, m->userdata);
+        job_free(job);
+
+        if (m->stopping && !manager_is_busy(m))
+                (void) sd_event_exit(m->event, 0);
+        else
+                manager_run_next(m);
 }
 
 void manager_end_job(Manager *m, Job *job) {
@@ -67,22 +81,13 @@ void manager_end_job(Manager *m, Job *job) {
                 manager_drop_members(m);
         }
         m->lock_deadline = m->link_deadline = 0;
-
-        log_end(m, job);
         if (job_syncs(job)) {
                 m->last_refresh_usec = realtime_usec();
                 free(m->last_refresh_result);
                 m->last_refresh_result = strdup(job_result_to_string(job_get_result(job)));
         }
         manager_tell(m, MANAGER_CHANGED_STATE | MANAGER_CHANGED_CONFIG);
-        if (m->listener)
-                m->listener->job_removed(job, m->userdata);
-        job_free(job);
-
-        if (m->stopping && m->n_jobs == 0)
-                (void) sd_event_exit(m->event, 0);
-        else
-                manager_run_next(m);
+        manager_bury_job(m, job);
 }
 
 static void fail_job(Manager *m, Job *job, int r, const char *what) {
@@ -426,6 +431,8 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
         Job *job;
         int r;
 
+        if (job_type_is_ksm(request->type))
+                return manager_submit_ksm(m, request, ret, error);
         r = check_request(m, request, error);
         if (r < 0)
                 return r;
@@ -462,6 +469,10 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
 void manager_cancel_job(Manager *m, Job *job) {
         _cleanup_error_ Error error = {};
 
+        if (m->ksm_job == job) {
+                ksm_control_cancel(m->ksm);
+                return;
+        }
         if (m->running == job) {
                 job_set_canceling(job);
                 on_job_changed(job, m);

@@ -70,6 +70,12 @@ struct Manager {
         uint64_t lock_deadline;
         sd_event_source *lock_timer, *next_source;
 
+        KsmControl *ksm;
+        Job *ksm_job;      /* beside the queue; NULL: none runs */
+        KsmList *ksm_list; /* a look that runs, and who waits for it */
+        ksm_listed_t ksm_listed;
+        void *ksm_listed_userdata;
+
         Watch *watch;
         bool stopping;
         uint64_t last_refresh_usec;
@@ -149,3 +155,11 @@ int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps)
 void manager_job_surveyed(Manager *m);
 /* The job has its result: everybody is told, then it is gone. */
 void manager_end_job(Manager *m, Job *job);
+/* The last part of that, once it is in no list any more. */
+void manager_bury_job(Manager *m, Job *job);
+
+/* manager-ksm.c */
+int manager_new_ksm(Manager *m);
+int manager_submit_ksm(Manager *m, const JobRequest *request, Job **ret, Error *error);
+/* At the start: what was set in an earlier boot. */
+void manager_restore_ksm(Manager *m);

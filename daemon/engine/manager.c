@@ -31,6 +31,9 @@ Manager *manager_free(Manager *m) {
         m->listener = NULL;
         watch_free(m->watch);
         manager_free_jobs(m);
+        ksm_list_free(m->ksm_list);
+        ksm_control_free(m->ksm);
+        job_free(m->ksm_job);
         survey_free(m->survey);
         partitions_done(&m->partitions);
         firmware_done(&m->firmware);
@@ -68,7 +71,9 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         };
         /* A legacy BIOS has no variables to be asked for. */
         m->firmware_known = !host_has_efi(options->root);
-        r = manager_reload(m);
+        r = manager_new_ksm(m);
+        if (r >= 0)
+                r = manager_reload(m);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);
@@ -81,7 +86,7 @@ void manager_set_listener(Manager *m, const ManagerListener *listener, void *use
 }
 
 bool manager_is_busy(const Manager *m) {
-        return m->n_jobs > 0;
+        return m->n_jobs > 0 || m->ksm_job;
 }
 
 /* A refresh, or without AutoSync a look, so that what is shown is true. */
@@ -129,6 +134,7 @@ int manager_start(Manager *m) {
                 return r;
         watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
         manager_look_at_disks(m);
+        manager_restore_ksm(m);
 
         r = manager_settle_next_boot(m);
         if (r < 0)
@@ -155,6 +161,7 @@ void manager_stop(Manager *m) {
                 return;
         }
         m->stopping = true;
+        ksm_control_cancel(m->ksm); /* a shutdown does not wait for what it makes void */
         /* A change that was made just before the reboot must not be lost; the watch may hear of it
          * only after this signal. */
         if (m->watch) {
@@ -162,7 +169,7 @@ void manager_stop(Manager *m) {
                 if (manager_reload(m) >= 0 && m->stale && manager_auto_sync(m))
                         (void) look_or_sync(m);
         }
-        if (m->n_jobs == 0)
+        if (!manager_is_busy(m))
                 (void) sd_event_exit(m->event, 0);
 }
 
@@ -368,18 +375,18 @@ Esp *manager_find_esp(const Manager *m, const char *id) {
 }
 
 size_t manager_n_jobs(const Manager *m) {
-        return m->n_jobs;
+        return m->n_jobs + (m->ksm_job ? 1 : 0);
 }
 
 Job *manager_job(const Manager *m, size_t i) {
-        assert(i < m->n_jobs);
-        return m->jobs[i];
+        assert(i < manager_n_jobs(m));
+        return i < m->n_jobs ? m->jobs[i] : m->ksm_job;
 }
 
 Job *manager_find_job(const Manager *m, uint64_t id) {
-        for (size_t i = 0; i < m->n_jobs; i++)
-                if (job_id(m->jobs[i]) == id)
-                        return m->jobs[i];
+        for (size_t i = 0; i < manager_n_jobs(m); i++)
+                if (job_id(manager_job(m, i)) == id)
+                        return manager_job(m, i);
         return NULL;
 }
 

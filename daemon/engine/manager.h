@@ -11,6 +11,8 @@
 #include "core/pin.h"
 #include "engine/esp.h"
 #include "engine/job.h"
+#include "engine/ksm-list.h"
+#include "engine/ksm.h"
 #include "engine/task.h"
 
 typedef struct Manager Manager;
@@ -56,8 +58,8 @@ void manager_stop(Manager *m);
 /* True while a job runs or waits. */
 bool manager_is_busy(const Manager *m) _pure_;
 
-/* Queue a job, or join the waiting one of the same kind. Errors: InvalidVersion, NoSuchEsp,
- * NotAPartition, Busy. */
+/* Queue a job, or join the waiting one of the same kind; one of KSM begins at once. Errors:
+ * InvalidVersion, NoSuchEsp, NotAPartition, Busy, and those of ksm_control_check(). */
 int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error);
 
 /* Change a file and, with AutoSync, queue a refresh. *@ret_job is NULL if there is nothing to do or
@@ -77,6 +79,14 @@ int manager_clean_esps(Manager *m, bool dry_run, char ***ret_removed, Error *err
 
 /* Ask the job's workers to stop before their next step; a queued job ends at once. */
 void manager_cancel_job(Manager *m, Job *job);
+
+/* Lives as long as the manager. */
+KsmControl *manager_ksm(const Manager *m);
+/* Look for the processes that gain from KSM, one look at a time; @listed is called once, from the
+ * event loop, unless it is forgotten before. */
+typedef void (*ksm_listed_t)(const KsmProcesses *found, const Error *error, void *userdata);
+int manager_list_ksm_processes(Manager *m, ksm_listed_t listed, void *userdata, Error *error);
+void manager_forget_ksm_processes(Manager *m);
 
 /* Queries, all from memory. Strings are "" where nothing is known, never NULL. */
 /* What the last look at the disks found, whole disks included. */

@@ -159,6 +159,7 @@ static void on_report(Report *report, void *userdata) {
         case REPORT_STEP:
         case REPORT_PARTITION:
         case REPORT_FIRMWARE:
+        case REPORT_PROCESS:
         case REPORT_FAILED:
         case REPORT_DONE:
                 break;

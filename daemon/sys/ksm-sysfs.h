@@ -12,7 +12,8 @@
  * left out. Whether a file is a counter or a tunable is told by its mode. Only -ENOMEM fails. */
 int ksm_look(const Root *root, Ksm *ret);
 
-/* MemAvailable and MemTotal in bytes. -ENOENT or -EBADMSG if they are not there. */
+/* MemAvailable and MemTotal in bytes. -ENOENT or -EBADMSG if they are not there, or what
+ * file_read() returns. */
 int memory_look(const Root *root, uint64_t *ret_available, uint64_t *ret_total);
 
 /* CPU time of the kernel thread ksmd since boot, in µs. *@pid is where it was found the last time

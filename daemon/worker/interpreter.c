@@ -8,7 +8,6 @@
 
 #include "worker/interpreter.h"
 
-#include "blocking/bootvar.h"
 #include "blocking/disk-probe.h"
 #include "blocking/esp-boot-entry.h"
 #include "blocking/esp-bootloader.h"
@@ -22,23 +21,7 @@
 #include "common/string-util.h"
 #include "core/grub-config.h"
 #include "sys/host.h"
-
-typedef struct Interpreter {
-        Root *root;
-        const Plan *plan;
-        char *subject; /* of the plan */
-        Channel *channel;
-        Hook *hook;
-        EspVolume volume;
-        EspImage known; /* texts that the daemon has */
-        EspStage stage;
-        EspCommit commit;
-        CopyWatch watch;
-        uint64_t index; /* of the current step */
-        bool optional;  /* a failure is a warning */
-        uint64_t moved; /* bytes */
-        Error error;
-} Interpreter;
+#include "worker/interpreter-private.h"
 
 static void interpreter_done(Interpreter *i) {
         error_done(&i->error);
@@ -50,7 +33,7 @@ static void interpreter_done(Interpreter *i) {
         free(i->subject);
 }
 
-static int report(Interpreter *i, const Report *r) {
+int interpreter_report(Interpreter *i, const Report *r) {
         int error = channel_send(i->channel, r);
 
         if (error < 0)
@@ -66,10 +49,10 @@ static bool wants_stop(void *userdata) {
 
         if (i->commit.open || !channel_wants_stop(i->channel))
                 return false;
-        (void) error_set(&i->error, ERROR_CANCELED,
-                         "The work on %s was stopped before it was done; what there is still "
-                         "boots, try again to complete it",
-                         i->subject);
+        (void) error_set(
+                        &i->error, ERROR_CANCELED,
+                        "The work on %s was stopped before it was done; %stry again to complete it",
+                        i->subject, i->plan->esp_uuid ? "what there is still boots, " : "");
         return true;
 }
 
@@ -119,16 +102,16 @@ static int run_scan(Interpreter *i, const PlanStep *step) {
                      &i->error);
         if (r < 0)
                 return r;
-        r = report(i, &(Report){
-                                      .type = REPORT_SPACE,
-                                      .loader = image.loader,
-                                      .size_bytes = image.size_bytes,
-                                      .free_bytes = image.free_bytes,
-                                      .cluster_bytes = image.cluster_bytes,
-                                      .dirty = image.dirty,
-                      });
+        r = interpreter_report(i, &(Report){
+                                                  .type = REPORT_SPACE,
+                                                  .loader = image.loader,
+                                                  .size_bytes = image.size_bytes,
+                                                  .free_bytes = image.free_bytes,
+                                                  .cluster_bytes = image.cluster_bytes,
+                                                  .dirty = image.dirty,
+                                  });
         for (size_t n = 0; r >= 0 && n < image.n_files; n++)
-                r = report(i, &(Report){ .type = REPORT_FILE, .file = image.files[n] });
+                r = interpreter_report(i, &(Report){ .type = REPORT_FILE, .file = image.files[n] });
         return r;
 }
 
@@ -139,7 +122,7 @@ static int run_check(Interpreter *i, const PlanStep *step) {
         r = esp_check(&i->volume, i->root, step, &i->watch, &file, &i->error);
         if (r <= 0)
                 return r;
-        return report(i, &(Report){ .type = REPORT_FILE, .file = file });
+        return interpreter_report(i, &(Report){ .type = REPORT_FILE, .file = file });
 }
 
 static int run_keep(Interpreter *i, const PlanStep *step) {
@@ -196,7 +179,7 @@ static int run_grub_config(Interpreter *i, const PlanStep *step) {
 static int run_token(Interpreter *i, const PlanStep *step) {
         int r;
 
-        r = report(i, &(Report){ .type = REPORT_WAITING });
+        r = interpreter_report(i, &(Report){ .type = REPORT_WAITING });
         if (r < 0)
                 return r;
         r = channel_wait_token(i->channel);
@@ -233,7 +216,7 @@ static int run_place(Interpreter *i, const PlanStep *step) {
         change_reached(i, HOOK_PLACE, step->path);
 
         memcpy(placed.file.sha256, sha256, DIGEST_HEX_SIZE);
-        return report(i, &placed);
+        return interpreter_report(i, &placed);
 }
 
 static int run_remove(Interpreter *i, const PlanStep *step) {
@@ -271,7 +254,7 @@ static int run_boot_entry(Interpreter *i, const PlanStep *step) {
 
         r = esp_ensure_boot_entry(&i->volume, i->root, esp_loader_from_string(step->text),
                                   &warning.error);
-        return r < 0 ? report(i, &warning) : 0;
+        return r < 0 ? interpreter_report(i, &warning) : 0;
 }
 
 static int report_partition(Interpreter *i, const Partition *partition) {
@@ -283,7 +266,7 @@ static int report_partition(Interpreter *i, const Partition *partition) {
         partition_format(partition, &b);
         record_end(&b);
         r = buffer_take(&b, &seen.text, NULL);
-        return r < 0 ? r : report(i, &seen);
+        return r < 0 ? r : interpreter_report(i, &seen);
 }
 
 static int run_probe(Interpreter *i, const PlanStep *step) {
@@ -305,36 +288,6 @@ static int run_format(Interpreter *i, const PlanStep *step) {
                 return -ENOMEM;
         r = esp_format(i->root, device, step->force, &i->watch, &formatted, &i->error);
         return r < 0 ? r : report_partition(i, &formatted);
-}
-
-static int run_firmware(Interpreter *i, const PlanStep *step) {
-        _cleanup_(report_done) Report seen = { .type = REPORT_FIRMWARE };
-        _cleanup_(firmware_done) Firmware firmware = FIRMWARE_INIT;
-        int r;
-
-        r = bootvar_read(i->root, &firmware, &i->error);
-        if (r >= 0)
-                r = firmware_format(&firmware, &seen.text, NULL);
-        return r < 0 ? r : report(i, &seen);
-}
-
-static int run_arm(Interpreter *i, const PlanStep *step) {
-        return MIN(bootvar_set_one_shot(i->root, step->text, &i->error), 0);
-}
-
-/* What somebody else has armed stays. */
-static int run_disarm(Interpreter *i, const PlanStep *step) {
-        _cleanup_(firmware_done) Firmware firmware = FIRMWARE_INIT;
-        int r;
-
-        r = bootvar_read(i->root, &firmware, &i->error);
-        if (r < 0 || !streq_ptr(firmware.entry_one_shot, step->text))
-                return r;
-        return MIN(bootvar_set_one_shot(i->root, NULL, &i->error), 0);
-}
-
-static int run_update_grub(Interpreter *i, const PlanStep *step) {
-        return grub_update_host(i->root, &i->watch, &i->error);
 }
 
 static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
@@ -361,6 +314,9 @@ static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep 
         [PLAN_ARM] = run_arm,
         [PLAN_DISARM] = run_disarm,
         [PLAN_UPDATE_GRUB] = run_update_grub,
+        [PLAN_KSM_SET] = run_ksm_set,
+        [PLAN_KSM_UNMERGE] = run_ksm_unmerge,
+        [PLAN_KSM_PROCESSES] = run_ksm_processes,
         [PLAN_GRUB_CONFIG] = run_grub_config,
         [PLAN_REMOVE_FILE] = run_remove,
 };
@@ -381,7 +337,7 @@ static int open_all(Interpreter *i, const char *root) {
                 if (r < 0)
                         return r;
         }
-        return report(i, &(Report){ .type = REPORT_STARTED });
+        return interpreter_report(i, &(Report){ .type = REPORT_STARTED });
 }
 
 /* Leave an ESP that boots and nothing beside: what was replaced is let go only behind a barrier,
@@ -401,7 +357,7 @@ static int run_step(Interpreter *i) {
         i->optional = (i->optional || step->action == PLAN_OPTIONAL) && step->action != PLAN_SCAN;
         if (wants_stop(i))
                 return -ECANCELED;
-        r = report(i, &(Report){ .type = REPORT_STEP, .index = i->index });
+        r = interpreter_report(i, &(Report){ .type = REPORT_STEP, .index = i->index });
         return r < 0 ? r : run_action[step->action](i, step);
 }
 
@@ -418,7 +374,7 @@ static int pass_over(Interpreter *i, int error_number) {
                 return r;
         while (i->index + 1 < plan->n_steps && plan->steps[i->index + 1].action != PLAN_SCAN)
                 i->index++;
-        return report(i, &warning);
+        return interpreter_report(i, &warning);
 }
 
 static int run_steps(Interpreter *i) {

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / 'integration'))
 
 import lab  # noqa: E402
 from lab import LabCase  # noqa: E402
-from privatebus import ESP, JOB, MANAGER, ROOT_PATH, Gio  # noqa: E402
+from privatebus import ESP, JOB, KSM, KSM_PATH, MANAGER, ROOT_PATH, Gio  # noqa: E402
 
 SOURCE = Path(__file__).parent.parent.parent
 EMITS = 'org.freedesktop.DBus.Property.EmitsChangedSignal'
@@ -69,6 +69,10 @@ class Introspection(LabCase):
         for path in paths:
             self.check(path, ESP)
 
+    def test_ksm_is_as_its_contract_says(self):
+        self.start()
+        self.check(KSM_PATH, KSM)
+
     def test_a_job_that_runs_is_as_its_contract_says(self):
         self.start('--test-hook=stage:1:stop')
         job, = self.bus.call('Refresh')
@@ -83,6 +87,8 @@ class Introspection(LabCase):
         self.start()
         expected = {p.name for p in contract(MANAGER).properties}
         self.assertEqual(set(self.bus.properties()), expected)
+        expected = {p.name for p in contract(KSM).properties}
+        self.assertEqual(set(self.bus.properties(KSM_PATH, KSM)), expected)
         expected = {p.name for p in contract(ESP).properties}
         for esp in self.bus.esps().values():
             self.assertEqual(set(self.bus.properties(esp['path'], ESP)), expected)
@@ -90,7 +96,7 @@ class Introspection(LabCase):
     def test_no_other_object_is_there(self):
         self.start()
         children = {n.path for n in self.bus.introspect(ROOT_PATH).nodes}
-        self.assertLessEqual(children, {'esp', 'job'} | {f'esp/{p}' for p in
+        self.assertLessEqual(children, {'esp', 'job', 'ksm'} | {f'esp/{p}' for p in
                                                          (e['path'].rsplit('/', 1)[1]
                                                           for e in self.bus.esps().values())})
 
@@ -100,7 +106,7 @@ class Files(lab.unittest.TestCase):
     INTERFACES = [contract(p.stem) for p in sorted((SOURCE / 'dbus').glob('org.bootsync1.*.xml'))]
 
     def test_there_is_a_file_for_each_interface_named_after_it(self):
-        self.assertLessEqual({MANAGER, ESP, JOB}, {i.name for i in self.INTERFACES})
+        self.assertLessEqual({MANAGER, ESP, JOB, KSM}, {i.name for i in self.INTERFACES})
         for path in (SOURCE / 'dbus').glob('org.bootsync1.*.xml'):
             self.assertEqual(contract(path.stem).name, path.stem)
 
@@ -114,14 +120,16 @@ class Files(lab.unittest.TestCase):
         for interface in self.INTERFACES:
             for p in interface.properties:
                 emits = Gio.DBusAnnotationInfo.lookup(p.annotations, EMITS)
-                self.assertIn(emits, ('true', 'const'), f'{interface.name}.{p.name}')
+                # What nobody tells of is read from the kernel, when somebody asks.
+                expected = ('false', 'const') if interface.name == KSM else ('true', 'const')
+                self.assertIn(emits, expected, f'{interface.name}.{p.name}')
 
     def test_every_call_ends_in_options_and_those_that_change_something_name_an_action(self):
         for interface in self.INTERFACES:
             for m in interface.methods:
                 self.assertEqual(arguments(m.in_args)[-1:], [('options', 'a{sv}')], m.name)
                 action = Gio.DBusAnnotationInfo.lookup(m.annotations, ACTION)
-                if not m.name.startswith('List'):
+                if not m.name.startswith(('List', 'Get')):
                     self.assertRegex(action or '', r'^org\.bootsync1\.[a-z-]+$', m.name)
 
     def test_every_action_is_in_names_h(self):

@@ -11,6 +11,8 @@ ROOT_PATH = '/org/bootsync1'
 MANAGER = NAME + '.Manager'
 ESP = NAME + '.Esp'
 JOB = NAME + '.Job'
+KSM = NAME + '.Ksm'
+KSM_PATH = ROOT_PATH + '/ksm'
 ERROR = NAME + '.Error.'
 
 CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -199,6 +201,10 @@ class PrivateBus:
         context = GLib.MainContext.default()
         while context.iteration(False):
             pass
+
+    def wait_no_job(self, timeout=60):
+        self.run(lambda: not any(JOB in i for i in self.objects().values()), timeout,
+                 'end of all jobs')
 
     def wait_idle(self, timeout=60):
         """Until the daemon has no job and its last refresh has ended."""

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 CLIENT = os.environ.get('BOOTCTL_PVE', '')
 VERBS = ['status', 'refresh', 'verify', 'format', 'init', 'reinit', 'clean', 'kernel add',
          'kernel remove', 'kernel list', 'kernel pin', 'kernel unpin', 'esp list', 'esp candidates',
-         'monitor']
+         'ksm status', 'ksm enable', 'ksm disable', 'ksm unmerge', 'ksm set', 'cancel', 'monitor']
 
 ACCESS_DENIED = 'org.freedesktop.DBus.Error.AccessDenied'
 NEEDS_PASSWORD = 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired'
@@ -73,6 +73,21 @@ class ClientCase(unittest.TestCase):
     def run_private(self, *arguments, fake=None):
         return self.run_client(f'--root={self.root}', *arguments, fake=fake)
 
+    def bus_address(self, path):
+        self.env['DBUS_SYSTEM_BUS_ADDRESS'] = f'unix:path={path}'
+
+    def start_bus(self):
+        (self.directory / 'bus.conf').write_text(BUS_CONFIG.format(directory=self.directory))
+        bus = subprocess.Popen(
+            ['dbus-daemon', f'--config-file={self.directory}/bus.conf', '--nofork',
+             '--print-address'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL)
+        self.addCleanup(bus.stdout.close)
+        self.addCleanup(bus.wait)
+        self.addCleanup(bus.terminate)
+        bus.stdout.readline()
+        self.bus_address(self.directory / 'bus')
+
     def recorded(self):
         if not self.log.exists():
             return []
@@ -105,7 +120,8 @@ class CommandLine(ClientCase):
                 self.assertTrue(done.stdout.startswith(f'bootctl-pve {verb} '), done.stdout)
                 self.assertEqual('--next-boot' in done.stdout,
                                  verb in ('kernel pin', 'kernel unpin'))
-                self.assertEqual('--force' in done.stdout, verb == 'format')
+                self.assertEqual('--force' in done.stdout,
+                                 verb in ('format', 'ksm disable', 'ksm unmerge'))
 
     def test_help_of_a_group_names_only_its_verbs(self):
         done = self.run_client('kernel', '--help')
@@ -128,6 +144,12 @@ class CommandLine(ClientCase):
                 ['init', 'a', 'lilo'], ['init', 'a', ''], ['init', 'a', 'auto'],
                 ['init', 'a', '--force'], ['reinit', 'a'], ['reinit', '--esp=AAAA-BBBB'],
                 ['esp', 'candidates', 'a'],
+                ['ksm'], ['ksm', 'status', 'a'], ['ksm', 'enable', '--unmerge'],
+                ['ksm', 'enable', '--force'], ['ksm', 'disable', '--force'],
+                ['ksm', 'disable', 'a'], ['ksm', 'unmerge', '--unmerge'], ['ksm', 'set'],
+                ['ksm', 'set', 'a'], ['ksm', 'set', '=1'], ['ksm', 'set', ''],
+                ['ksm', 'set', 'a=1', 'b'], ['ksm', 'set', 'a=1', 'ab=1', 'a=2'],
+                ['ksm', 'set', 'a=1', '--force'], ['cancel', '1', '2'],
                 ['status', '--esp=AAAA-BBBB'], ['verify', '--dry-run'], ['refresh', '--quiet'],
                 ['kernel', 'add', 'a', '--next-boot'], ['kernel', 'pin', 'a', '--new-kernel=b'],
                 ['--nonsense', 'status'], ['-x', 'status'], ['status', '--json=yes'],
@@ -204,21 +226,6 @@ class PrivateDaemon(ClientCase):
 
 
 class WhichDaemon(ClientCase):
-    def bus_address(self, path):
-        self.env['DBUS_SYSTEM_BUS_ADDRESS'] = f'unix:path={path}'
-
-    def start_bus(self):
-        (self.directory / 'bus.conf').write_text(BUS_CONFIG.format(directory=self.directory))
-        bus = subprocess.Popen(
-            ['dbus-daemon', f'--config-file={self.directory}/bus.conf', '--nofork',
-             '--print-address'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL)
-        self.addCleanup(bus.stdout.close)
-        self.addCleanup(bus.wait)
-        self.addCleanup(bus.terminate)
-        bus.stdout.readline()
-        self.bus_address(self.directory / 'bus')
-
     def listen(self):
         """A socket that takes every caller, and hangs up on those that it accepts."""
         server = socket.socket(socket.AF_UNIX)
@@ -617,7 +624,7 @@ class Completion(ClientCase):
     def test_bash_completes_the_verbs_of_the_help(self):
         first = {verb.split()[0] for verb in VERBS}
         self.assertEqual(set(self.complete('')), first)
-        for group in 'kernel', 'esp':
+        for group in 'kernel', 'esp', 'ksm':
             self.assertEqual({f'{group} {word}' for word in self.complete(group, '')},
                              {verb for verb in VERBS if verb.startswith(group + ' ')})
 
@@ -639,6 +646,17 @@ class Completion(ClientCase):
         self.assertEqual(self.complete(*root, 'kernel', 'remove', ''), ['6.5.13-5-pve'])
         self.assertEqual(self.complete(*root, 'verify', '--esp', '=', ''), ['AAAA-BBBB'])
 
+    def test_bash_completes_settings_that_can_be_written_but_not_run(self):
+        directory = self.root / 'sys/kernel/mm/ksm'
+        directory.mkdir(parents=True)
+        for name, mode in (('run', 0o644), ('pages_to_scan', 0o644), ('pages_shared', 0o444)):
+            (directory / name).touch(mode)
+        root = ['--root', '=', str(self.root)]
+        for words in ['ksm', 'set', ''], ['ksm', 'set', 'a', '=', '1', 'pages']:
+            self.assertEqual(self.complete(*root, *words), ['pages_to_scan='])
+        for words in ['ksm', 'set', 'a', '='], ['ksm', 'set', 'a', '=', '1'], ['ksm', 'status', '']:
+            self.assertEqual(self.complete(*root, *words), [])
+
     def test_bash_completes_partitions_and_boot_loaders(self):
         lsblk = self.directory / 'lsblk'
         lsblk.write_text('#!/bin/sh\necho "$@" | grep -qx "\\-rpno NAME,TYPE" || exit\n'
@@ -656,6 +674,7 @@ class Completion(ClientCase):
     def test_bash_is_quiet_where_there_is_nothing(self):
         self.assertEqual(self.complete('--root', '=', '/nonexistent', 'verify', '--esp', '='), [])
         self.assertEqual(self.complete('--root', '=', '/nonexistent', 'kernel', 'add', ''), [])
+        self.assertEqual(self.complete('--root', '=', '/nonexistent', 'ksm', 'set', ''), [])
 
 
 if __name__ == '__main__':

@@ -15,7 +15,7 @@ from gi.repository import Gio, GLib
 
 import lab
 from lab import LabCase, program, wait_until
-from privatebus import JOB, MANAGER, NAME, ROOT_PATH, complain_of_sanitizer, end
+from privatebus import JOB, KSM, KSM_PATH, MANAGER, NAME, ROOT_PATH, complain_of_sanitizer, end
 
 AUTHORITY = 'org.freedesktop.PolicyKit1'
 ERROR = 'org.freedesktop.DBus.Error.'
@@ -34,7 +34,15 @@ MUTATING = [
     ('RemoveKernel', '(sa{sv})', [LabCase.OLD, {}], 'manage-kernels'),
     ('PinKernel', '(ssa{sv})', [LabCase.OLD, 'permanent', {}], 'pin-kernel'),
     ('UnpinKernel', '(sa{sv})', ['all', {}], 'pin-kernel'),
+    *(KSM_MUTATING := [
+        ('Enable', '(a{sv})', [{}], 'ksm-control'),
+        ('Disable', '(a{sv})', [{}], 'ksm-control'),
+        ('Unmerge', '(a{sv})', [{}], 'ksm-control'),
+        ('SetTunables', '(a{ss}a{sv})', [{'sleep_millisecs': '20'}, {}], 'ksm-control'),
+    ]),
 ]
+KSM_METHODS = [row[0] for row in KSM_MUTATING] + [
+    'GetCounters', 'GetTunables', 'GetUnits', 'GetProcesses']
 # Not busctl, which does not tell the sentence of AccessDenied. Calls as often as it is told.
 CALLER = '''import json, sys
 from gi.repository import Gio, GLib
@@ -110,6 +118,8 @@ class Polkit(LabCase):
     def prepare(self):
         super().prepare()
         self.lab.settings(auto_sync=False)
+        for name in 'run', 'sleep_millisecs':
+            self.lab.write('sys/kernel/mm/ksm/' + name, '0\n')
         self.bus = self.lab.start_bus()
         for path in self.lab.root, self.bus.directory:
             path.chmod(0o755)
@@ -154,6 +164,8 @@ class Polkit(LabCase):
 
     def start(self, method, signature, arguments, uid=STRANGER, interactive=False, path=ROOT_PATH,
               interface=MANAGER, times=1):
+        if method in KSM_METHODS:
+            path, interface = KSM_PATH, KSM
         call = json.dumps([path, interface, method, signature, arguments, interactive, times])
         child = subprocess.Popen(
             self.as_user(uid, sys.executable, '-c', CALLER, call), env=self.environment(),
@@ -197,10 +209,13 @@ class Polkit(LabCase):
         self.start_polkit()
         self.assert_done(self.call('ListKernels', '(a{sv})', [{}]))
         self.assert_done(self.call('ListPartitions', '(a{sv})', [{}]))
+        for method in 'GetCounters', 'GetTunables', 'GetUnits', 'GetProcesses':
+            self.assert_done(self.call(method, '(a{sv})', [{}]))
         self.assert_done(self.call('GetManagedObjects', '()', [],
                                    interface='org.freedesktop.DBus.ObjectManager'))
-        self.assert_done(self.call('GetAll', '(s)', [MANAGER],
-                                   interface='org.freedesktop.DBus.Properties'))
+        for path, interface in (ROOT_PATH, MANAGER), (KSM_PATH, KSM):
+            self.assert_done(self.call('GetAll', '(s)', [interface], path=path,
+                                       interface='org.freedesktop.DBus.Properties'))
         self.assertEqual(self.asked(), [])
 
     def test_without_polkit_nobody_but_root_changes_anything(self):
@@ -367,6 +382,7 @@ class Polkit(LabCase):
         for method, signature, arguments, action in MUTATING:
             if action == 'manage-kernels':
                 continue  # to remove what was not added is an error
+            self.bus.wait_no_job()  # of KSM there is one at a time
             self.assert_done(self.call(method, signature, arguments, uid=0))
         self.assertEqual(self.asked(), [])
 

@@ -224,6 +224,9 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_ARM:
         case PLAN_DISARM:
         case PLAN_UPDATE_GRUB:
+        case PLAN_KSM_SET:
+        case PLAN_KSM_UNMERGE:
+        case PLAN_KSM_PROCESSES:
         case _PLAN_ACTION_MAX:
         case _PLAN_ACTION_INVALID:
                 sim_assert(s, !"a step that has no place in a sync");

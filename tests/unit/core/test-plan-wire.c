@@ -106,6 +106,9 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               "arm text=title%20%C3%A4%0A bytes=22\n"
                               "disarm text=title%20%C3%A4%0A bytes=23\n"
                               "update-grub bytes=24\n"
+                              "ksm-set path=a%20b text=title%20%C3%A4%0A bytes=25\n"
+                              "ksm-unmerge bytes=26\n"
+                              "ksm-processes bytes=27\n"
                               "end\n");
 }
 END_TEST
@@ -120,6 +123,9 @@ START_TEST(devices_and_the_host_have_plans_of_their_own) {
         assert_step_on("", "arm text=proxmox-6.8.12-4-pve.conf", 0);
         assert_step_on("", "disarm text=proxmox-6.8.12-4-pve.conf", 0);
         assert_step_on("", "update-grub", 0);
+        assert_step_on("", "ksm-set path=sleep_millisecs text=20", 0);
+        assert_step_on("", "ksm-unmerge", 0);
+        assert_step_on("", "ksm-processes", 0);
 
         ck_assert_int_eq(parse("bootsync-plan version=1 device=sda2\nend\n", &p), 0);
         ck_assert_str_eq(p->device, "sda2");
@@ -132,8 +138,13 @@ START_TEST(a_step_that_does_not_fit_its_subject_is_refused) {
                                                  "install-loader text=grub",
                                                  "boot-entry text=grub" };
         static const char *const of_a_device[] = { "probe", "format force=0" };
-        static const char *const of_the_host[] = { "firmware", "arm text=a", "disarm text=a",
-                                                   "update-grub" };
+        static const char *const of_the_host[] = { "firmware",
+                                                   "arm text=a",
+                                                   "disarm text=a",
+                                                   "update-grub",
+                                                   "ksm-set path=run text=0",
+                                                   "ksm-unmerge",
+                                                   "ksm-processes" };
 
         for (size_t i = 0; i < ELEMENTSOF(of_an_esp); i++) {
                 assert_step_on(" device=sda", of_an_esp[i], -EBADMSG);
@@ -148,6 +159,10 @@ START_TEST(a_step_that_does_not_fit_its_subject_is_refused) {
                 assert_step_on(" device=sda", of_the_host[i], -EBADMSG);
         }
         assert_step("install-loader text=none", -EBADMSG);
+        assert_step_on("", "ksm-set path=run", -EBADMSG);
+        assert_step_on("", "ksm-set path=a/b text=0", -EBADMSG);
+        assert_step_on("", "ksm-set path=.. text=0", -EBADMSG);
+        assert_step_on("", "ksm-set path=a%20b text=0", -EBADMSG);
         assert_step("boot-entry text=lilo", -EBADMSG);
         assert_step_on(" device=../sda", "probe", -EBADMSG);
         assert_step_on(" device=mapper/x", "probe", -EBADMSG);

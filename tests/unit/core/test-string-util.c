@@ -65,6 +65,26 @@ START_TEST(numbers_are_decimal_digits_in_range) {
 }
 END_TEST
 
+START_TEST(signed_numbers_may_have_a_minus) {
+        static const char *const bad[] = { "", "-", "--1", "+1", "- 1", "-1 ", "-a" };
+        int64_t v = 5;
+
+        ck_assert_int_eq(parse_i64(NULL, &v), -EINVAL);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_msg(parse_i64(bad[i], &v) == -EINVAL, "'%s'", bad[i]);
+        ck_assert_int_eq(parse_i64("9223372036854775808", &v), -ERANGE);
+        ck_assert_int_eq(parse_i64("-9223372036854775809", &v), -ERANGE);
+        ck_assert_int_eq(v, 5);
+
+        ck_assert_int_eq(parse_i64("9223372036854775807", &v), 0);
+        ck_assert_int_eq(v, INT64_MAX);
+        ck_assert_int_eq(parse_i64("-9223372036854775808", &v), 0);
+        ck_assert_int_eq(v, INT64_MIN);
+        ck_assert_int_eq(parse_i64("-0", &v), 0);
+        ck_assert_int_eq(v, 0);
+}
+END_TEST
+
 START_TEST(booleans_have_the_words_of_systemd) {
         static const char *const yes[] = { "1", "yes", "y", "true", "t", "on", "YES", "True" },
                                  *const no[] = { "0", "no", "n", "false", "f", "off", "NO", "Off" },
@@ -409,9 +429,9 @@ END_TEST
 
 CHECK_MAIN("string-util", null_and_empty_strings_are_told_apart_only_where_it_matters,
            prefix_and_suffix_are_found, printing_into_fresh_memory,
-           numbers_are_decimal_digits_in_range, booleans_have_the_words_of_systemd,
-           lines_end_in_lf_or_crlf, line_may_hold_nul_bytes, line_may_be_a_megabyte_long,
-           blanks_are_cut_at_both_ends, words_are_compared_whole,
+           numbers_are_decimal_digits_in_range, signed_numbers_may_have_a_minus,
+           booleans_have_the_words_of_systemd, lines_end_in_lf_or_crlf, line_may_hold_nul_bytes,
+           line_may_be_a_megabyte_long, blanks_are_cut_at_both_ends, words_are_compared_whole,
            control_characters_make_text_unclean, utf8_is_that_of_the_rfc,
            humans_are_shown_no_control_characters, humans_are_shown_no_endless_text,
            buffer_grows_and_hands_over, empty_buffer_gives_an_empty_string,
