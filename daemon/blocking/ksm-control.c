@@ -156,6 +156,8 @@ static int wait_for_writer(const Root *root, int pidfd, const KsmUnmergeWatch *w
         return r < 0 ? -errno : 0;
 }
 
+/* The kernel counts the pages of a process as merged until it has come to the end of that process,
+ * so what is left may be less than is said. */
 static int explain(const siginfo_t *si, uint64_t left, Error *error) {
         unsigned long long mib = (left + MIB - 1) / MIB;
         bool exited = si->si_code == CLD_EXITED;
@@ -164,21 +166,23 @@ static int explain(const siginfo_t *si, uint64_t left, Error *error) {
                 return 0;
         if (exited && si->si_status == 0)
                 return error_set(error, ERROR_VERIFY_FAILED,
-                                 "The kernel says that it has unmerged all pages, and %llu MiB are "
-                                 "still merged; try again",
+                                 "The kernel says that it has unmerged all pages, and still counts "
+                                 "%llu MiB as merged; try again",
                                  mib);
         if ((exited && si->si_status == ENOMEM) || (!exited && si->si_status == SIGKILL))
-                return error_set(error, ERROR_INSUFFICIENT_MEMORY,
-                                 "The memory of this host did not suffice to unmerge all pages: "
-                                 "%llu MiB are still merged; free some, then try again",
-                                 mib);
+                return error_set(
+                                error, ERROR_INSUFFICIENT_MEMORY,
+                                "The memory of this host did not suffice to unmerge all pages: the "
+                                "kernel still counts %llu MiB as merged; free some, then try again",
+                                mib);
         if (!exited || si->si_status == EINTR || si->si_status == ECANCELED)
                 return error_set(error, ERROR_CANCELED,
-                                 "The unmerge was stopped: %llu MiB are still merged, and ksmd is "
-                                 "stopped; another try goes on from there",
+                                 "The unmerge was stopped, and so is ksmd: the kernel still counts "
+                                 "%llu MiB as merged; another try goes on from there",
                                  mib);
         return error_set_errno(error, si->si_status,
-                               "The kernel does not unmerge all pages, %llu MiB are still merged",
+                               "The kernel does not unmerge all pages, it still counts %llu MiB as "
+                               "merged",
                                mib);
 }
 

@@ -13,7 +13,8 @@
 int ksm_write(const Root *root, const char *name, const char *value, Error *error);
 
 typedef struct KsmUnmergeWatch {
-        /* Called about four times a second: @bytes are unmerged since the start. */
+        /* Called about four times a second: @bytes are unmerged since the start, as the kernel
+         * counts it, which is a whole process at a time. */
         void (*progress)(uint64_t bytes, void *userdata);
         bool (*wants_stop)(void *userdata);
         void *userdata;

@@ -10,24 +10,32 @@ SYSFS = '/sys/kernel/mm/ksm'
 PAGE = 4096
 SERVICE, TUNER = 'ksm.service', 'ksmtuned.service'
 
-# Maps as many MiB as it is told, of equal pages that may be merged, or of random ones that may not.
+# So many processes map so many MiB each, of equal pages that may be merged, or of random ones that
+# may not.
 PROGRAM = r'''import mmap, os, sys, time
-size = int(sys.argv[1]) << 20
-area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-if sys.argv[2] == 'equal':
-    area.madvise(12)  # MADV_MERGEABLE
-block = b'bootsync' * (1 << 17) if sys.argv[2] == 'equal' else os.urandom(1 << 20)
-for at in range(0, size, 1 << 20):
-    area[at:at + (1 << 20)] = block
-open('/run/' + sys.argv[3], 'w').close()
+processes, mib, kind, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+done = os.pipe()
+for _ in range(processes):
+    if os.fork() == 0:
+        area = mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if kind == 'equal':
+            area.madvise(12)  # MADV_MERGEABLE
+        block = b'bootsync' * (1 << 17)
+        for at in range(0, mib << 20, 1 << 20):
+            area[at:at + (1 << 20)] = block if kind == 'equal' else os.urandom(1 << 20)
+        os.write(done[1], b'.')
+        time.sleep(1 << 30)
+for _ in range(processes):
+    os.read(done[0], 1)
+open('/run/' + name, 'w').close()
 time.sleep(1 << 30)
 '''
 
 
-def occupy(machine, name, mib, kind='equal', slice_='system.slice'):
-    """Start a program with @mib of memory as unit @name; returns when it has it."""
+def occupy(machine, name, processes, mib, kind='equal'):
+    """Start @processes with @mib of memory each, as unit @name; returns when they have it."""
     machine.put('/root/occupy.py', PROGRAM.encode())
-    machine.sh(f'systemd-run --unit={name} --slice={slice_} python3 /root/occupy.py {mib} {kind} {name}')
+    machine.sh(f'systemd-run --unit={name} python3 /root/occupy.py {processes} {mib} {kind} {name}')
     wait_until(lambda: machine.run(f'test -e /run/{name}').status == 0, 120, f'{name} to fill its memory')
 
 

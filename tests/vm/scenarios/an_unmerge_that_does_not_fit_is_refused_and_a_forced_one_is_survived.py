@@ -6,8 +6,8 @@ import re
 
 import ksm
 
-MERGED = 500  # MiB; the guest has 1024
-OTHER = 420
+# MiB; the guest has 1024.
+PROCESSES, MERGED, OTHER = 10, 50, 420
 
 
 def run(lab):
@@ -15,10 +15,10 @@ def run(lab):
     machine.sh('dpkg --purge ksmtuned', 120)
     machine.sh('systemctl start bootsyncd', 120)
     ksm.quicken(machine)
-    ksm.occupy(machine, 'equal', MERGED)
+    ksm.occupy(machine, 'equal', PROCESSES, MERGED)
     machine.sh('bootctl-pve ksm enable', 60)
-    ksm.wait_merged(machine, MERGED * 256)
-    ksm.occupy(machine, 'other', OTHER, 'random')
+    ksm.wait_merged(machine, PROCESSES * MERGED * 256)
+    ksm.occupy(machine, 'other', 1, OTHER, 'random')
     pid = machine.sh('systemctl show -P MainPID bootsyncd')
     before = ksm.values(machine, 'run', 'pages_sharing')
 
