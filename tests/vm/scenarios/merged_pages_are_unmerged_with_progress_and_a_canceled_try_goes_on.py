@@ -10,7 +10,7 @@ import ksm
 PROCESSES, MIB = 20, 20
 PAGES = PROCESSES * MIB * 256
 CANCEL = r'''job=$(busctl call org.bootsync1 /org/bootsync1/ksm org.bootsync1.Ksm Unmerge 'a{sv}' 0)
-job=${job#o \\"}; job=${job%\\"}
+job=${job#o \"}; job=${job%\"}
 until [ "$(busctl get-property org.bootsync1 $job org.bootsync1.Job Progress | cut -c3-)" -ge 5 ]
 do :; done
 busctl call org.bootsync1 $job org.bootsync1.Job Cancel 'a{sv}' 0
