@@ -1,6 +1,9 @@
-"""polkit, the real one: a user reads everything and changes nothing, no pin, no list and no disk; with
-a rule for one action it may do that and nothing else; on a terminal it is asked for the administrator's password; a caller
-that leaves while its question is open leaves nothing behind; without polkit only root may."""
+"""polkit, the real one: a user reads everything and changes nothing, no pin, no list, no disk and
+nothing of KSM; with a rule for one action it may do that and nothing else; on a terminal it is asked
+for the administrator's password; a caller that leaves while its question is open leaves nothing
+behind; without polkit only root may."""
+
+import ksm
 
 PIN = '6.5.13-5-pve'
 RULES = '/etc/polkit-1/rules.d/10-test.rules'
@@ -16,8 +19,10 @@ CHANGES = [
     f'kernel pin {PIN}', f'kernel pin {PIN} --next-boot', 'kernel unpin',
     f'format {BLANK} --yes', f'format {BLANK} --yes --force', f'init {BLANK}', f'init {BLANK} grub',
     'reinit', 'clean', 'clean --dry-run',
+    'ksm enable', 'ksm disable', 'ksm disable --unmerge --force', 'ksm unmerge',
+    'ksm set sleep_millisecs=77',
 ]
-READS = ['status', 'kernel list', 'esp list', '--json status']
+READS = ['status', 'kernel list', 'esp list', '--json status', 'ksm status', '--json ksm status']
 # Types root's password when asked, as a person does: the agent throws away what comes before it has
 # turned the echo off, and then it is typed again.
 TERMINAL = r'''import os, pty, select, signal, sys
@@ -57,9 +62,14 @@ def files(machine):
     return machine.sh('find /etc/kernel -type f -exec sha256sum {} +')
 
 
+def state(machine, disks):
+    return (files(machine), ksm.units(machine), ksm.values(machine, 'run', 'sleep_millisecs'),
+            [machine.writes(disk) for disk in disks])
+
+
 def check_user(machine, disks):
-    """All is read, and no change comes to a file or to a disk."""
-    before = files(machine), [machine.writes(disk) for disk in disks]
+    """All is read, and no change comes to a file, to KSM or to a disk."""
+    before = state(machine, disks)
     for words in READS:
         result = as_user(machine, words)
         assert result.status == 0 and result.out, (words, result)
@@ -69,7 +79,7 @@ def check_user(machine, disks):
     assert f'"{name}"' in partitions, (name, partitions)
     for words in CHANGES:
         refused(machine, words)
-    assert before == (files(machine), [machine.writes(disk) for disk in disks])
+    assert before == state(machine, disks)
 
 
 def allow(lab, machine, action, words):
@@ -93,6 +103,10 @@ def check_rules(lab, machine, blank):
     refused(machine, f'format {BLANK} --yes')
     refused(machine, f'kernel pin {PIN}')
     assert machine.writes(blank) == written
+
+    allow(lab, machine, 'ksm-control', 'ksm set sleep_millisecs=88')
+    assert ksm.values(machine, 'sleep_millisecs') == [88]
+    refused(machine, 'clean')
     machine.sh(f'rm {RULES}')
     lab.wait_until(lambda: as_user(machine, 'clean').status == 4, 30, 'no rule', 1)
 
