@@ -1,6 +1,6 @@
 """In a guest whose memory would not hold what is merged: an unmerge is refused with the numbers, and
-nothing changes; a forced one makes the kernel kill who unmerges, and only that: the daemon lives,
-the job says so, and KSM is told as it is."""
+nothing changes; a forced one makes the kernel kill who unmerges, before anybody else: the daemon
+lives, the job says so, and KSM is told as it is."""
 
 import re
 
@@ -37,10 +37,10 @@ def run(lab):
     assert ksm.property_of(machine, 'RunState') == 'stopped'
     assert int(ksm.property_of(machine, 'SavedBytes')) == sharing * ksm.PAGE
     assert machine.sh('systemctl show -P MainPID bootsyncd') == pid
-    for unit in 'equal', 'other', 'bootsyncd':
-        assert machine.sh(f'systemctl is-active {unit}') == 'active\n', unit
-    killed = machine.sh("journalctl -k -o cat | grep -i 'killed process' || true")
-    assert 'bootsync-worker' in killed and 'python3' not in killed, killed
+    # The rest of the guest finds no memory either, and somebody may have to follow.
+    killed = re.findall(r'[Kk]illed process \d+ \((.*?)\)', machine.sh('journalctl -k -o cat'))
+    assert killed[0] == 'bootsync-worker' and 'bootsyncd' not in killed, killed
+    print(f'# killed by the kernel: {", ".join(killed)}')
 
     # With memory there again the next try gives the rest back.
     machine.sh('systemctl stop other', 60)
