@@ -132,10 +132,18 @@ static int look(const Root *root, uint64_t *ret) {
         return 0;
 }
 
-/* Until the writer has ended. -ETIME if it does not, though it was asked to. */
-static int wait_for_writer(const Root *root, int pidfd, const KsmUnmergeWatch *watch) {
+static bool memory_is_short(const Root *root) {
+        uint64_t available, total;
+
+        return memory_look(root, &available, &total) >= 0 && ksm_memory_is_short(available, total);
+}
+
+/* Until the writer has ended. 1 if it was told to, as memory got short; -ETIME if it was told to
+ * and does not. */
+static int wait_for_writer(const Root *root, int pidfd, bool force, const KsmUnmergeWatch *watch) {
         struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
         uint64_t before, now, deadline = UINT64_MAX;
+        bool is_short = false;
         int r;
 
         r = look(root, &before);
@@ -148,17 +156,20 @@ static int wait_for_writer(const Root *root, int pidfd, const KsmUnmergeWatch *w
                 watch->progress(before - MIN(before, now), watch->userdata);
                 if (monotonic_usec() > deadline)
                         return -ETIME;
-                if (deadline == UINT64_MAX && watch->wants_stop(watch->userdata)) {
+                if (deadline != UINT64_MAX)
+                        continue;
+                is_short = !force && memory_is_short(root);
+                if (is_short || watch->wants_stop(watch->userdata)) {
                         (void) pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
                         deadline = monotonic_usec() + GRACE_USEC;
                 }
         }
-        return r < 0 ? -errno : 0;
+        return r < 0 ? -errno : is_short;
 }
 
 /* The kernel counts the pages of a process as merged until it has come to the end of that process,
  * so what is left may be less than is said. */
-static int explain(const siginfo_t *si, uint64_t left, Error *error) {
+static int explain(const siginfo_t *si, bool is_short, uint64_t left, Error *error) {
         unsigned long long mib = (left + MIB - 1) / MIB;
         bool exited = si->si_code == CLD_EXITED;
 
@@ -175,6 +186,12 @@ static int explain(const siginfo_t *si, uint64_t left, Error *error) {
                                 "The memory of this host did not suffice to unmerge all pages: the "
                                 "kernel still counts %llu MiB as merged; free some, then try again",
                                 mib);
+        if (is_short)
+                return error_set(
+                                error, ERROR_INSUFFICIENT_MEMORY,
+                                "The unmerge was stopped as memory got short, and so is ksmd: the "
+                                "kernel still counts %llu MiB as merged; free some, then try again",
+                                mib);
         if (!exited || si->si_status == EINTR || si->si_status == ECANCELED)
                 return error_set(error, ERROR_CANCELED,
                                  "The unmerge was stopped, and so is ksmd: the kernel still counts "
@@ -186,9 +203,10 @@ static int explain(const siginfo_t *si, uint64_t left, Error *error) {
                                mib);
 }
 
-int ksm_unmerge(const Root *root, const KsmUnmergeWatch *watch, Error *error) {
+int ksm_unmerge(const Root *root, bool force, const KsmUnmergeWatch *watch, Error *error) {
         _cleanup_close_ int pidfd = -EBADF;
         siginfo_t si = {};
+        bool is_short;
         pid_t pid = 0;
         uint64_t left;
         int r;
@@ -196,17 +214,18 @@ int ksm_unmerge(const Root *root, const KsmUnmergeWatch *watch, Error *error) {
         r = start_writer(root, &pid, &pidfd);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot write to /" PATH_KSM "/run");
-        r = wait_for_writer(root, pidfd, watch);
+        r = wait_for_writer(root, pidfd, force, watch);
         if (r == -ETIME)
                 return error_set(error, ERROR_TIMEOUT,
                                  "The unmerge does not stop: process %d waits in the kernel for a "
                                  "process that hangs; see 'bootctl-pve ksm status' later",
                                  (int) pid);
+        is_short = r > 0;
         if (r >= 0 && waitid(P_PIDFD, (id_t) pidfd, &si, WEXITED) < 0)
                 r = -errno;
         if (r >= 0)
                 r = look(root, &left);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot tell how the unmerge went");
-        return explain(&si, left, error);
+        return explain(&si, is_short, left, error);
 }

@@ -22,7 +22,8 @@ typedef struct KsmUnmergeWatch {
 
 /* Write 2 to run and wait until nothing is merged any more. A process of its own does it, since the
  * kernel makes who writes 2 the first to be killed when memory runs out. InsufficientMemory if that
- * has happened; Canceled if it was asked to stop: run is 0 then, what was still merged stays so,
+ * has happened, or if it was stopped in time as memory got short, which is done without @force;
+ * Canceled if it was asked to stop: run is 0 then, what was still merged stays so,
  * and another try goes on from there. Timeout if the kernel does not let go of the writer within 10
  * s after that. 0 or -errno, with a sentence that says how many bytes are still merged. */
-int ksm_unmerge(const Root *root, const KsmUnmergeWatch *watch, Error *error);
+int ksm_unmerge(const Root *root, bool force, const KsmUnmergeWatch *watch, Error *error);

@@ -191,8 +191,16 @@ int64_t ksm_profit_bytes(const Ksm *k) {
         return (int64_t) (ksm_saved_bytes(k) - ksm_metadata_bytes(k));
 }
 
+static uint64_t reserve_bytes(uint64_t total) {
+        return MAX(total / 32, RESERVE_MIN);
+}
+
+bool ksm_memory_is_short(uint64_t available, uint64_t total) {
+        return available < reserve_bytes(total) / 2;
+}
+
 int ksm_check_memory(const Ksm *k, uint64_t available, uint64_t total, Error *error) {
-        uint64_t need = ksm_saved_bytes(k), reserve = MAX(total / 32, RESERVE_MIN);
+        uint64_t need = ksm_saved_bytes(k), reserve = reserve_bytes(total);
 
         if (need == 0 || (available >= reserve && available - reserve >= need))
                 return 0;

@@ -80,6 +80,9 @@ uint64_t ksm_metadata_bytes(const Ksm *k) _pure_;
 /* Saved less metadata; negative if KSM costs more than it saves. */
 int64_t ksm_profit_bytes(const Ksm *k) _pure_;
 
+/* True if what an unmerge must leave is half gone: whoever unmerges should stop. */
+bool ksm_memory_is_short(uint64_t available, uint64_t total) _const_;
+
 /* May everything be unmerged? @available and @total: MemAvailable and MemTotal in bytes. Each page
  * that is saved now will be needed; 1/32 of the memory, and not less than 64 MiB, must remain.
  * Where nothing is saved, nothing is needed. 0, or InsufficientMemory, with a sentence that has the

@@ -52,7 +52,7 @@ static const unsigned action_fields[_PLAN_ACTION_MAX] = {
         [PLAN_DISARM] = FIELD_TEXT,
         [PLAN_UPDATE_GRUB] = 0,
         [PLAN_KSM_SET] = FIELD_PATH | FIELD_TEXT,
-        [PLAN_KSM_UNMERGE] = 0,
+        [PLAN_KSM_UNMERGE] = FIELD_FORCE,
         [PLAN_KSM_PROCESSES] = 0,
 };
 

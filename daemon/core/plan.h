@@ -50,7 +50,8 @@ typedef enum PlanAction {
         PLAN_UPDATE_GRUB, /* replace boot/grub/grub.cfg by what grub-mkconfig makes; path: that, for
                            * people */
         PLAN_KSM_SET, /* path: a file in sys/kernel/mm/ksm, by its name; text: what it is set to */
-        PLAN_KSM_UNMERGE,   /* until nothing is merged; REPORT_PROGRESS counts the bytes */
+        PLAN_KSM_UNMERGE, /* until nothing is merged; REPORT_PROGRESS counts the bytes. force: also
+                           * if memory gets short */
         PLAN_KSM_PROCESSES, /* report who gains from KSM */
         _PLAN_ACTION_MAX,
         _PLAN_ACTION_INVALID = -EINVAL,
@@ -69,7 +70,7 @@ typedef struct PlanStep {
         char *text;      /* PLAN_STAGE_TEXT and others, see above */
         FileStamp stamp; /* of the source, as it was planned */
         bool trust;      /* PLAN_CHECK: esp_size and esp_mtime count as equal */
-        bool force;      /* PLAN_FORMAT */
+        bool force;      /* PLAN_FORMAT, PLAN_KSM_UNMERGE */
         uint64_t esp_size, esp_mtime;
         char sha256[DIGEST_HEX_SIZE]; /* PLAN_CHECK with trust: to be reported back */
         uint64_t bytes;               /* for people: what the step copies or frees */

@@ -296,6 +296,15 @@ static int add_set(Plan *plan, const char *name, const char *value) {
         return step->text ? 0 : -ENOMEM;
 }
 
+static int add_unmerge(Plan *plan, bool force) {
+        PlanStep *step = plan_add(plan, PLAN_KSM_UNMERGE, NULL);
+
+        if (!step)
+                return -ENOMEM;
+        step->force = force;
+        return 0;
+}
+
 static int add_tunables(Plan *plan, const KsmAttributes *tunables) {
         for (size_t i = 0; i < tunables->n; i++)
                 if (add_set(plan, tunables->items[i].name, tunables->items[i].value) < 0)
@@ -337,7 +346,7 @@ static int make_plan(KsmControl *k, bool by_unit, Plan **ret) {
         if (r >= 0 && type == JOB_KSM_RESTORE)
                 r = add_stored(k, plan, k->stored.run && !by_unit);
         if (r >= 0 && (type == JOB_KSM_UNMERGE || job_unmerge(k->job)))
-                r = plan_add(plan, PLAN_KSM_UNMERGE, NULL) ? 0 : -ENOMEM;
+                r = add_unmerge(plan, job_force(k->job));
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(plan);

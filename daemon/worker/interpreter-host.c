@@ -66,7 +66,7 @@ int run_ksm_unmerge(Interpreter *i, const PlanStep *step) {
                 .userdata = i,
         };
 
-        return ksm_unmerge(i->root, &watch, &i->error);
+        return ksm_unmerge(i->root, step->force, &watch, &i->error);
 }
 
 static int report_process(Interpreter *i, const KsmProcess *process) {

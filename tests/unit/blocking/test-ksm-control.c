@@ -92,12 +92,20 @@ START_TEST(to_run_no_plan_writes_anything_but_0_and_1) {
 }
 END_TEST
 
+static void put_memory(const TempRoot *t, unsigned available) {
+        char text[64];
+
+        (void) snprintf(text, sizeof(text), "MemTotal: 1048576 kB\nMemAvailable: %u kB\n",
+                        available * 1024);
+        temp_puts(t, "proc/meminfo", text);
+}
+
 /* The kernel that unmerges. */
 typedef struct Kernel {
         TempRoot t;
         int run; /* the FIFO */
         unsigned pages, each_step;
-        bool stops, kills;
+        bool stops, kills, takes_memory, force;
         uint64_t last_bytes;
         unsigned n_looks;
 } Kernel;
@@ -170,6 +178,8 @@ static void on_progress(uint64_t bytes, void *userdata) {
         k->n_looks++;
         if (k->kills && k->n_looks == 2)
                 ck_assert_int_ge(kill(find_child(), SIGKILL), 0);
+        if (k->takes_memory && k->n_looks == 2)
+                put_memory(&k->t, 31);
         k->pages -= MIN(k->pages, k->each_step);
         put_sharing(&k->t, k->pages);
         if (k->pages == 0)
@@ -189,7 +199,7 @@ static int unmerge(Kernel *k, Error *error) {
                 .userdata = k,
         };
 
-        return ksm_unmerge(k->t.root, &watch, error);
+        return ksm_unmerge(k->t.root, k->force, &watch, error);
 }
 
 START_TEST(an_unmerge_tells_its_progress_and_ends_when_nothing_is_merged) {
@@ -231,13 +241,36 @@ START_TEST(a_writer_that_the_kernel_kills_is_a_lack_of_memory) {
 }
 END_TEST
 
+START_TEST(an_unmerge_is_stopped_when_memory_gets_short) {
+        _cleanup_(kernel_done) Kernel k = make_kernel(1024, 256);
+        _cleanup_error_ Error error = {};
+
+        put_memory(&k.t, 32);
+        k.takes_memory = true;
+        ck_assert_int_lt(unmerge(&k, &error), 0);
+        ck_assert_int_eq(error.code, ERROR_INSUFFICIENT_MEMORY);
+        ck_assert_ptr_nonnull(strstr(error.message, "stopped as memory got short"));
+        ck_assert_int_eq(find_child(), 0);
+}
+END_TEST
+
+START_TEST(a_forced_unmerge_is_not_stopped_when_memory_gets_short) {
+        _cleanup_(kernel_done) Kernel k = make_kernel(1024, 256);
+        _cleanup_error_ Error error = {};
+
+        put_memory(&k.t, 32);
+        k.takes_memory = k.force = true;
+        ck_assert_int_eq(unmerge(&k, &error), 0);
+}
+END_TEST
+
 START_TEST(a_kernel_that_says_it_is_done_is_not_believed) {
         _cleanup_temp_root_ TempRoot t = make_ksm();
         _cleanup_error_ Error error = {};
         Kernel k = { .t = t };
         const KsmUnmergeWatch watch = { on_progress, on_wants_stop, &k };
 
-        ck_assert_int_lt(ksm_unmerge(t.root, &watch, &error), 0);
+        ck_assert_int_lt(ksm_unmerge(t.root, false, &watch, &error), 0);
         ck_assert_int_eq(error.code, ERROR_VERIFY_FAILED);
         temp_assert_text(&t, DIR_KSM "run", "2");
 }
@@ -249,7 +282,7 @@ START_TEST(without_ksm_nothing_is_started) {
         Kernel k = { .t = t };
         const KsmUnmergeWatch watch = { on_progress, on_wants_stop, &k };
 
-        ck_assert_int_eq(ksm_unmerge(t.root, &watch, &error), -ENOENT);
+        ck_assert_int_eq(ksm_unmerge(t.root, false, &watch, &error), -ENOENT);
         ck_assert_uint_eq(k.n_looks, 0);
 }
 END_TEST
@@ -260,4 +293,6 @@ CHECK_MAIN("ksm-control", a_value_is_written_and_read_back, a_file_that_is_not_t
            an_unmerge_tells_its_progress_and_ends_when_nothing_is_merged,
            an_unmerge_that_is_stopped_says_what_is_still_merged,
            a_writer_that_the_kernel_kills_is_a_lack_of_memory,
+           an_unmerge_is_stopped_when_memory_gets_short,
+           a_forced_unmerge_is_not_stopped_when_memory_gets_short,
            a_kernel_that_says_it_is_done_is_not_believed, without_ksm_nothing_is_started)

@@ -107,7 +107,7 @@ START_TEST(every_action_is_written_with_exactly_its_fields) {
                               "disarm text=title%20%C3%A4%0A bytes=23\n"
                               "update-grub bytes=24\n"
                               "ksm-set path=a%20b text=title%20%C3%A4%0A bytes=25\n"
-                              "ksm-unmerge bytes=26\n"
+                              "ksm-unmerge force=0 bytes=26\n"
                               "ksm-processes bytes=27\n"
                               "end\n");
 }
@@ -124,7 +124,7 @@ START_TEST(devices_and_the_host_have_plans_of_their_own) {
         assert_step_on("", "disarm text=proxmox-6.8.12-4-pve.conf", 0);
         assert_step_on("", "update-grub", 0);
         assert_step_on("", "ksm-set path=sleep_millisecs text=20", 0);
-        assert_step_on("", "ksm-unmerge", 0);
+        assert_step_on("", "ksm-unmerge force=1", 0);
         assert_step_on("", "ksm-processes", 0);
 
         ck_assert_int_eq(parse("bootsync-plan version=1 device=sda2\nend\n", &p), 0);
