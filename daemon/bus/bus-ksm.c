@@ -123,25 +123,23 @@ static int reply_attributes(sd_bus_message *m, const KsmAttributes *l, const cha
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+static int look(sd_bus_message *m, Bus *b, Ksm *ret, sd_bus_error *error) {
+        int r = bus_read_options(m, NULL, 0, error);
+
+        return r < 0 ? r : ksm_control_look(manager_ksm(b->manager), ret);
+}
+
 static int method_get_counters(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(ksm_done) Ksm ksm = {};
-        Bus *b = userdata;
-        int r;
+        int r = look(m, userdata, &ksm, error);
 
-        r = bus_read_options(m, NULL, 0, error);
-        if (r >= 0)
-                r = ksm_control_look(manager_ksm(b->manager), &ksm);
         return r < 0 ? r : reply_attributes(m, &ksm.counters, "{sx}", append_counter);
 }
 
 static int method_get_tunables(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(ksm_done) Ksm ksm = {};
-        Bus *b = userdata;
-        int r;
+        int r = look(m, userdata, &ksm, error);
 
-        r = bus_read_options(m, NULL, 0, error);
-        if (r >= 0)
-                r = ksm_control_look(manager_ksm(b->manager), &ksm);
         return r < 0 ? r : reply_attributes(m, &ksm.tunables, "{ss}", append_tunable);
 }
 

@@ -6,8 +6,6 @@
 
 #include "core/report.h"
 
-#include "core/record.h"
-
 static const char *const report_type_table[_REPORT_TYPE_MAX] = {
         [REPORT_STARTED] = "started",   [REPORT_STEP] = "step",
         [REPORT_PROGRESS] = "progress", [REPORT_SPACE] = "space",
@@ -255,4 +253,12 @@ int report_parse(const char *text, size_t size, Report *ret) {
 
         *ret = TAKE_STRUCT(report);
         return 0;
+}
+
+int report_read_record(const Report *r, Record *ret) {
+        size_t size = strlen(r->text);
+
+        if (size == 0 || r->text[size - 1] != '\n')
+                return -EBADMSG;
+        return record_parse(r->text, size - 1, ret);
 }

@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "core/esp-image.h"
+#include "core/record.h"
 
 #define REPORT_SIZE_MAX    (128 * 1024) /* of one message */
 #define REPORT_TEXT_MAX    (32 * 1024)  /* of a file's text, before escaping */
@@ -56,6 +57,10 @@ int report_format(const Report *r, char **ret, size_t *ret_size);
 /* -EBADMSG for anything that report_format() would not write, but for the order of the fields. A
  * path is not empty, but nothing else is promised of it: it is a name that was on a disk. */
 int report_parse(const char *text, size_t size, Report *ret);
+
+/* The one record in the text of a report, which ends in a newline. -EBADMSG if it is none, or
+ * -ENOMEM. */
+int report_read_record(const Report *r, Record *ret);
 
 /* Engine → worker, one word a message. */
 #define WORKER_MESSAGE_COMMIT "commit" /* the token is yours */

@@ -25,12 +25,9 @@ KsmList *ksm_list_free(KsmList *list) {
 static int take_report(KsmList *list, const Report *report) {
         _cleanup_(ksm_process_done) KsmProcess process = {};
         _cleanup_(record_done) Record record = {};
-        size_t size = strlen(report->text);
         int r;
 
-        if (size == 0 || report->text[size - 1] != '\n')
-                return -EBADMSG;
-        r = record_parse(report->text, size - 1, &record);
+        r = report_read_record(report, &record);
         if (r >= 0)
                 r = ksm_process_parse(&record, &process);
         if (r < 0)

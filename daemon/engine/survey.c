@@ -72,12 +72,9 @@ static void end_disk(Disk *disk, const Error *error) {
 int partition_take_report(const Report *report, Partition *ret) {
         _cleanup_(partition_done) Partition partition = {};
         _cleanup_(record_done) Record record = {};
-        size_t size = strlen(report->text);
         int r;
 
-        if (size == 0 || report->text[size - 1] != '\n')
-                return -EBADMSG;
-        r = record_parse(report->text, size - 1, &record);
+        r = report_read_record(report, &record);
         if (r >= 0)
                 r = partition_parse(&record, &partition);
         if (r < 0)
