@@ -67,7 +67,8 @@ static int method_unmerge(sd_bus_message *m, void *userdata, sd_bus_error *error
         return r < 0 ? r : submit(userdata, m, &request, wait, error);
 }
 
-static int read_tunables(sd_bus_message *m, KsmAttributes *ret) {
+/* They are read before it is known whether the caller may set any. */
+static int read_tunables(sd_bus_message *m, KsmAttributes *ret, sd_bus_error *error) {
         const char *name, *value;
         int r;
 
@@ -75,6 +76,12 @@ static int read_tunables(sd_bus_message *m, KsmAttributes *ret) {
         if (r < 0)
                 return r;
         while ((r = sd_bus_message_read(m, "{ss}", &name, &value)) > 0) {
+                if (ret->n >= KSM_ATTRIBUTES_MAX)
+                        return bus_errorf(
+                                        error, ERROR_INVALID_OPTION,
+                                        "More than %d settings of KSM were given, which no kernel "
+                                        "has.",
+                                        KSM_ATTRIBUTES_MAX);
                 r = ksm_attributes_add(ret, name, value);
                 if (r < 0)
                         return r;
@@ -89,7 +96,7 @@ static int method_set_tunables(sd_bus_message *m, void *userdata, sd_bus_error *
         const BusOption options[] = { { "wait", BUS_OPTION_BOOLEAN, &wait } };
         int r;
 
-        r = read_tunables(m, &tunables);
+        r = read_tunables(m, &tunables, error);
         if (r >= 0)
                 r = bus_read_options(m, options, ELEMENTSOF(options), error);
         return r < 0 ? r : submit(userdata, m, &request, wait, error);
