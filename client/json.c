@@ -43,7 +43,9 @@ void json_add_i64(json_object *object, const char *key, int64_t value) {
 }
 
 void json_add_double(json_object *object, const char *key, double value) {
-        json_add(object, key, must(json_object_new_double(value)));
+        _cleanup_free_ char *text = must(strprintf("%.6g", value));
+
+        json_add(object, key, must(json_object_new_double_s(value, text)));
 }
 
 void json_add_strings(json_object *object, const char *key, char *const *value) {

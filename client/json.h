@@ -25,6 +25,7 @@ void json_add_string(json_object *object, const char *key, const char *value);
 void json_add_boolean(json_object *object, const char *key, bool value);
 void json_add_u64(json_object *object, const char *key, uint64_t value);
 void json_add_i64(json_object *object, const char *key, int64_t value);
+/* Six digits of it. */
 void json_add_double(json_object *object, const char *key, double value);
 /* NULL: []. */
 void json_add_strings(json_object *object, const char *key, char *const *value);

@@ -60,7 +60,7 @@ static int print_plan_table(sd_bus_message *m, size_t n_esps) {
         if (n > 0)
                 table_print(table);
         else if (n_esps == 0)
-                say("No ESP is configured; there is nothing to plan.");
+                say("No ESP is configured, and there is nothing else to do.");
         else
                 say("Every file is in place; there is nothing to do.");
         return 0;
