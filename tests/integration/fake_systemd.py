@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Stands in for systemd on a test's bus: fake_systemd.py DIRECTORY. Its units are in the file "units",
 {name: [load, active, file]}, which is written again whenever a call has changed one; "stubborn" are
-those whose jobs fail, "slow" (seconds) is how long a job takes. What it is asked to change is
+those whose jobs fail, "slow" (seconds) is how long a job takes; while there is a file "busy", jobs of
+other units end all the time. What it is asked to change is
 appended to the file "record", a JSON list a line. Starting ksm.service writes 1 to the file that
 "run" names; stopping any of them does not touch it, as the real one of ksmtuned does not."""
 
@@ -40,6 +41,7 @@ class Systemd:
         self.bus.register_object(PATH, Gio.DBusNodeInfo.new_for_xml(XML).interfaces[0], self.on_call)
         Gio.bus_own_name_on_connection(self.bus, NAME, 0,
                                        lambda *_: (directory / 'systemd-ready').touch())
+        GLib.timeout_add(50, self.be_busy)
 
     def read(self, name, default):
         path = self.directory / name
@@ -66,6 +68,15 @@ class Systemd:
     @staticmethod
     def answer(invocation, signature='()', *values):
         invocation.return_value(GLib.Variant(signature, values))
+
+    def tell_end(self, number, unit, result):
+        self.bus.emit_signal(None, PATH, NAME + '.Manager', 'JobRemoved', GLib.Variant(
+            '(uoss)', (number, f'{PATH}/job/{number}', unit, result)))
+
+    def be_busy(self):
+        if (self.directory / 'busy').exists():
+            self.tell_end(4711, 'other.service', 'done')
+        return True
 
     def ListUnitsByNames(self, invocation, names):
         rows = []
@@ -105,8 +116,8 @@ class Systemd:
 
     def run_job(self, invocation, name, state):
         self.jobs += 1
-        job = f'{PATH}/job/{self.jobs}'
-        self.answer(invocation, '(o)', job)
+        number = self.jobs
+        self.answer(invocation, '(o)', f'{PATH}/job/{number}')
 
         def end():
             result = 'failed' if name in self.read('stubborn', []) else 'done'
@@ -114,8 +125,7 @@ class Systemd:
                 self.change(name, active=state)
                 if name == 'ksm.service' and state == 'active':
                     Path(self.read('run', '/dev/null')).write_text('1\n')
-            self.bus.emit_signal(None, PATH, NAME + '.Manager', 'JobRemoved',
-                                 GLib.Variant('(uoss)', (self.jobs, job, name, result)))
+            self.tell_end(number, name, result)
             return False
 
         GLib.timeout_add(int(1000 * self.read('slow', 0)) or 1, end)

@@ -6,6 +6,7 @@ order, what is said, and what the next boot makes of it. What only a kernel can 
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import lab
@@ -333,6 +334,22 @@ class Ksm(LabCase):
         self.assertEqual(found, [(100, 'kvm', 101, True, 500 * 4096, False, 0),
                                  (200, 'postgres', 0, True, 9 * 4096, False, 0),
                                  (400, 'kvm', 102, True, 0, False, 0)])
+
+    def test_nothing_wakes_the_daemon_while_nobody_asks(self):
+        def wakings():
+            status = Path(f'/proc/{self.bus.daemon.pid}/status').read_text()
+            return int(status.split('voluntary_ctxt_switches:')[1].split()[0])
+
+        self.systemd(service=ON, tuner=ON)
+        self.start()
+        self.change('Disable')
+        self.call('GetUnits')
+        self.call('GetProcesses')
+        (self.directory / 'busy').touch()
+        time.sleep(2)
+        before = wakings()
+        time.sleep(5)
+        self.assertEqual(wakings(), before)
 
     def test_a_damaged_record_of_what_was_set_is_no_reason_not_to_start(self):
         for text in (b'', b'\0\xff' * 100, b'v1\nrun=2\n', b'v9\nrun=1\n', b'v1\nrun=1\nx' * 9999):
