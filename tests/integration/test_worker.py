@@ -33,7 +33,7 @@ TIMEOUT = 60
 WORKER = os.environ['BOOTSYNC_WORKER']
 # The sanitizer's own memory says nothing about the worker's.
 SANITIZED = b'__asan_init' in Path(WORKER).read_bytes()
-PLAN_FD, REPORTS_FD = 3, 4
+PLAN_FD, REPORTS_FD, LOCK_FD = 3, 4, 5
 
 
 def setUpModule():
@@ -86,10 +86,15 @@ def snapshot(directory):
     return result
 
 
+def stat_of(pid):
+    """State, parent and so on."""
+    return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+
+
 class Running:
     """A worker that was started, and the daemon's end of its socket."""
 
-    def __init__(self, text, arguments, prefix=()):
+    def __init__(self, text, arguments, prefix=(), lock=None):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket = ours
         self.socket.settimeout(TIMEOUT)
@@ -97,8 +102,10 @@ class Running:
         with tempfile.TemporaryFile() as file, theirs:
             file.write(text.encode())
             file.seek(0)
-            self.child = start([*prefix, WORKER, *arguments], {PLAN_FD: file.fileno(),
-                                                               REPORTS_FD: theirs.fileno()})
+            descriptors = {PLAN_FD: file.fileno(), REPORTS_FD: theirs.fileno()}
+            if lock is not None:
+                descriptors[LOCK_FD] = lock
+            self.child = start([*prefix, WORKER, *arguments], descriptors)
 
     def receive(self):
         """The next report, or None when the worker has closed its end."""
@@ -122,10 +129,10 @@ class Running:
     def send(self, word):
         self.socket.send(word.encode())
 
-    def frozen(self):
-        """Wait until the hook has stopped it."""
+    def frozen(self, pid=None):
+        """Wait until the hook has stopped it, or its child @pid has stopped."""
         deadline = time.monotonic() + TIMEOUT
-        while Path(f'/proc/{self.child.pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'T':
+        while stat_of(pid or self.child.pid)[0] != 'T':
             if time.monotonic() > deadline or self.child.poll() is not None:
                 raise AssertionError(f'not stopped; {self.reports}')
             time.sleep(0.01)
@@ -737,6 +744,154 @@ class Writing(WorkerCase):
             self.assert_done(worker.finish())
             (self.esp / 'large.new').unlink()
             self.assertLess(pss, (64 if SANITIZED else 16) * MIB)
+
+
+class Ksm(WorkerCase):
+    """A directory as /sys, and a kernel that is played: run is a FIFO that is full, so that who
+    writes to it waits, as it does while the kernel unmerges."""
+    UNMERGE = record('ksm-unmerge', force=0)
+
+    def setUp(self):
+        super().setUp()
+        self.sysfs = self.root / 'sys/kernel/mm/ksm'
+        self.sysfs.mkdir(parents=True)
+        self.run_file = self.sysfs / 'run'
+        self.run_file.write_text('1\n')
+        self.set_sharing(1024)
+
+    def set_sharing(self, pages):
+        file = self.root / 'pages_sharing.new'
+        file.write_text(f'{pages}\n')
+        file.chmod(0o444)
+        file.rename(self.sysfs / 'pages_sharing')
+
+    def fill_run(self):
+        self.run_file.unlink()
+        os.mkfifo(self.run_file)
+        fifo = os.open(self.run_file, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, fifo)
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(fifo, bytes(size))
+        return fifo
+
+    def start(self, *steps, lock=None):
+        text = record('bootsync-plan', version=1) + ''.join(steps) + 'end\n'
+        running = Running(text, [f'--root={self.root}'], lock=lock)
+        self.addCleanup(running.close)
+        return running
+
+    def assert_failed(self, result, error, *words):
+        self.assertEqual((result.status, result.error), (1, error), result.message)
+        for word in words:
+            self.assertIn(word, result.message)
+
+    def writer(self, worker):
+        """The one child of @worker, once it waits in its write."""
+        worker.receive_until('progress')
+        children = []
+        for pid in filter(str.isdecimal, os.listdir('/proc')):
+            with contextlib.suppress(OSError):  # it has ended
+                if stat_of(pid)[1] == str(worker.child.pid):
+                    children.append(int(pid))
+        self.assertEqual(len(children), 1)
+        return children[0]
+
+    def is_locked(self, path):
+        with open(path) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def test_values_are_set_in_their_order(self):
+        (self.sysfs / 'sleep_millisecs').write_text('20\n')
+        self.assert_done(self.run_plan(record('ksm-set', path='sleep_millisecs', text='50'),
+                                       record('ksm-set', path='run', text='0')))
+        self.assertEqual((self.sysfs / 'sleep_millisecs').read_text(), '50')
+        self.assertEqual(self.run_file.read_text(), '0')
+
+    def test_a_value_that_cannot_be_set_ends_the_plan(self):
+        set_run = record('ksm-set', path='run', text='0')
+        self.assert_failed(self.run_plan(record('ksm-set', path='smart_scan', text='1'), set_run),
+                           'Failed', 'smart_scan')
+        self.assert_failed(self.run_plan(record('ksm-set', path='run', text='2'), set_run),
+                           'InvalidOption', "'run'", "'2'")
+        self.assertEqual(self.run_file.read_text(), '1\n')
+        self.assertEqual(sorted(os.listdir(self.sysfs)), ['pages_sharing', 'run'])
+
+    def test_a_name_that_leads_out_of_the_directory_is_no_plan(self):
+        for name in ('../ksm/run', '/etc/passwd', '.', ''):
+            result = self.run_plan(record('ksm-set', path=name, text='0'))
+            self.assertEqual((result.status, result.reports), (2, []))
+        self.assertEqual(self.run_file.read_text(), '1\n')
+
+    def test_who_gains_is_reported_process_by_process(self):
+        for pid, name, pages, cgroup in ((7, 'sh', 0, '/'),
+                                         (12, 'kvm', 30, '/qemu.slice/100.scope'),
+                                         (13, 'a\x1bb', 50, '/user.slice')):
+            profit = f'ksm_rmap_items 3\nksm_process_profit {pages * 4000}'
+            directory = self.root / f'proc/{pid}'
+            directory.mkdir(parents=True)
+            for file, text in (('comm', name), ('ksm_merging_pages', pages), ('ksm_stat', profit),
+                               ('cgroup', f'0::{cgroup}')):
+                (directory / file).write_text(f'{text}\n')
+        result = self.run_plan(record('ksm-processes'))
+        self.assert_done(result)
+        processes = [parse(r.text) for r in result.reports if r.verb == 'process']
+        page = os.sysconf('SC_PAGESIZE')
+        self.assertEqual([(p.verb, p.pid, p.vmid, p.merged, p.profit) for p in processes],
+                         [('process', '13', '0', str(50 * page), '200000'),
+                          ('process', '12', '100', str(30 * page), '120000')])
+        self.assertEqual([p.name for p in processes], ['a?b', 'kvm'])
+
+    def test_an_unmerge_reports_also_while_nothing_moves_and_is_done_when_nothing_is_merged(self):
+        fifo = self.fill_run()
+        worker = self.start(self.UNMERGE)
+        for _ in range(3):
+            self.assertEqual(worker.receive_until('progress').bytes, '0')
+        self.set_sharing(256)
+        while worker.receive_until('progress').bytes == '0':
+            pass
+        self.assertEqual(int(worker.reports[-1].bytes), 768 * os.sysconf('SC_PAGESIZE'))
+        self.set_sharing(0)
+        os.read(fifo, 4096)
+        self.assert_done(worker.finish())
+
+    def test_an_unmerge_that_is_told_to_stop_leaves_no_writer_and_says_what_is_still_merged(self):
+        self.fill_run()
+        for how, argument in (('send', 'stop'), ('signal', signal.SIGTERM)):
+            worker = self.start(self.UNMERGE)
+            writer = self.writer(worker)
+            getattr(worker, how)(argument)
+            self.assert_failed(worker.finish(), 'Canceled', '4 MiB')
+            self.assertFalse(Path(f'/proc/{writer}').exists())
+
+    def test_a_writer_that_the_kernel_kills_is_told_by_a_worker_that_lives(self):
+        self.fill_run()
+        worker = self.start(self.UNMERGE)
+        os.kill(self.writer(worker), signal.SIGKILL)
+        self.assert_failed(worker.finish(), 'InsufficientMemory', '4 MiB')
+
+    def test_a_killed_worker_takes_its_writer_along_which_keeps_the_lock_until_it_is_gone(self):
+        self.fill_run()
+        path = self.root / 'lock'
+        with open(path, 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            worker = self.start(self.UNMERGE, lock=lock.fileno())
+        writer = self.writer(worker)
+        os.kill(writer, signal.SIGSTOP)
+        worker.frozen(writer)  # as one whom the kernel does not let go
+        worker.signal(signal.SIGKILL)
+        status, locked = worker.child.wait(TIMEOUT), self.is_locked(path)
+        os.kill(writer, signal.SIGCONT)
+        self.assertEqual((status, locked), (-signal.SIGKILL, True))
+        deadline = time.monotonic() + TIMEOUT
+        while self.is_locked(path):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
 
 
 class Order(WorkerCase):

@@ -157,9 +157,31 @@ START_TEST(every_action_has_a_name_of_its_own) {
 }
 END_TEST
 
+static void assert_host(PlanAction first, const char *subject, const char *lock) {
+        _cleanup_free_ char *its_subject = NULL, *its_lock = NULL;
+        _cleanup_(plan_freep) Plan *p = NULL;
+
+        ck_assert_int_eq(plan_new_host(&p), 0);
+        ck_assert_ptr_nonnull(plan_add(p, first, NULL));
+        ck_assert_int_eq(plan_subject(p, &its_subject), 0);
+        ck_assert_int_eq(plan_lock_name(p, &its_lock), 0);
+        ck_assert_str_eq(its_subject, subject);
+        ck_assert_str_eq(its_lock, lock);
+}
+
+START_TEST(ksm_waits_neither_for_grub_nor_the_firmware_and_a_look_for_nothing) {
+        assert_host(PLAN_FIRMWARE, "the boot variables of this host", "host");
+        assert_host(PLAN_UPDATE_GRUB, "the menu of GRUB on this host", "host");
+        assert_host(PLAN_KSM_SET, "KSM", "ksm");
+        assert_host(PLAN_KSM_UNMERGE, "KSM", "ksm");
+        assert_host(PLAN_KSM_PROCESSES, "the processes that gain from KSM", "ksm-processes");
+}
+END_TEST
+
 CHECK_MAIN("plan", new_plan_is_empty, freeing_nothing_is_fine,
            steps_keep_their_order_and_own_their_paths, looking_and_waiting_write_nothing,
            each_changing_step_makes_a_plan_write, what_is_optional_makes_no_plan_due,
-           only_staging_counts_as_copying, work_counts_what_is_staged_and_compared_twice,
-           what_changes_is_named_once_and_in_order,
+           only_staging_counts_as_copying,
+           ksm_waits_neither_for_grub_nor_the_firmware_and_a_look_for_nothing,
+           work_counts_what_is_staged_and_compared_twice, what_changes_is_named_once_and_in_order,
            cleared_plan_has_no_steps_and_may_be_filled_again, every_action_has_a_name_of_its_own)
