@@ -44,7 +44,7 @@ struct KsmControl {
         Errand *errand;
         uint64_t merged_bytes; /* when it began */
         size_t n_begun;        /* steps of the plan */
-        Error trouble;         /* with the units: the job is done in part */
+        Error trouble;         /* with units, or with what is written down: done in part */
 };
 
 static void job_over(KsmControl *k) {
@@ -216,10 +216,15 @@ static int store_set(KsmControl *k, size_t n, Error *error) {
 }
 
 static int store_run(KsmControl *k, bool run, Error *error) {
+        int r;
+
         if (k->stored.run == run)
                 return 0;
         k->stored.run = run;
-        return store_config(k, error);
+        r = store_config(k, error);
+        if (r < 0)
+                k->stored.run = !run;
+        return r;
 }
 
 /* The job ends: @error says why the kernel is not as it was asked to be; not set: it is. */
@@ -268,9 +273,9 @@ static void on_end(const Error *result, void *userdata) {
                 (void) error_copy(&error, result);
         n_done = !error_is_set(result) ? k->plan->n_steps : k->n_begun > 0 ? k->n_begun - 1 : 0;
         if (job_get_type(k->job) == JOB_KSM_SET)
-                (void) store_set(k, n_done, &error);
+                (void) store_set(k, n_done, &k->trouble);
         else if (job_get_type(k->job) == JOB_KSM_ENABLE && !error_is_set(&error))
-                (void) store_run(k, true, &error);
+                (void) store_run(k, true, &k->trouble);
         end_job(k, &error);
 }
 
@@ -401,18 +406,17 @@ static void on_units(const Units *units, const Error *trouble, void *userdata) {
         bool by_unit = units_start_ksmd(units);
 
         k->units_call = NULL;
-        if (error_is_set(trouble)) {
+        if (error_is_set(trouble) && !error_is_set(&k->trouble))
                 (void) error_copy(&k->trouble, trouble);
-                /* What a unit should do, we do not do instead. */
-                if (type == JOB_KSM_ENABLE && units->n > 0)
-                        (void) error_copy(&error, trouble);
-        }
+        /* What a unit should do, we do not do instead. */
+        if (error_is_set(trouble) && type == JOB_KSM_ENABLE && units->n > 0)
+                (void) error_copy(&error, trouble);
         if (type == JOB_KSM_UNMERGE && tuner_is_active(units))
                 (void) error_set(&error, ERROR_BUSY,
                                  KSM_TUNER_UNIT " is active and would merge again; use "
                                                 "'bootctl-pve ksm disable --unmerge'");
         if (type == JOB_KSM_ENABLE && by_unit)
-                (void) store_run(k, false, &error);
+                (void) store_run(k, false, &k->trouble);
         if (error_is_set(&error))
                 end_job(k, &error);
         else
@@ -426,10 +430,8 @@ static void begin(KsmControl *k) {
         const Units none = {};
         int r = 0;
 
-        if (type == JOB_KSM_DISABLE && store_run(k, false, &error) < 0) {
-                end_job(k, &error);
-                return;
-        }
+        if (type == JOB_KSM_DISABLE)
+                (void) store_run(k, false, &k->trouble);
         if (type == JOB_KSM_SET) {
                 carry_out(k, false);
                 return;

@@ -204,6 +204,21 @@ class Ksm(LabCase):
         self.assertIn(f'{TUNER} was not started (failed)', message)
         self.assertEqual(self.get('run'), '0')
 
+    def test_what_cannot_be_written_down_is_done_in_part(self):
+        self.systemd()
+        self.start()
+        self.change('Enable')
+        config = self.lab.path('var/lib/bootsync')
+        config.rename(config.with_name('away'))
+        self.lab.write('var/lib/bootsync', 'not a directory')
+        for method, run in ('Disable', '0'), ('Enable', '1'):
+            error, message = self.change(method, result='partial' if method == 'Disable' else 'done')
+            self.assertEqual(self.get('run'), run)
+            self.assertTrue(self.property('AtBoot'))
+        error, message = self.set_tunables(sleep_millisecs='50', result='partial')
+        self.assertIn('var/lib/bootsync/ksm', message)
+        self.assertEqual(self.get('sleep_millisecs'), '50')
+
     def test_without_a_systemd_enable_is_done_in_part(self):
         self.start()
         error, message = self.change('Enable', result='partial')
