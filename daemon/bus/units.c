@@ -91,13 +91,14 @@ static int ask_for_units(UnitsCall *call);
 static int switch_files(UnitsCall *call);
 static int next_job(UnitsCall *call);
 
-/* What was done is believed only if it shows. */
+/* What was done is believed only if it shows. A unit that cannot be enabled ("static") is started.
+ */
 static void check_turned(UnitsCall *call) {
         for (size_t i = 0; i < call->units.n; i++) {
                 const Unit *u = &call->units.items[i];
                 bool stays = !call->on && (unit_is_active(u) || unit_is_enabled(u));
                 bool missed = call->on && unit_is_available(u) &&
-                              !(unit_is_active(u) && unit_is_enabled(u));
+                              (!unit_is_active(u) || streq(u->file, "disabled"));
 
                 if (stays || missed)
                         (void) error_set(&call->error, ERROR_FAILED,
