@@ -1,6 +1,7 @@
 """One of two disks stops answering in the middle of a sync: status is answered at once, the other
-ESP is brought into sync, the daemon can be restarted within seconds and starts no second worker on
-the dead disk; when the disk answers again its ESP is brought into sync by itself."""
+ESP is brought into sync, the daemon can be restarted within seconds, as often as one likes, and
+starts no second worker on the dead ESP and one at the most that looks at its disk; when the disk
+answers again its ESP is brought into sync by itself."""
 
 import time
 
@@ -37,12 +38,15 @@ def run(lab):
     hanging = workers(machine)
     assert len(hanging) == 1, hanging
 
-    took = seconds(machine, 'systemctl restart bootsyncd')
-    print(f'# restart beside a hanging disk: {took:.1f} s')
-    assert took < 15, took
-    lab.wait_state(machine, bad, 'stuck', 60)
-    lab.wait_state(machine, good, 'in-sync', 60)
-    assert workers(machine) == hanging
+    for _ in range(2):
+        took = seconds(machine, 'systemctl restart bootsyncd')
+        print(f'# restart beside a hanging disk: {took:.1f} s')
+        assert took < 15, took
+        lab.wait_state(machine, bad, 'stuck', 60)
+        lab.wait_state(machine, good, 'in-sync', 60)
+        assert machine.sh(f'cat /run/bootsync/esp-{bad.uuid}.lock').split() == hanging
+        lab.wait_until(lambda: len(workers(machine)) <= 2, 30, 'the workers of good disks to end')
+        assert hanging[0] in workers(machine)
 
     machine.throttle(bad, 0)
     begin = time.monotonic()
