@@ -230,8 +230,8 @@ static int store_run(KsmControl *k, bool run, Error *error) {
 /* The job ends: @error says why the kernel is not as it was asked to be; not set: it is. */
 static void end_job(KsmControl *k, Error *error) {
         bool some = k->n_begun > 1 || job_get_type(k->job) == JOB_KSM_DISABLE;
-        JobResult result = JOB_RESULT_DONE;
         Job *job = k->job;
+        JobResult result;
 
         if (!error_is_set(error))
                 result = error_is_set(&k->trouble) ? JOB_RESULT_PARTIAL : JOB_RESULT_DONE;
