@@ -10,6 +10,7 @@
 #include <ctype.h>
 
 #include "common/string-util.h"
+#include "core/report-quota.h"
 
 #define SECTOR    512  /* in which libblkid counts, whatever the disk's sectors are */
 #define WIPES_MAX 4096 /* a ZFS pool has some hundred signatures */
@@ -147,7 +148,7 @@ static int read_entries(blkid_probe probe, const char *disk, Partitions *l) {
                 blkid_partition entry = blkid_partlist_get_partition(entries, i);
 
                 if (is_partition(entry))
-                        r = add_entry(entry, disk, l);
+                        r = l->n < DISK_PARTITIONS_MAX ? add_entry(entry, disk, l) : -E2BIG;
         }
         return r;
 }
@@ -162,6 +163,11 @@ int disk_content_read_table(int fd, const char *disk, Partitions *ret, Error *er
                 r = add_disk(probe, disk, &l);
         if (r >= 0)
                 r = read_entries(probe, disk, &l);
+        if (r == -E2BIG)
+                return error_set(error, ERROR_FAILED,
+                                 "The partition table of '%s' has more than %u partitions; look at "
+                                 "it with 'fdisk -l %s'",
+                                 disk, DISK_PARTITIONS_MAX - 1, disk);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the partition table of '%s'", disk);
         *ret = TAKE_STRUCT(l);
