@@ -287,11 +287,11 @@ END_TEST
 /* @n names for one file: PREFIX0SUFFIX, PREFIX1SUFFIX and so on. */
 static void fill(const Throwaway *t, const char *prefix, size_t n, const char *suffix,
                  const char *text) {
-        throwaway_put_text(t, "one", text);
+        throwaway_put_text(t, "dev/one", text);
         for (size_t i = 0; i < n; i++) {
                 _cleanup_free_ char *path = strprintf("%s%zu%s", prefix, i, suffix);
 
-                ck_assert_int_eq(link(throwaway_path(t, "one"), throwaway_path(t, path)), 0);
+                ck_assert_int_eq(link(throwaway_path(t, "dev/one"), throwaway_path(t, path)), 0);
         }
 }
 
