@@ -17,7 +17,8 @@
 #include "core/loader-choice.h"
 #include "engine/look.h"
 
-#define ROUNDS_MAX 3
+#define ROUNDS_MAX      3
+#define DIFFERENCES_MAX 20 /* named in an error */
 
 void part_done(Part *part) {
         errand_free(part->errand);
@@ -233,17 +234,30 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
                         ret);
 }
 
-/* File by file. */
-static void tell_differences(Part *part, const Plan *rest) {
-        _cleanup_strv_ char **paths = NULL;
-        _cleanup_free_ char *names = NULL;
+/* Cut @l to @max. Gives the number of strings that are gone. */
+static size_t cut(char **l, size_t max) {
+        size_t n = strv_length(l);
 
-        if (plan_changes(rest, &paths) >= 0)
+        for (size_t i = max; i < n; i++)
+                l[i] = mfree(l[i]);
+        return n - MIN(n, max);
+}
+
+/* File by file, as far as anybody reads. */
+static void tell_differences(Part *part, const Plan *rest) {
+        _cleanup_free_ char *names = NULL, *more = NULL;
+        _cleanup_strv_ char **paths = NULL;
+        size_t n;
+
+        if (plan_changes(rest, &paths) >= 0) {
+                n = cut(paths, DIFFERENCES_MAX);
                 names = strv_join(paths, "', '");
+                more = n > 0 ? strprintf(" and %zu more", n) : NULL;
+        }
         (void) error_set(&part->error, ERROR_VERIFY_FAILED,
                          "On ESP '%s' these are not as they should be, and a refresh repairs them: "
-                         "'%s'",
-                         esp_uuid(part->esp), strempty(names));
+                         "'%s'%s",
+                         esp_uuid(part->esp), strempty(names), strempty(more));
 }
 
 /* It does not count when it is judged whether the ESP is in sync. */
