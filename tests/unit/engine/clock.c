@@ -23,6 +23,7 @@ int __real_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret);
 int __real_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
                              uint64_t accuracy, sd_event_time_handler_t callback, void *userdata);
 int __real_sd_event_source_set_time(sd_event_source *source, uint64_t usec);
+sd_event_source *__real_sd_event_source_disable_unref(sd_event_source *source);
 int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret);
 int __wrap_sd_event_add_time(sd_event *event, sd_event_source **ret, clockid_t clock, uint64_t usec,
                              uint64_t accuracy, sd_event_time_handler_t callback, void *userdata);
@@ -31,15 +32,25 @@ int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, cl
                                       sd_event_time_handler_t callback, void *userdata);
 int __wrap_sd_event_source_set_time(sd_event_source *source, uint64_t usec);
 int __wrap_sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec);
+sd_event_source *__wrap_sd_event_source_disable_unref(sd_event_source *source);
 
 static uint64_t to_real(uint64_t usec) {
         return usec == UINT64_MAX ? usec : usec - MIN(usec, moved);
 }
 
-/* A timer stays known until the test ends, even if the engine has let go of it: it is off then. */
 static void remember(sd_event_source *source) {
         ck_assert_uint_lt(n_timers, TIMERS_MAX);
         timers[n_timers++] = sd_event_source_ref(source);
+}
+
+sd_event_source *__wrap_sd_event_source_disable_unref(sd_event_source *source) {
+        for (size_t i = 0; i < n_timers; i++)
+                if (timers[i] == source) {
+                        timers[i] = timers[--n_timers];
+                        sd_event_source_unref(source);
+                        break;
+                }
+        return __real_sd_event_source_disable_unref(source);
 }
 
 int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret) {

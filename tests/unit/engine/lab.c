@@ -288,6 +288,11 @@ void lab_pass(Lab *lab, uint64_t usec) {
         open_gate(lab);
 }
 
+void lab_pass_idle(Lab *lab, uint64_t usec) {
+        for (; usec > 0 && !manager_is_busy(lab->m); usec -= MIN(usec, SEC))
+                lab_pass(lab, MIN(usec, SEC));
+}
+
 /* Workers */
 
 static Worker *find_held(Lab *lab, const char *uuid) {

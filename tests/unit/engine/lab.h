@@ -72,6 +72,9 @@ uint64_t lab_real_usec(void);
 void lab_finish(Lab *lab);
 /* What was written until now has been heard of, and @usec pass. */
 void lab_pass(Lab *lab, uint64_t usec);
+/* The same until a job begins, at most @usec. A worker that runs needs real time, so that letting
+ * hours pass beside it would be its end. */
+void lab_pass_idle(Lab *lab, uint64_t usec);
 
 /* The next worker that waits for the test, of that ESP. */
 Worker *lab_worker(Lab *lab, const char *uuid);
