@@ -331,7 +331,8 @@ class Lab:
         for lock in self.path('run/bootsync').glob('*.lock'):
             if not stat.S_ISREG(lock.lstat().st_mode):
                 continue  # what a test has put there
-            text = lock.read_text(errors='replace').strip()[:16]
+            with open(lock, 'rb') as f:
+                text = f.read(16).decode(errors='replace').strip()
             if text.isdigit() and self._is_worker(int(text)):
                 result.append(int(text))
         return result
