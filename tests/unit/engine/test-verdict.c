@@ -219,10 +219,100 @@ START_TEST(first_look_that_fails_everywhere_is_unknown_and_not_unbootable) {
 }
 END_TEST
 
+#define BAD_FILE "EFI/proxmox/" KERNEL_NEW "/initrd.img-" KERNEL_NEW
+
+/* A job of which each worker that only looks finds that file bad if it reads it; true if one wrote
+ * the file anew. */
+static bool is_written_anew(Lab *lab, JobType type, FileVerdict verdict, const char *failure) {
+        bool written = false;
+
+        lab->hold = ESP_B;
+        (void) lab_submit(lab, type);
+        while (manager_is_busy(lab->m)) {
+                Worker *w = lab_held(lab, ESP_B);
+
+                if (!w)
+                        lab_turn(lab);
+                else if (!worker_writes(w))
+                        worker_look(lab, w, BAD_FILE, verdict, failure);
+                else {
+                        for (size_t i = 0; i < w->plan->n_steps; i++)
+                                written |= w->plan->steps[i].action == PLAN_STAGE &&
+                                           streq(w->plan->steps[i].path, BAD_FILE);
+                        worker_run(lab, w);
+                }
+        }
+        lab->hold = NULL;
+        return written;
+}
+
+static void assert_bad_until_written(FileVerdict verdict, const char *failure) {
+        _cleanup_lab_ Lab lab;
+
+        lab_open(&lab);
+        lab_start(&lab);
+        ck_assert(!is_written_anew(&lab, JOB_REFRESH, verdict, NULL));
+        ck_assert(!is_written_anew(&lab, JOB_VERIFY, verdict, failure));
+        ck_assert(!manager_in_sync(lab.m));
+        if (!failure)
+                ck_assert_ptr_nonnull(strstr(esp_last_error(lab_esp(&lab, ESP_B)), BAD_FILE));
+
+        /* As after a restart: only the manifest is left of what was known. */
+        lab_restart(&lab);
+        ck_assert(is_written_anew(&lab, JOB_REFRESH, verdict, NULL));
+        ck_assert(manager_in_sync(lab.m));
+        ck_assert(!is_written_anew(&lab, JOB_REFRESH, verdict, NULL));
+}
+
+START_TEST(file_that_verify_could_not_read_stays_bad_until_it_is_written_anew) {
+        assert_bad_until_written(VERDICT_UNREADABLE, NULL);
+}
+END_TEST
+
+START_TEST(file_that_verify_found_different_stays_bad_until_it_is_written_anew) {
+        assert_bad_until_written(VERDICT_DIFFERS, NULL);
+}
+END_TEST
+
+START_TEST(file_that_was_bad_stays_so_if_the_verification_fails_later) {
+        assert_bad_until_written(VERDICT_UNREADABLE, "Cannot list it: Input/output error");
+}
+END_TEST
+
+START_TEST(text_that_could_not_be_read_is_not_believed_from_memory) {
+        _cleanup_lab_ Lab lab;
+        Worker *w;
+
+        lab_open(&lab);
+        lab_start(&lab);
+        lab.hold = ESP_B;
+        (void) lab_submit(&lab, JOB_VERIFY);
+        w = lab_worker(&lab, ESP_B);
+        ck_assert_int_eq(w->plan->steps[0].action, PLAN_SCAN);
+        worker_fail(w, ERROR_FAILED, "Cannot read 'loader/loader.conf': Input/output error");
+        /* AutoSync tries by itself. */
+        w = lab_worker(&lab, ESP_B);
+        ck_assert_int_eq(w->plan->steps[0].action, PLAN_SCAN);
+        lab.hold = NULL;
+        worker_run(&lab, w);
+        lab_finish(&lab);
+        ck_assert(manager_in_sync(lab.m));
+        lab.hold = ESP_B;
+        (void) lab_submit(&lab, JOB_REFRESH);
+        ck_assert_int_eq(lab_worker(&lab, ESP_B)->plan->steps[0].action, PLAN_KNOWN);
+        worker_run(&lab, lab_worker(&lab, ESP_B));
+        lab_finish(&lab);
+}
+END_TEST
+
 CHECK_MAIN("verdict", source_that_changes_during_the_first_look_makes_nothing_failed,
            source_that_is_rewritten_during_a_sync_is_waited_for,
            source_that_never_rests_ends_the_job_in_time_and_is_tried_again,
            job_that_waits_for_a_source_is_canceled_at_once, plan_whose_source_changed_is_made_once,
            sync_is_no_degradation, sync_beside_a_missing_esp_is_degraded,
            disk_that_is_pulled_before_its_worker_fails_is_missing,
+           file_that_verify_could_not_read_stays_bad_until_it_is_written_anew,
+           file_that_verify_found_different_stays_bad_until_it_is_written_anew,
+           file_that_was_bad_stays_so_if_the_verification_fails_later,
+           text_that_could_not_be_read_is_not_believed_from_memory,
            first_look_that_fails_everywhere_is_unknown_and_not_unbootable)
