@@ -364,6 +364,18 @@ char *strv_join(char *const *l, const char *separator) {
         return buffer_take(&b, &s, NULL) < 0 ? NULL : s;
 }
 
+char *strv_quote(char *const *l, size_t max) {
+        size_t n = strv_length(l);
+        Buffer b = {};
+        char *s;
+
+        for (size_t i = 0; i < MIN(n, max); i++)
+                buffer_printf(&b, "%s'%s'", i > 0 ? ", " : "", l[i]);
+        if (n > max)
+                buffer_printf(&b, " and %zu more", n - max);
+        return buffer_take(&b, &s, NULL) < 0 ? NULL : s;
+}
+
 static int compare_by(const void *a, const void *b, void *userdata) {
         const string_compare_t *compare = userdata;
 

@@ -9,6 +9,8 @@
 #include "core/report.h"
 #include "sys/root.h"
 
+#define LOOK_NAMES_MAX 20 /* files that are named in an error */
+
 /* A manifest that is absent, unknown or torn is an empty one. */
 int manifest_load(const Root *root, const char *esp_uuid, Manifest *ret);
 /* Written only if it differs; entries of files that @image does not hold are dropped. */

@@ -17,8 +17,7 @@
 #include "core/loader-choice.h"
 #include "engine/look.h"
 
-#define ROUNDS_MAX      3
-#define DIFFERENCES_MAX 20 /* named in an error */
+#define ROUNDS_MAX 3
 
 void part_done(Part *part) {
         errand_free(part->errand);
@@ -249,35 +248,22 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
                         ret);
 }
 
-/* Cut @l to @max. Gives the number of strings that are gone. */
-static size_t cut(char **l, size_t max) {
-        size_t n = strv_length(l);
-
-        for (size_t i = max; i < n; i++)
-                l[i] = mfree(l[i]);
-        return n - MIN(n, max);
-}
-
 /* File by file, as far as anybody reads. */
 static void tell_differences(Part *part, const Plan *rest) {
-        _cleanup_free_ char *names = NULL, *more = NULL, *unreadable = NULL;
+        _cleanup_free_ char *names = NULL, *unreadable = NULL;
         _cleanup_strv_ char **paths = NULL;
-        size_t n;
 
         if (look_unreadable(part->image, &unreadable) >= 0 && unreadable)
                 (void) error_set(&part->error, ERROR_VERIFY_FAILED,
                                  "The disk of ESP '%s' does not give %s; a refresh writes that "
                                  "anew, but check the disk",
                                  esp_uuid(part->esp), unreadable);
-        if (plan_changes(rest, &paths) >= 0) {
-                n = cut(paths, DIFFERENCES_MAX);
-                names = strv_join(paths, "', '");
-                more = n > 0 ? strprintf(" and %zu more", n) : NULL;
-        }
+        if (plan_changes(rest, &paths) >= 0)
+                names = strv_quote(paths, LOOK_NAMES_MAX);
         (void) error_set(&part->error, ERROR_VERIFY_FAILED,
                          "On ESP '%s' these are not as they should be, and a refresh repairs them: "
-                         "'%s'%s",
-                         esp_uuid(part->esp), strempty(names), strempty(more));
+                         "%s",
+                         esp_uuid(part->esp), strempty(names));
 }
 
 /* It does not count when it is judged whether the ESP is in sync. */
