@@ -24,6 +24,7 @@
 #define ACTION_MANAGE_ESP     BUS_NAME ".manage-esp"
 #define ACTION_FORMAT_ESP     BUS_NAME ".format-esp"
 #define ACTION_KSM_CONTROL    BUS_NAME ".ksm-control"
+#define ACTION_KSM_PROCESSES  BUS_NAME ".ksm-processes"
 
 /* Units that start KSM or steer it. */
 #define KSM_UNIT       "ksm.service"

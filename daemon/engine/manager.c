@@ -32,6 +32,7 @@ Manager *manager_free(Manager *m) {
         watch_free(m->watch);
         manager_free_jobs(m);
         ksm_list_free(m->ksm_list);
+        ksm_processes_done(&m->ksm_found);
         ksm_control_free(m->ksm);
         job_free(m->ksm_job);
         survey_free(m->survey);
