@@ -55,8 +55,9 @@ pid_t confine_fork(ConfineLevel *ret, int *ret_why) {
 }
 
 /* Among what the program prints, as there is nobody else in this process to tell it. */
-static void tell(const char *what, int error) {
-        (void) dprintf(STDERR_FILENO, "%s: %s.\n", what, strerror(error));
+static void tell(const char *verb, const char *what, int error) {
+        (void) dprintf(STDERR_FILENO, "The program %s the host's %s: %s.\n", verb, what,
+                       strerror(error));
 }
 
 static bool is_file_system(const char *path, unsigned long magic) {
@@ -73,7 +74,7 @@ static void limit_proc(void) {
                             0 ||
             umount2("/proc", MNT_DETACH) >= 0)
                 return;
-        tell("The program has the host's /proc", errno);
+        tell("sees", "/proc", errno);
 }
 
 /* The firmware's variables are below it; nothing that we run writes them. */
@@ -82,7 +83,7 @@ static void limit_sys(void) {
 
         if (is_file_system("/sys", SYSFS_MAGIC) &&
             mount_setattr(AT_FDCWD, "/sys", AT_RECURSIVE, &attributes, sizeof(attributes)) < 0)
-                tell("The program can write to the host's /sys", errno);
+                tell("can write to", "/sys", errno);
 }
 
 /* Ways to talk to other programs of the host, where somebody has mounted them into the tree. */
@@ -92,11 +93,11 @@ static void limit_talk(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(detached); i++)
                 if (umount2(detached[i], MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
-                        tell(detached[i], errno);
+                        tell("can use", detached[i], errno);
         for (size_t i = 0; i < ELEMENTSOF(covered); i++)
                 if (mount("none", covered[i], "tmpfs", MS_RDONLY, "size=4k") < 0 &&
                     errno != ENOENT && errno != ENOTDIR)
-                        tell(covered[i], errno);
+                        tell("can use", covered[i], errno);
 }
 
 /* The host's mounts are gone then, but for those below the root. */
@@ -145,7 +146,7 @@ int confine_enter(const char *root, ConfineLevel level) {
 
         /* Some containers allow a namespace of mounts, and no mount in it. */
         if (r < 0 && level != CONFINE_NONE && geteuid() == 0)
-                tell("The program has the host's mounts", -r);
+                tell("has", "mounts", -r);
         if (r < 0)
                 r = chroot(root) < 0 || chdir("/") < 0 ? -errno : 0;
         if (r >= 0)
