@@ -14,15 +14,22 @@
 #include "engine/manager-private.h"
 
 static void on_settled(void *userdata);
+static void on_polled(void *userdata);
 
 static void on_devices(void *userdata) {
         (void) manager_update_presence(userdata);
         manager_look_at_disks(userdata);
 }
 
+static void on_turned(void *userdata) {
+        manager_tell(userdata, MANAGER_CHANGED_STATE);
+}
+
 static const WatchListener watch_listener = {
         .settled = on_settled,
         .devices = on_devices,
+        .polled = on_polled,
+        .turned = on_turned,
 };
 
 Manager *manager_free(Manager *m) {
@@ -123,13 +130,22 @@ static void on_settled(void *userdata) {
                 (void) look_or_sync(m);
 }
 
+/* A minute that has passed is no reason to try again what has failed. */
+static void on_polled(void *userdata) {
+        Manager *m = userdata;
+
+        if (manager_reload(m) >= 0 && m->stale)
+                (void) look_or_sync(m);
+}
+
 int manager_start(Manager *m) {
         bool spent;
         int r;
 
         if (m->options.private)
                 return 0;
-        r = watch_new(m->event, m->options.root, &watch_listener, m, &m->watch);
+        r = watch_new(m->event, m->options.root, m->options.worker.deadline_percent,
+                      &watch_listener, m, &m->watch);
         if (r < 0)
                 return r;
         watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
@@ -388,6 +404,14 @@ Job *manager_find_job(const Manager *m, uint64_t id) {
                 if (job_id(manager_job(m, i)) == id)
                         return manager_job(m, i);
         return NULL;
+}
+
+const char *manager_watching(const Manager *m) {
+        return !m->watch ? "none" : watch_is_polling(m->watch) ? "timer" : "inotify";
+}
+
+const char *manager_watching_reason(const Manager *m) {
+        return m->watch ? watch_trouble(m->watch) : "";
 }
 
 uint64_t manager_last_refresh_usec(const Manager *m) {

@@ -100,6 +100,10 @@ const char *manager_next_boot_kernel(const Manager *m);
 bool manager_auto_sync(const Manager *m);
 const char *manager_cmdline(const Manager *m);
 CmdlineSource manager_cmdline_source(const Manager *m);
+/* How changes are noticed: "inotify"; "timer", once a minute, with the reason; "none", a private
+ * daemon. */
+const char *manager_watching(const Manager *m);
+const char *manager_watching_reason(const Manager *m);
 bool manager_in_sync(const Manager *m);
 /* "redundant", "single", "degraded", "unbootable", "unmanaged"; "unknown" before every ESP was
  * seen. The reason is one sentence. */
