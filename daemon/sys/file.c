@@ -209,10 +209,15 @@ int file_replace(const Root *root, const char *path, const char *data, size_t si
 int file_remove(const Root *root, const char *path) {
         _cleanup_close_ int directory = -EBADF;
         const char *name;
+        struct stat st;
 
         directory = root_open_parent(root, path, false, &name);
         if (directory < 0)
                 return directory == -ENOENT ? 0 : directory;
+        /* On a read-only file system unlinkat() fails without a look at whether there is anything.
+         */
+        if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
         if (unlinkat(directory, name, 0) < 0)
                 return errno == ENOENT ? 0 : -errno;
         return fsync(directory) < 0 ? -errno : 1;

@@ -27,7 +27,7 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 int file_replace(const Root *root, const char *path, const char *data, size_t size, mode_t mode);
 
 /* Unlink @path, the link itself if it is one, and fsync its directory. 1 if it was there, 0 if
- * not. */
+ * not, also on a read-only file system. */
 int file_remove(const Root *root, const char *path);
 
 /* The names in the directory @path that @wanted says yes to (NULL: all that do not begin with a

@@ -7,6 +7,7 @@ import subprocess
 
 import lab
 from lab import LabCase
+from privatebus import ERROR, CallError
 
 LATER = '6.8.12-5-pve'
 POLL = '--test-deadline-percent=5'  # a look every 3 s
@@ -104,5 +105,56 @@ class Inotify(LabCase):
         self.assertRegex(done.stdout, r'(?m)^Watching files: +timer \(.*max_user_instances.*\.\)$')
 
 
+class ReadOnly(LabCase):
+    """What is already as it is wanted takes no write."""
+    DIRECTORIES = ('etc', 'var')
+
+    def prepare(self):
+        super().prepare()
+        self.lab.settings(auto_sync=False)
+        self.lab.start_daemon()
+        self.bus = self.lab.bus
+        self.bus.refresh()
+
+    def seal(self):
+        for name in self.DIRECTORIES:
+            path = self.lab.path(name)
+            for options in 'bind', 'remount,bind,ro':
+                subprocess.run(['mount', '-o', options, path, path], check=True, timeout=60)
+                if options == 'bind':
+                    self.lab.mounts.append(path)
+
+    def call(self, method, signature='(a{sv})', arguments=({},)):
+        with self.subTest(call=method, arguments=arguments):
+            return self.bus.call(method, signature, arguments)[0]
+
+    def test_unpin_without_a_pin_is_no_error(self):
+        self.seal()
+        for scope in 'all', 'next-boot':
+            self.assertEqual(self.call('UnpinKernel', '(sa{sv})', (scope, {})), '/')
+
+    def test_verbs_that_have_nothing_to_change_are_no_error(self):
+        self.bus.call('AddKernel', '(sa{sv})', (self.OLD, {}))
+        for scope in 'permanent', 'next-boot':
+            self.bus.call('PinKernel', '(ssa{sv})', (self.OLD, scope, {}))
+        self.bus.refresh()
+        self.seal()
+        self.assertEqual(self.call('AddKernel', '(sa{sv})', (self.OLD, {})), '/')
+        for scope in 'permanent', 'next-boot':
+            self.assertEqual(self.call('PinKernel', '(ssa{sv})', (self.OLD, scope, {})), '/')
+        self.assertEqual(self.call('CleanEsps'), [])
+        with self.subTest(call='Refresh'):
+            self.bus.refresh()
+        self.assertNotIn('Cannot', self.bus.log())
+
+    def test_a_change_is_refused_by_name(self):
+        self.bus.call('PinKernel', '(ssa{sv})', (self.OLD, 'permanent', {}))
+        self.seal()
+        for method, argument in ('AddKernel', self.OLD), ('UnpinKernel', 'all'):
+            with self.assertRaises(CallError) as caught:
+                self.bus.call(method, '(sa{sv})', (argument, {}))
+            self.assertEqual(caught.exception.name, ERROR + 'ReadOnly')
+
+
 if __name__ == '__main__':
-    lab.main()
+    lab.main(private_mounts=True)

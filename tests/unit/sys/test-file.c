@@ -449,6 +449,19 @@ START_TEST(removal_is_durable_and_happens_once) {
 }
 END_TEST
 
+/* A read-only file system refuses to unlink even what is not there. */
+START_TEST(removal_of_what_is_not_there_needs_no_right_to_remove) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_mkdir(&t, "dir");
+        start_trace();
+        fails = 'U';
+        ck_assert_int_eq(file_remove(t.root, "dir/absent"), 0);
+        fails = 0;
+        ck_assert_str_eq(trace, "");
+}
+END_TEST
+
 START_TEST(removal_takes_the_link_and_not_what_it_leads_to) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
 
@@ -500,5 +513,6 @@ CHECK_MAIN("file", file_is_read_whole_and_terminated, empty_file_is_an_empty_tex
            symlink_out_of_the_root_is_replaced_itself,
            symlink_to_no_regular_file_is_replaced_itself, fifo_is_replaced_and_a_directory_is_not,
            unreadable_file_is_replaced_with_its_mode, read_only_directory_is_an_error,
-           removal_is_durable_and_happens_once, removal_takes_the_link_and_not_what_it_leads_to,
-           directory_lists_the_wanted_names)
+           removal_is_durable_and_happens_once,
+           removal_of_what_is_not_there_needs_no_right_to_remove,
+           removal_takes_the_link_and_not_what_it_leads_to, directory_lists_the_wanted_names)
