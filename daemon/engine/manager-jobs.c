@@ -401,9 +401,26 @@ static Job *find_joinable(const Manager *m, const JobRequest *request) {
         return NULL;
 }
 
+/* A database that cannot be read says nothing against it. */
+static int check_new_kernel(const Manager *m, const char *version, Error *error) {
+        if (!kernel_version_is_valid(version))
+                return manager_refuse_version(version, error);
+        if (kernel_is_known(m->options.root, version) == 0)
+                return error_set(error, ERROR_NO_SUCH_KERNEL,
+                                 "There is no kernel '%s': /" PATH_BOOT
+                                 "/vmlinuz-%s is missing, and no package of it is installed or "
+                                 "being installed; see 'bootctl-pve kernel list'",
+                                 version, version);
+        return 0;
+}
+
 static int check_request(const Manager *m, const JobRequest *request, Error *error) {
-        if (request->new_kernel && !kernel_version_is_valid(request->new_kernel))
-                return manager_refuse_version(request->new_kernel, error);
+        if (request->new_kernel) {
+                int r = check_new_kernel(m, request->new_kernel, error);
+
+                if (r < 0)
+                        return r;
+        }
         if (request->device && request->device[0] != '/') {
                 _cleanup_free_ char *device =
                                 string_for_humans(request->device, strlen(request->device), 64);
