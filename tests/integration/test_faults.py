@@ -451,6 +451,22 @@ class Killed(LabCase):
         result = self.bootctl('refresh', status=1, daemon_options=['--test-hook=stage:1:kill'])
         self.assertIn(self.ESPS[0], result.out + result.err)
 
+    def test_a_worker_that_cannot_be_started_is_an_error_that_says_why(self):
+        worker = self.lab.path('worker')
+        self.lab.settings(auto_sync=False)
+        for content, mode, why in (('text', 0o755, 'Exec format error'),
+                                   ('text', 0o644, 'Permission denied'),
+                                   ('#!/nowhere/sh', 0o755, 'No such file or directory')):
+            with self.subTest(why=why):
+                worker.write_text(content + '\n')
+                worker.chmod(mode)
+                self.lab.start_daemon(f'--worker={worker}')
+                with self.assertRaises(CallError) as caught:
+                    self.lab.bus.refresh(esps=[self.ESPS[0]])
+                self.assertIn(why, caught.exception.message)
+                self.assertIn(self.ESPS[0], caught.exception.message)
+                self.lab.stop_daemon()
+
 
 class Stuck(LabCase):
     """A worker that hangs and cannot be killed: its ESP is left aside, nothing else suffers."""
