@@ -364,7 +364,9 @@ static int on_next(sd_event_source *source, void *userdata) {
                 return 0;
         if (r < 0) {
                 fail_job(m, job, r,
-                         r == -EBUSY ? "work while another bootsync is at work" : "lock");
+                         r == -EBUSY ? "work while another bootsync is at work"
+                                     : "take the lock /" PATH_RUN "/root.lock, without which "
+                                       "nothing is changed,");
                 return 0;
         }
         m->running = job;

@@ -44,8 +44,9 @@ struct Manager {
         void *userdata;
 
         Facts facts;
-        bool stale;    /* the facts have changed since every ESP was compared with them */
-        char **logged; /* warnings that were logged already */
+        char **unstored_kernels; /* new ones that could not be written down */
+        bool stale;              /* the facts have changed since every ESP was compared with them */
+        char **logged;           /* warnings that were logged already */
         Member **members;
         size_t n_members, n_members_allocated;
 
@@ -103,7 +104,9 @@ int manager_reload(Manager *m);
 bool manager_update_presence(Manager *m);
 /* A snapshot for a job. */
 int manager_make_input(Manager *m, RefreshInput *ret);
-/* run/bootsync/new-kernels: what hooks hand over is kept until the next boot. */
+/* run/bootsync/new-kernels: what hooks hand over is kept until the next boot. Where that cannot be
+ * written it is kept as long as the daemon lives, and written at the next job that can. 0 or
+ * -ENOMEM. */
 int manager_keep_new_kernels(Manager *m, char *const *versions);
 /* 76pveconf from the protected set; not while the package database is unreadable. */
 void manager_write_apt_conf(Manager *m);

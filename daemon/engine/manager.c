@@ -54,6 +54,7 @@ Manager *manager_free(Manager *m) {
         }
         free(m->members);
         facts_done(&m->facts);
+        strv_free(m->unstored_kernels);
         strv_free(m->logged);
         free(m->last_refresh_result);
         free(m->shown_redundancy);

@@ -3,6 +3,7 @@
 """A host that has run out of something: inotify instances and watches, space in /run, a /etc that
 may be written. What can still be done is done, and what cannot is said."""
 
+import os
 import subprocess
 
 import lab
@@ -103,6 +104,138 @@ class Inotify(LabCase):
                                        DBUS_SYSTEM_BUS_ADDRESS=self.bus.address),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertRegex(done.stdout, r'(?m)^Watching files: +timer \(.*max_user_instances.*\.\)$')
+
+
+class FullRun(LabCase):
+    """What a package hook hands over reaches the ESPs, whatever can be written down of it."""
+    OLDER = '6.2.16-20-pve'
+
+    def prepare(self):
+        super().prepare()
+        self.lab.settings(auto_sync=False)
+        self.lab.add_kernel(self.OLDER, package=False)
+
+    def mount_run(self, options):
+        run = self.lab.path('run')
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'lab', run], check=True, timeout=60)
+        self.lab.mounts.append(run)
+        return run
+
+    def fill_run(self):
+        filler = self.mount_run('size=64k') / 'filler'
+        with open(filler, 'wb', buffering=0) as file:
+            with self.assertRaises(OSError):
+                while file.write(bytes(4096)):
+                    pass
+        return filler
+
+    def assert_kept(self):
+        self.assert_synced(versions=[self.OLDER, self.OLD, self.NEW])
+
+    def test_a_private_daemon_brings_a_new_kernel_to_the_esps(self):
+        self.fill_run()
+        done = self.bootctl('refresh', '--new-kernel', self.OLDER)
+        self.assert_kept()
+        self.assertRegex(done.err, f"new-kernels.*'{self.OLDER}'.*No space left")
+
+    def test_the_daemon_keeps_a_new_kernel_in_mind_until_it_can_write_it_down(self):
+        filler = self.fill_run()
+        self.lab.start_daemon()
+        bus = self.lab.bus
+        bus.refresh(new_kernel=self.OLDER)
+        self.assert_kept()
+        self.assertEqual(bus.log().count(f"'{self.OLDER}'"), 1, bus.log())
+        bus.refresh()
+        self.assert_kept()
+        self.assertEqual(bus.log().count(f"'{self.OLDER}'"), 1, bus.log())
+
+        filler.unlink()
+        bus.refresh()
+        self.lab.stop_daemon()
+        self.lab.start_daemon()
+        self.lab.bus.refresh()
+        self.assert_kept()
+
+    def test_without_inodes_a_daemon_that_has_its_locks_goes_on(self):
+        run = self.mount_run('nr_inodes=32')
+        self.bootctl('refresh')
+        for number in range(64):
+            try:
+                (run / f'filler{number}').touch()
+            except OSError:
+                break
+        else:
+            self.fail('inodes without end')
+        self.bootctl('refresh', '--new-kernel', self.OLDER)
+        self.assert_kept()
+
+    def test_without_the_lock_nothing_is_written_and_the_lock_is_named(self):
+        before = [self.lab.snapshot(self.lab.esp(uuid)) for uuid in self.ESPS]
+        self.mount_run('nr_inodes=2,mode=755')
+        done = self.bootctl('refresh', '--new-kernel', self.OLDER, status=1)
+        self.assertRegex(done.err, 'lock.*/run/bootsync.*No space left')
+        self.assertEqual(before, [self.lab.snapshot(self.lab.esp(uuid)) for uuid in self.ESPS])
+
+
+class NoManifest(LabCase):
+    """What is remembered of an ESP is only remembered: whether it can be written decides nothing."""
+
+    def prepare(self):
+        super().prepare()
+        self.lab.settings(auto_sync=False)
+
+    def mount(self, *options):
+        path = self.lab.path('var/lib/bootsync')
+        path.mkdir(exist_ok=True)
+        subprocess.run(['mount', *options, path], check=True, timeout=60)
+        if 'remount,bind,ro' not in options:
+            self.lab.mounts.append(path)
+        return path
+
+    def start_read_only(self):
+        self.lab.start_daemon()
+        self.bus = self.lab.bus
+        self.bus.refresh()
+        path = str(self.lab.path('var/lib/bootsync'))
+        self.mount('-o', 'bind', path)
+        self.mount('-o', 'remount,bind,ro', path)
+
+    def damage(self):
+        """Flip a bit, as the disk may do: neither size nor time tells."""
+        path = self.lab.esp(self.ESPS[0]) / f'EFI/proxmox/{self.NEW}/initrd.img-{self.NEW}'
+        st = path.stat()
+        with open(path, 'r+b') as file:
+            byte = file.read(1)[0]
+            file.seek(0)
+            file.write(bytes([byte ^ 1]))
+        os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+
+    def test_a_manifest_that_cannot_be_removed_stops_no_sync(self):
+        self.start_read_only()
+        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(300000))
+        self.bus.refresh()
+        self.assert_synced()
+        self.assertIn('manifest', self.bus.log())
+
+    def test_a_manifest_that_cannot_be_replaced_hides_no_damage(self):
+        self.start_read_only()
+        self.damage()
+        with self.assertRaises(CallError):
+            self.bus.call('Verify', arguments=(self.bus.options(wait=True),))
+        self.bus.refresh()
+        self.assert_synced()
+
+    def test_a_manifest_for_which_there_is_no_space_hides_no_damage(self):
+        path = self.mount('-t', 'tmpfs', '-o', 'size=64k', 'lab')
+        self.bootctl('refresh')
+        with open(path / 'filler', 'wb', buffering=0) as file:
+            with self.assertRaises(OSError):
+                while file.write(bytes(4096)):
+                    pass
+        self.damage()
+        self.bootctl('verify', status=3)
+        self.bootctl('refresh')
+        self.assert_synced()
 
 
 class ReadOnly(LabCase):
