@@ -300,8 +300,10 @@ static int start_job(Manager *m, Job *job) {
                 if (m->watch)
                         watch_clear(m->watch);
         }
-        if (job_syncs(job))
+        if (job_syncs(job)) {
+                manager_remove_leftovers(m);
                 manager_write_apt_conf(m);
+        }
         if (job_wants_disks(job) && !m->survey) {
                 r = manager_start_survey(m);
                 if (r < 0)

@@ -108,6 +108,8 @@ int manager_make_input(Manager *m, RefreshInput *ret);
  * written it is kept as long as the daemon lives, and written at the next job that can. 0 or
  * -ENOMEM. */
 int manager_keep_new_kernels(Manager *m, char *const *versions);
+/* Of what we write, what a daemon that was killed had not put in place yet. */
+void manager_remove_leftovers(const Manager *m);
 /* 76pveconf from the protected set; not while the package database is unreadable. */
 void manager_write_apt_conf(Manager *m);
 Member *manager_find_member(const Manager *m, const char *uuid);

@@ -369,6 +369,22 @@ int manager_make_input(Manager *m, RefreshInput *ret) {
         return 0;
 }
 
+void manager_remove_leftovers(const Manager *m) {
+        static const char *const directories[] = {
+                PATH_ETC_KERNEL,   PATH_GRUB_CONF_DIR, PATH_GRUB_DIR,
+                PATH_APT_CONF_DIR, PATH_STATE,         PATH_RUN,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                int r = file_remove_leftovers(m->options.root, directories[i]);
+
+                if (r < 0)
+                        log_warning("Cannot remove from /%s the temporary files that an earlier "
+                                    "bootsyncd left: %s, ignoring.",
+                                    directories[i], strerror(-r));
+        }
+}
+
 void manager_write_apt_conf(Manager *m) {
         _cleanup_strv_ char **kept = NULL;
         _cleanup_free_ char *text = NULL;

@@ -150,6 +150,7 @@ int manager_start(Manager *m) {
         if (r < 0)
                 return r;
         watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
+        manager_remove_leftovers(m);
         manager_look_at_disks(m);
         manager_restore_ksm(m);
 

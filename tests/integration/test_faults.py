@@ -285,6 +285,34 @@ class Files(LabCase):
         for path in made:
             self.assertEqual(path.stat().st_mode & 0o022, 0, path)
 
+    LEFT = [f'{directory}/.file.bootsync-abcdef' for directory in
+            ('etc/kernel', 'etc/default/grub.d', 'etc/apt/apt.conf.d', 'boot/grub',
+             'var/lib/bootsync', 'run/bootsync')]
+    FOREIGN = ['etc/kernel/.file.other-abcdef', 'etc/.file.bootsync-abcdef']
+
+    def leave(self):
+        for name in self.LEFT + self.FOREIGN:
+            self.lab.write(name, 'half')
+
+    def assert_left(self, names):
+        self.assertEqual([name for name in self.LEFT + self.FOREIGN
+                          if self.lab.path(name).exists()], names)
+
+    def test_what_a_killed_daemon_has_left_is_removed_when_one_starts_on_the_bus(self):
+        self.lab.settings(auto_sync=False)
+        self.leave()
+        self.lab.start_daemon()
+        self.lab.bus.wait_no_job()
+        self.assert_left(self.FOREIGN)
+
+    def test_what_a_killed_daemon_has_left_is_removed_by_a_sync_and_by_no_look(self):
+        self.leave()
+        self.bootctl('status', status=3)
+        self.bootctl('refresh', '--dry-run')
+        self.assert_left(self.LEFT + self.FOREIGN)
+        self.bootctl('refresh')
+        self.assert_left(self.FOREIGN)
+
 
 class Call(NamedTuple):
     """A line of strace: NAME(FD<PATH>REST = RESULT<RESULT_PATH>."""
