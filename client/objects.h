@@ -11,6 +11,7 @@ typedef struct ManagerInfo {
         char **manual, **automatic, **selected, **protected;
         char *watching, *watching_reason;
         char *cmdline, *cmdline_source;
+        char *in_sync_reason; /* why not */
         char *redundancy, *redundancy_reason;
         char *last_refresh_result;
         uint64_t last_refresh_usec;
