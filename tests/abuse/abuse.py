@@ -2,7 +2,6 @@
 """A daemon on a bus that anybody may use, with the limits of the system bus: those that are compiled
 into dbus-daemon."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,15 +14,6 @@ from wire import Child, encode  # noqa: E402
 
 HOSTILE = 65534  # the bus lets nobody in who is not in passwd
 main = lab.main
-
-
-def mount(*arguments):
-    """In a mount namespace of the test's own: lab.main(private_mounts=True)."""
-    subprocess.run(['mount', *map(str, arguments)], check=True, timeout=60)
-
-
-def umount(path):
-    subprocess.run(['umount', '--lazy', path], check=True, timeout=60)
 
 
 def call(method, signature='(a{sv})', arguments=({},), path=ROOT_PATH, interface=MANAGER, flags=0):

@@ -8,6 +8,7 @@ import shutil
 import abuse
 from abuse import AbuseCase
 from measure import Measure, figure
+from mounts import mount, umount
 from privatebus import ERROR, CallError
 
 NEW = '6.8.12-5-pve'
@@ -24,8 +25,8 @@ class FullDisk(AbuseCase):
         self.lab.stop_daemon()
         path.mkdir(parents=True, exist_ok=True)
         shutil.copytree(path, kept)
-        abuse.mount('-t', 'tmpfs', '-o', 'size=256k', 'small', path)
-        self.addCleanup(abuse.umount, path)
+        mount('-t', 'tmpfs', '-o', 'size=256k', 'small', path)
+        self.addCleanup(umount, path)
         shutil.copytree(kept, path, dirs_exist_ok=True)
         self.start_daemon()
         self.bus.refresh()

@@ -19,6 +19,7 @@ import time
 import abuse
 from abuse import AbuseCase
 from measure import Measure, figure
+from mounts import mount, umount
 from privatebus import ERROR, CallError
 
 ANSWER_SEC = 20
@@ -277,11 +278,11 @@ class OddFiles(AbuseCase):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if not there:
                     path.touch()
-                abuse.mount('--bind', f'/proc/{os.getpid()}/mem', path)
+                mount('--bind', f'/proc/{os.getpid()}/mem', path)
                 try:
                     self.ask_everything(f'{name} cannot be read')
                 finally:
-                    abuse.umount(path)
+                    umount(path)
                     if not there:
                         path.unlink()
                 self.judge(f'{name} could not be read')
