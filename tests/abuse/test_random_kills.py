@@ -47,8 +47,12 @@ class RandomKills(test_kill.Kills):
                 pass
 
     def strike(self):
-        time.sleep(self.rng.uniform(0, 0.5))
         daemon, whom = self.lab.bus.daemon, self.rng.randrange(3)
+        for _ in range(self.rng.choice((0, 25))):
+            if self.lab.worker_pids():
+                break
+            time.sleep(0.02)
+        time.sleep(self.rng.uniform(0, 0.2))
         workers = self.lab.worker_pids()
         killed = 0
         if whom != 0:  # the daemon, and in one of two cases workers, too
