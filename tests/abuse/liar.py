@@ -248,7 +248,7 @@ def main():
     plan = os.pread(3, 4096, 0).decode()
     uuid, kind, value = (Path(root, 'lie').read_text().split() + [''])[:3]
     if not re.search(rf' esp={uuid}\n', plan):
-        os.execv(os.environ['BOOTSYNC_WORKER'], ['bootsync-worker', *sys.argv[1:]])
+        os.execv(f'{root}/real-worker', ['bootsync-worker', *sys.argv[1:]])
     line = socket.socket(fileno=os.dup(REPORTS))
     if kind.startswith('deaf-'):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

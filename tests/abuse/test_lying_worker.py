@@ -39,8 +39,10 @@ class Lies(AbuseCase):
         self.lie('none', 'none')
         command = [lab.program('BOOTSYNC_DAEMON'), f'--root={self.lab.root}',
                    f'--worker={lab.program("BOOTSYNC_RUN_SCRIPT")}', '--test-deadline-percent=2']
-        environment = dict(self.lab.environment(), BOOTSYNC_SCRIPT=liar.__file__)
-        return self.bus.start_daemon(command, environment)
+        for name, target in (('worker', liar.__file__),
+                             ('real-worker', lab.program('BOOTSYNC_WORKER'))):
+            self.lab.path(name).symlink_to(target)
+        return self.bus.start_daemon(command, self.lab.environment())
 
     def lie(self, kind, uuid=LIE, value=''):
         self.lab.write('lie', f'{uuid} {kind} {value}\n')
