@@ -32,6 +32,7 @@ static bool default_is_placed(const PlanBuilder *b) {
 static bool is_hidden(const PlanBuilder *b, const char *version) {
         return strv_contains(b->grub.gone, version) ||
                (strv_contains(b->survey.stale, version) &&
+                !plan_survey_spares(&b->survey, version) &&
                 (default_is_placed(b) || !streq_ptr(version, b->survey.current)));
 }
 

@@ -33,6 +33,7 @@ typedef struct Facts {
         bool grub_one_shot; /* and can boot a kernel once */
         char **new_kernels; /* handed over by package hooks since the boot */
         KernelSet kernels;
+        char **kernel_warnings; /* what keeps kept kernels from the ESPs */
 } Facts;
 
 #define FACTS_INIT ((Facts){ .conf = KERNEL_CONF_INIT })
@@ -105,7 +106,8 @@ bool manager_update_presence(Manager *m);
 int manager_make_input(Manager *m, RefreshInput *ret);
 /* run/bootsync/new-kernels: what hooks hand over is kept until the next boot. */
 int manager_keep_new_kernels(Manager *m, char *const *versions);
-/* 76pveconf from the protected set; not while the package database is unreadable. */
+/* 76pveconf from the protected set; not while the package database is unreadable or boot/ empty.
+ */
 void manager_write_apt_conf(Manager *m);
 Member *manager_find_member(const Manager *m, const char *uuid);
 /* The same; a new one, which is not listed, if there is none. */

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "core/apt-conf.h"
+#include "core/kernel-source.h"
 #include "core/list-file.h"
 #include "engine/manager-private.h"
 #include "sys/boot-dir.h"
@@ -27,6 +28,7 @@ void facts_done(Facts *facts) {
         free(facts->grub_stamp);
         strv_free(facts->new_kernels);
         kernel_set_done(&facts->kernels);
+        strv_free(facts->kernel_warnings);
         *facts = FACTS_INIT;
 }
 
@@ -118,6 +120,8 @@ static int facts_load(const Root *root, Facts *ret) {
         }
 
         r = select_kernels(&facts, &facts.kernels);
+        if (r >= 0)
+                r = kernel_source_warnings(&facts.kernels, &facts.kernel_warnings);
         if (r < 0)
                 return r;
         *ret = TAKE_STRUCT(facts);
@@ -137,15 +141,19 @@ static bool facts_equal(const Facts *a, const Facts *b) {
                streq_ptr(a->host.title, b->host.title) && streq_ptr(a->grub_stamp, b->grub_stamp);
 }
 
+static void log_new(const Manager *m, char *const *warnings, const char *message_id) {
+        for (; warnings && *warnings; warnings++)
+                if (!strv_contains(m->logged, *warnings))
+                        log_event(LOG_WARNING, message_id, NULL, "%s", *warnings);
+}
+
 /* Each warning once, until it is gone. */
 static void log_warnings(Manager *m) {
-        char **warnings = m->facts.conf.warnings;
-
-        STRV_FOREACH(w, warnings)
-                if (!strv_contains(m->logged, *w))
-                        log_event(LOG_WARNING, MSG_BAD_LINE, NULL, "%s", *w);
+        log_new(m, m->facts.conf.warnings, MSG_BAD_LINE);
+        log_new(m, m->facts.kernel_warnings, NULL);
         m->logged = strv_free(m->logged);
-        (void) strv_copy(warnings, &m->logged);
+        (void) strv_copy(m->facts.conf.warnings, &m->logged);
+        (void) strv_extend_uniq(&m->logged, m->facts.kernel_warnings);
 }
 
 Member *manager_find_member(const Manager *m, const char *uuid) {
@@ -354,7 +362,8 @@ void manager_write_apt_conf(Manager *m) {
         _cleanup_free_ char *text = NULL;
         int r;
 
-        if (!m->facts.packages_readable)
+        /* Without boot/ it is not known which kernels could run. */
+        if (!m->facts.packages_readable || m->facts.kernels.boot_is_empty)
                 return;
         r = kernel_set_protected(&m->facts.kernels, &kept);
         if (r >= 0)

@@ -103,7 +103,7 @@ static char *esp_and_disk(const Esp *esp) {
                                : strprintf("ESP '%s' on disk '%s'", esp_uuid(esp), esp_disk(esp));
 }
 
-static char *render_reason(const Manager *m, const Count *c) {
+static char *render_verdict(const Manager *m, const Count *c) {
         const Esp *esp = c->behind ?: c->bare;
         _cleanup_free_ char *bad = esp ? esp_and_disk(esp) : NULL;
 
@@ -132,6 +132,18 @@ static char *render_reason(const Manager *m, const Count *c) {
         if (c->disk)
                 return strprintf("All %zu ESPs are on one disk, '%s'.", c->listed, c->disk);
         return strprintf("%zu ESPs are in sync.", c->in_sync);
+}
+
+/* The first thing that is wrong with boot/ stands beside the verdict, whatever that is: the ESPs
+ * may be as good as ever and nobody would look. */
+static char *render_reason(const Manager *m, const Count *c) {
+        char **warnings = m->facts.kernel_warnings, *verdict = render_verdict(m, c), *reason;
+
+        if (!verdict || c->listed == 0 || strv_isempty(warnings))
+                return verdict;
+        reason = strprintf("%.*s, but %s.", (int) strlen(verdict) - 1, verdict, warnings[0]);
+        free(verdict);
+        return reason;
 }
 
 void manager_update_verdict(Manager *m) {
