@@ -28,8 +28,12 @@ void part_done(Part *part) {
         error_done(&part->error);
 }
 
+/* That a source is being written is no fault of the ESP. */
 static void set_state(Part *part, EspState state) {
-        esp_set_state(part->esp, state, part->error.message ?: part->warning.message);
+        const Error *error =
+                        part->error.code == ERROR_SOURCE_CHANGED ? &part->warning : &part->error;
+
+        esp_set_state(part->esp, state, error->message ?: part->warning.message);
         part->refresh->listener->esp_changed(part->esp, part->refresh->userdata);
 }
 
@@ -45,6 +49,10 @@ void part_end(Part *part, EspState state) {
 
         part->phase = PART_ENDED;
         give_up_token(part);
+        if (part->compared)
+                esp_set_compared(part->esp, refresh->input.serial, job_syncs(refresh->job));
+        else if (state == ESP_FAILED)
+                esp_forget_compared(part->esp);
         set_state(part, state);
         refresh_advance(refresh);
 }
@@ -288,6 +296,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
                 esp_set_synced(part->esp, realtime_usec());
         if (state == ESP_IN_SYNC && job_verify(refresh->job))
                 esp_set_verified(part->esp, realtime_usec());
+        part->compared = true;
         part_end(part, state);
         /* A plan's problem is the ESP's; a job that was only to look has done so. */
         if (type == JOB_PROBE || type == JOB_PLAN)
@@ -313,6 +322,7 @@ static void start_sync(Part *part, Plan *plan) {
                 return;
         }
         refresh_say(part->refresh, "copying");
+        esp_forget_compared(part->esp);
         set_state(part, ESP_SYNCING);
         carry_out(part, plan);
 }
@@ -456,9 +466,12 @@ static void on_synced(Part *part) {
 static EspState state_after(const Part *part) {
         if (part->error.code == ERROR_ESP_MISSING)
                 return ESP_MISSING;
-        if (part->error.code == ERROR_CANCELED)
-                return part->phase == PART_LOOKING ? esp_state(part->esp) : ESP_OUTDATED;
-        return ESP_FAILED;
+        if (part->error.code != ERROR_CANCELED && part->error.code != ERROR_SOURCE_CHANGED)
+                return ESP_FAILED;
+        /* What was not looked at is what it was. */
+        if (part->phase == PART_LOOKING)
+                return esp_state(part->esp);
+        return part->error.code == ERROR_CANCELED ? ESP_OUTDATED : ESP_UNKNOWN;
 }
 
 static void on_end(const Error *error, void *userdata) {

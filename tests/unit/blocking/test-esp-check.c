@@ -166,7 +166,7 @@ START_TEST(source_that_is_not_the_planned_one_fails) {
         case_init(&c, "abc", 3, "abc", 3);
         c.step.stamp.ctime--;
         ck_assert_int_eq(check(&c), -ESTALE);
-        ck_assert_int_eq(c.error.code, ERROR_FAILED);
+        ck_assert_int_eq(c.error.code, ERROR_SOURCE_CHANGED);
         ck_assert_ptr_nonnull(
                         strstr(c.error.message, "vmlinuz-1-pve' changed while it was being read"));
         ck_assert_ptr_nonnull(strstr(c.error.message, "it will be tried again"));
