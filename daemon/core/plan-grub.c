@@ -7,6 +7,7 @@
  * grub.cfg, a stale kernel that does not boot by default goes first, to make room for it. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-config.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"

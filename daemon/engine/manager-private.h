@@ -31,6 +31,7 @@ typedef struct Facts {
         char *grub_stamp;   /* of GRUB's configuration */
         bool grub_host;     /* no ESP is listed, and GRUB boots from the host's own boot/grub */
         bool grub_one_shot; /* and can boot a kernel once */
+        char *grub_default; /* what it boots by default; NULL: not known */
         char **new_kernels; /* handed over by package hooks since the boot */
         KernelSet kernels;
         char **kernel_warnings; /* what keeps kept kernels from the ESPs */
@@ -90,7 +91,7 @@ struct Manager {
         uint64_t last_refresh_usec;
         char *last_refresh_result;
         bool shown_in_sync; /* as last told to the listener */
-        char *shown_redundancy;
+        char *shown_redundancy, *shown_default, *shown_wanted;
         bool reasons_shown;
         char *redundancy_reason;
         char *in_sync_reason;
@@ -129,6 +130,8 @@ int manager_get_member(Manager *m, const char *uuid, Member **ret);
 void manager_drop_members(Manager *m);
 void manager_esp_changed(Manager *m, Esp *esp);
 void manager_tell(Manager *m, unsigned changes);
+/* Tell of what boots, and of what should, where that has changed. */
+void manager_show_default(Manager *m);
 /* Something has changed that the verdict may follow from. */
 void manager_review_verdict(Manager *m);
 

@@ -28,6 +28,7 @@ void facts_done(Facts *facts) {
         package_db_done(&facts->packages);
         host_done(&facts->host);
         free(facts->grub_stamp);
+        free(facts->grub_default);
         strv_free(facts->new_kernels);
         kernel_set_done(&facts->kernels);
         strv_free(facts->kernel_warnings);
@@ -109,6 +110,9 @@ static int facts_load(const Root *root, Facts *ret, char **ret_reason) {
                 return r;
         facts.grub_host = strv_isempty(facts.conf.esps.items) && host_grub_exists(root);
         facts.grub_one_shot = facts.grub_host && host_grub_is_writable(root);
+        /* A menu that cannot be read says nothing; a refresh tells of it. */
+        if (facts.grub_host && host_grub_default(root, &facts.grub_default) == -ENOMEM)
+                return -ENOMEM;
         r = load_new_kernels(root, &installing);
         if (r < 0)
                 return r;
@@ -149,7 +153,8 @@ static bool facts_mean_the_same(const Facts *a, const Facts *b) {
 }
 
 static bool facts_equal(const Facts *a, const Facts *b) {
-        return facts_mean_the_same(a, b) && strv_equal(a->conf.esps.items, b->conf.esps.items) &&
+        return facts_mean_the_same(a, b) && streq_ptr(a->grub_default, b->grub_default) &&
+               strv_equal(a->conf.esps.items, b->conf.esps.items) &&
                a->conf.settings.auto_sync == b->conf.settings.auto_sync &&
                a->packages.kernel_helper == b->packages.kernel_helper;
 }
@@ -240,10 +245,27 @@ void manager_tell(Manager *m, unsigned changes) {
                 m->listener->manager_changed(changes, m->userdata);
 }
 
+/* True if that is another one. */
+static bool replace_shown(char **shown, const char *new) {
+        if (streq_ptr(*shown, new))
+                return false;
+        free(*shown);
+        *shown = strdup(new);
+        return true;
+}
+
+void manager_show_default(Manager *m) {
+        bool changed = replace_shown(&m->shown_default, manager_default_kernel(m));
+
+        if (replace_shown(&m->shown_wanted, manager_wanted_kernel(m)) || changed)
+                manager_tell(m, MANAGER_CHANGED_DEFAULT);
+}
+
 static void show_verdict(Manager *m) {
         bool in_sync = manager_in_sync(m);
         const char *redundancy = manager_redundancy(m);
 
+        manager_show_default(m);
         if (in_sync == m->shown_in_sync && streq_ptr(redundancy, m->shown_redundancy) &&
             m->reasons_shown)
                 return;
