@@ -191,11 +191,17 @@ void lab_new(Lab *lab) {
                 .private = lab->private,
                 .worker = { .exec_fd = lab->worker_fd,
                             .root = lab->t.root,
-                            .deadline_percent = 100 },
+                            .deadline_percent = 100,
+                            .no_kill = lab->no_kill },
         };
 
         ck_assert_int_ge(manager_new(lab->event, &options, &lab->m), 0);
         manager_set_listener(lab->m, &listener, lab);
+}
+
+void lab_restart(Lab *lab) {
+        lab->m = manager_free(lab->m);
+        lab_new(lab);
 }
 
 void lab_start(Lab *lab) {
@@ -295,7 +301,7 @@ void lab_pass_idle(Lab *lab, uint64_t usec) {
 
 /* Workers */
 
-static Worker *find_held(Lab *lab, const char *uuid) {
+Worker *lab_held(Lab *lab, const char *uuid) {
         for (size_t i = 0; i < ELEMENTSOF(lab->held); i++)
                 if (lab->held[i].gate >= 0 && streq_ptr(lab->held[i].plan->esp_uuid, uuid))
                         return &lab->held[i];
@@ -305,7 +311,7 @@ static Worker *find_held(Lab *lab, const char *uuid) {
 Worker *lab_worker(Lab *lab, const char *uuid) {
         Worker *found;
 
-        LAB_WAIT(lab, (found = find_held(lab, uuid)));
+        LAB_WAIT(lab, (found = lab_held(lab, uuid)));
         return found;
 }
 
@@ -339,6 +345,80 @@ void worker_fail(Worker *w, ErrorCode code, const char *message) {
         worker_say(w, &(Report){ .type = REPORT_FAILED,
                                  .error = { .code = code, .message = (char *) message } });
         worker_end(w, EXIT_FAILURE);
+}
+
+static void say_file(Lab *lab, Worker *w, const char *path, FileVerdict verdict, const char *sha) {
+        _cleanup_free_ char *whole = strprintf("dev/disk/by-uuid/%s/%s", w->plan->esp_uuid, path);
+        Report report = { .type = REPORT_FILE };
+        struct stat st;
+        char text[4096] = "";
+
+        if (fstatat(lab->t.fd, whole, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return;
+        report.file = (EspFile){
+                .path = (char *) path,
+                .type = S_ISDIR(st.st_mode) ? FILE_DIRECTORY : FILE_REGULAR,
+                .size = S_ISDIR(st.st_mode) ? 0 : (uint64_t) st.st_size,
+                .mtime = (uint64_t) st.st_mtim.tv_sec * 1000000000u + (uint64_t) st.st_mtim.tv_nsec,
+                .verdict = verdict,
+        };
+        if (sha)
+                memcpy(report.file.sha256, sha, DIGEST_HEX_SIZE);
+        if (endswith(path, ".conf")) {
+                _cleanup_close_ int fd = openat(lab->t.fd, whole, O_RDONLY | O_CLOEXEC);
+
+                ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
+                report.file.text = text;
+        }
+        worker_say(w, &report);
+}
+
+static void say_tree(Lab *lab, Worker *w, const char *path) {
+        _cleanup_free_ char *whole = strprintf("dev/disk/by-uuid/%s/%s", w->plan->esp_uuid, path);
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+
+        say_file(lab, w, path, VERDICT_UNCHECKED, NULL);
+        dir = fdopendir(openat(lab->t.fd, whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        while (dir && (entry = readdir(dir))) {
+                _cleanup_free_ char *child = strprintf("%s/%s", path, entry->d_name);
+
+                if (entry->d_name[0] != '.')
+                        say_tree(lab, w, child);
+        }
+}
+
+static void say_check(Lab *lab, Worker *w, const PlanStep *step, const char *bad,
+                      FileVerdict verdict) {
+        static const char some[] =
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+        if (step->trust)
+                say_file(lab, w, step->path, VERDICT_TRUSTED, step->sha256);
+        else if (streq_ptr(step->path, bad))
+                say_file(lab, w, step->path, verdict, NULL);
+        else
+                say_file(lab, w, step->path, VERDICT_EQUAL, some);
+}
+
+void worker_look(Lab *lab, Worker *w, const char *bad, FileVerdict verdict, const char *failure) {
+        worker_say(w, &(Report){ .type = REPORT_STARTED });
+        worker_say(w, &(Report){ .type = REPORT_SPACE,
+                                 .loader = ESP_LOADER_SYSTEMD_BOOT,
+                                 .size_bytes = UINT64_C(1) << 30,
+                                 .free_bytes = UINT64_C(1) << 29,
+                                 .cluster_bytes = 4096 });
+        say_tree(lab, w, "EFI");
+        say_tree(lab, w, "loader");
+        for (size_t i = 0; i < w->plan->n_steps; i++)
+                if (w->plan->steps[i].action == PLAN_CHECK)
+                        say_check(lab, w, &w->plan->steps[i], bad, verdict);
+        if (failure) {
+                worker_fail(w, ERROR_FAILED, failure);
+                return;
+        }
+        worker_say(w, &(Report){ .type = REPORT_DONE });
+        worker_end(w, EXIT_SUCCESS);
 }
 
 bool worker_heard(Worker *w, const char *word) {

@@ -31,11 +31,11 @@ typedef struct Lab {
         sd_event *event;
         int gate_fd, worker_fd;
         Manager *m;
-        char **trail;     /* what the listener heard, in order */
-        const char *hold; /* workers of this ESP wait for the test; "*": all; NULL: none */
-        Worker held[8];   /* who waits; the slot is free if its gate is negative */
-        size_t n_run;     /* workers that became the real one */
-        bool private;
+        char **trail;          /* what the listener heard, in order */
+        const char *hold;      /* workers of this ESP wait for the test; "*": all; NULL: none */
+        Worker held[8];        /* who waits; the slot is free if its gate is negative */
+        size_t n_run;          /* workers that became the real one */
+        bool private, no_kill; /* as in the options of manager and workers */
 } Lab;
 
 /* Two ESPs with systemd-boot and a host with KERNEL_OLD and KERNEL_NEW; AutoSync is on, and files
@@ -52,6 +52,8 @@ void lab_list_esps(Lab *lab, const char *text);
 /* Make the manager; with lab_start() it also begins to watch, and is in sync when that returns. */
 void lab_new(Lab *lab);
 void lab_start(Lab *lab);
+/* Another manager, as after a restart of the daemon; not started. */
+void lab_restart(Lab *lab);
 
 /* Let the event loop turn for a moment, and the workers knock at the gate. */
 void lab_turn(Lab *lab);
@@ -78,11 +80,17 @@ void lab_pass_idle(Lab *lab, uint64_t usec);
 
 /* The next worker that waits for the test, of that ESP. */
 Worker *lab_worker(Lab *lab, const char *uuid);
+/* The same, if there is one; NULL if not. */
+Worker *lab_held(Lab *lab, const char *uuid);
 bool worker_writes(const Worker *w);
 void worker_run(Lab *lab, Worker *w); /* be the real one */
 void worker_say(Worker *w, const Report *report);
 void worker_end(Worker *w, int status);
 void worker_kill(Worker *w);
+/* Answer a look in its place: all that is on the ESP, where each file that is to be checked is
+ * trusted if the plan trusts it, and equal if not; the one at @bad (may be NULL) has @verdict
+ * instead where its content would be read. With @failure the look ends with that. */
+void worker_look(Lab *lab, Worker *w, const char *bad, FileVerdict verdict, const char *failure);
 /* Say that it failed, and end. */
 void worker_fail(Worker *w, ErrorCode code, const char *message);
 /* True once the daemon has said this word to the worker. */
