@@ -185,6 +185,24 @@ class EmptyBoot(LabCase):
         self.assertIn("'/boot' holds no kernel", manager['RedundancyReason'])
 
 
+    def test_a_daemon_that_syncs_by_itself_does_not_call_it_syncing(self):
+        before = self.everything()
+        self.lab.settings(auto_sync=True)
+        self.lab.start_daemon()
+        self.lab.bus.wait_idle()
+        self.unmount()
+        wait_until(lambda: self.lab.bus.properties()['LastRefreshResult'] == 'partial',
+                   what='the refresh')
+        self.lab.bus.wait_no_job()
+        manager = self.lab.bus.properties()
+        self.assertEqual((manager['InSync'], manager['Redundancy']), (False, 'degraded'))
+        self.assertEqual({esp['State'] for esp in self.lab.bus.esps().values()}, {'outdated'})
+        self.assertEqual(self.everything(), before)
+        self.mount()
+        wait_until(lambda: self.lab.bus.properties()['Redundancy'] == 'redundant',
+                   what='all ESPs in sync')
+
+
 class WhatBoots(LabCase):
     def esp_defaults(self):
         status = self.lab.bootctl('status', '--json')
