@@ -130,6 +130,33 @@ static int reap(pid_t pid, siginfo_t *ret) {
         return 0;
 }
 
+/* posix_spawn() gives the errno of exec, which has a meaning of its own there. */
+static int explain_start(const char *program, int r, Error *error) {
+        if (r == -ENOENT && access(program, F_OK) < 0)
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "'%s' is needed and not there; install the package that it "
+                                 "comes with",
+                                 program);
+        if (r == -ENOENT)
+                (void) error_set(error, ERROR_FAILED,
+                                 "Cannot start '%s': its interpreter or /dev/null is missing; "
+                                 "install what it needs",
+                                 program);
+        else if (r == -EACCES)
+                (void) error_set(error, ERROR_FAILED,
+                                 "Cannot start '%s': it may not be executed; look at its mode, and "
+                                 "whether its file system is mounted noexec",
+                                 program);
+        else if (r == -ENOEXEC)
+                (void) error_set(error, ERROR_FAILED,
+                                 "Cannot start '%s': it is no program of this machine; install the "
+                                 "package that it comes with anew",
+                                 program);
+        else
+                (void) error_set_errno(error, r, "Cannot start '%s'", program);
+        return r;
+}
+
 static int run(const Program *p, ProgramOutput *output, const CopyWatch *watch, Error *error) {
         _cleanup_close_ int pidfd = -EBADF;
         siginfo_t si = {};
@@ -139,13 +166,8 @@ static int run(const Program *p, ProgramOutput *output, const CopyWatch *watch, 
         r = spawn(p, &pid);
         if (output)
                 output->write_fd = safe_close(output->write_fd);
-        if (r == -ENOENT)
-                return error_set(error, ERROR_NOT_SUPPORTED,
-                                 "'%s' is needed and not there; install the package that it "
-                                 "comes with",
-                                 p->argv[0]);
         if (r < 0)
-                return error_set_errno(error, r, "Cannot start '%s'", p->argv[0]);
+                return explain_start(p->argv[0], r, error);
 
         pidfd = pidfd_open(pid, 0);
         r = pidfd < 0 ? -errno : wait_for(pidfd, output, p->timeout_sec, watch);

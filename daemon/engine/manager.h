@@ -104,6 +104,10 @@ const char *manager_next_boot_kernel(const Manager *m);
 bool manager_auto_sync(const Manager *m);
 const char *manager_cmdline(const Manager *m);
 CmdlineSource manager_cmdline_source(const Manager *m);
+/* How changes are noticed: "inotify"; "timer", once a minute, with the reason; "none", a private
+ * daemon. */
+const char *manager_watching(const Manager *m);
+const char *manager_watching_reason(const Manager *m);
 /* True if every ESP was compared with what was read last, and is as it should be. The reason why it
  * is not so is one sentence, "" if it is. */
 bool manager_in_sync(const Manager *m);

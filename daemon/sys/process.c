@@ -17,8 +17,9 @@
 #include "common/fd.h"
 #include "common/string-util.h"
 
-#define FIRST_FD    3
-#define EXIT_NOEXEC 127
+#define FIRST_FD       3
+#define EXIT_NOEXEC    128 /* and the errno */
+#define EXEC_ERRNO_MAX 127
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -92,14 +93,16 @@ static void reset_signals(void) {
 }
 
 static void run_child(const Spawn *s) {
-        int exec_fd;
+        int r;
 
         reset_signals();
         (void) setsid();
-        exec_fd = arrange_fds(s);
-        if (exec_fd >= 0)
-                (void) fexecve(exec_fd, s->argv, s->environment);
-        _exit(EXIT_NOEXEC);
+        r = arrange_fds(s);
+        if (r >= 0) {
+                (void) fexecve(r, s->argv, s->environment);
+                r = -errno;
+        }
+        _exit(EXIT_NOEXEC + MIN(-r, EXEC_ERRNO_MAX));
 }
 
 /* No signal may reach the child before it has shed our handlers. */
@@ -154,6 +157,10 @@ int process_spawn(int exec_fd, char *const *argv, char *const *extra, const int 
         *ret_pid = pid;
         *ret_pidfd = pidfd;
         return 0;
+}
+
+int process_exec_errno(int status) {
+        return status > EXIT_NOEXEC ? status - EXIT_NOEXEC : 0;
 }
 
 int process_sealed_memfd(const char *name, const void *data, size_t size) {

@@ -115,6 +115,42 @@ START_TEST(what_is_no_program_is_an_error) {
         ck_assert_int_eq(program_run(argv, -1, TIMEOUT_SEC, &watch, &error), -EACCES);
         ck_assert_int_eq(error.code, ERROR_FAILED);
         ck_assert_ptr_nonnull(strstr(error.message, "'/etc/passwd'"));
+        ck_assert_ptr_nonnull(strstr(error.message, "noexec"));
+}
+END_TEST
+
+/* Run a file that holds @text. */
+static int run_text(const char *text, Error *error) {
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &(Watcher){} };
+        char path[] = "/tmp/bootsync-test.XXXXXX";
+        const char *const argv[] = { path, NULL };
+        _cleanup_close_ int fd = mkstemp(path);
+        int r;
+
+        ck_assert_int_ge(write(fd, text, strlen(text)), 0);
+        ck_assert_int_ge(fchmod(fd, 0700), 0);
+        fd = safe_close(fd);
+        r = program_run(argv, -1, TIMEOUT_SEC, &watch, error);
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_ptr_nonnull(strstr(strempty(error->message), path));
+        return r;
+}
+
+START_TEST(program_without_its_interpreter_is_not_called_absent) {
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(run_text("#!/nowhere/sh\n", &error), -ENOENT);
+        ck_assert_int_eq(error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, "interpreter"));
+}
+END_TEST
+
+START_TEST(file_that_no_kernel_runs_is_told_to_be_no_program) {
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(run_text("text\n", &error), -ENOEXEC);
+        ck_assert_int_eq(error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, "no program"));
 }
 END_TEST
 
@@ -394,6 +430,8 @@ END_TEST
 
 CHECK_MAIN("program", exit_status_is_returned_and_is_no_error,
            program_that_is_not_there_is_not_supported_and_named, what_is_no_program_is_an_error,
+           program_without_its_interpreter_is_not_called_absent,
+           file_that_no_kernel_runs_is_told_to_be_no_program,
            end_by_a_signal_is_a_failure_that_names_it,
            program_that_does_not_end_in_time_is_killed_and_reaped,
            watch_hears_a_sign_of_life_each_second, stdin_is_empty,

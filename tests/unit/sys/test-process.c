@@ -323,17 +323,32 @@ START_TEST(arguments_and_exit_status_are_passed) {
 }
 END_TEST
 
-START_TEST(what_cannot_be_executed_exits_with_127) {
+START_TEST(what_cannot_be_executed_exits_with_its_errno) {
         const Case text = { .program = "/etc/passwd", .argv = ARGV((char *) "x") };
         const Case directory = { .program = "/etc", .argv = ARGV((char *) "x") };
         const Case absent = { .program = "/absent", .argv = ARGV((char *) "x") };
         const Case bad_fd = { SHELL("exit 0"), .fds = { 600 }, .n_fds = 1 };
         char output[4096];
 
-        ck_assert_int_eq(run(&text, output), 127);
-        ck_assert_int_eq(run(&directory, output), 127);
-        ck_assert_int_eq(run(&absent, output), 127);
-        ck_assert_int_eq(run(&bad_fd, output), 127);
+        ck_assert_int_eq(process_exec_errno(run(&text, output)), EACCES);
+        ck_assert_int_eq(process_exec_errno(run(&directory, output)), EACCES);
+        ck_assert_int_eq(process_exec_errno(run(&absent, output)), EBADF);
+        ck_assert_int_eq(process_exec_errno(run(&bad_fd, output)), EBADF);
+}
+END_TEST
+
+START_TEST(text_without_an_interpreter_is_told_from_a_failure_of_the_program) {
+        char path[] = "/tmp/bootsync-test.XXXXXX", output[4096];
+        const Case text = { .program = path, .argv = ARGV((char *) "x") };
+        _cleanup_close_ int fd = mkstemp(path);
+
+        ck_assert_int_eq(write(fd, "text\n", 5), 5);
+        ck_assert_int_ge(fchmod(fd, 0700), 0);
+        fd = safe_close(fd);
+        ck_assert_int_eq(process_exec_errno(run(&text, output)), ENOEXEC);
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_int_eq(process_exec_errno(127), 0); /* the dynamic linker's */
+        ck_assert_int_eq(process_exec_errno(0), 0);
 }
 END_TEST
 
@@ -449,6 +464,8 @@ CHECK_MAIN("process", exactly_the_given_descriptors_are_open,
            program_leads_a_session_of_its_own, signals_are_default_and_unblocked,
            libefivar_is_not_led_astray_by_the_environment, caller_leads_libefivar_where_it_wants,
            environment_may_be_empty, arguments_and_exit_status_are_passed,
-           what_cannot_be_executed_exits_with_127, pidfd_tells_the_exit_and_reaps,
-           caller_keeps_its_signals_and_descriptors, sealed_memfd_holds_the_data_from_its_beginning,
-           sealed_memfd_cannot_be_changed, sealed_memfd_may_be_empty_or_large)
+           what_cannot_be_executed_exits_with_its_errno,
+           text_without_an_interpreter_is_told_from_a_failure_of_the_program,
+           pidfd_tells_the_exit_and_reaps, caller_keeps_its_signals_and_descriptors,
+           sealed_memfd_holds_the_data_from_its_beginning, sealed_memfd_cannot_be_changed,
+           sealed_memfd_may_be_empty_or_large)
