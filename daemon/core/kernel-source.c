@@ -8,8 +8,10 @@
 
 #include "common/string-util.h"
 
+/* The image of a kernel that a hook hands over may be yet to come. */
 static bool lacks_its_image(const Kernel *k) {
-        return k->reasons != 0 && k->packaged && k->state == KERNEL_STATE_IMAGE_MISSING;
+        return k->reasons != 0 && k->packaged && k->state == KERNEL_STATE_IMAGE_MISSING &&
+               !kernel_has_reason(k, KERNEL_INSTALLING);
 }
 
 static const Kernel *find_gap(const KernelSet *set) {
@@ -63,12 +65,14 @@ static int warn_of_kernel(const Kernel *k, char ***warnings) {
                                     "'update-initramfs -c -k %s'",
                                     k->version, k->version);
         case KERNEL_STATE_IMAGE_MISSING:
-                return k->packaged ? 0
-                                   : strv_extendf(warnings,
-                                                  "'/boot/vmlinuz-%s' is missing, though that "
-                                                  "kernel is selected; install it, or take it off "
-                                                  "the manual list and unpin it",
-                                                  k->version);
+                return lacks_its_image(k)
+                                       ? 0
+                                       : strv_extendf(warnings,
+                                                      "'/boot/vmlinuz-%s' is missing, though that "
+                                                      "kernel is selected; install it, or take it "
+                                                      "off "
+                                                      "the manual list and unpin it",
+                                                      k->version);
         case _KERNEL_STATE_MAX:
         case _KERNEL_STATE_INVALID:
                 break;

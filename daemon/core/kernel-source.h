@@ -6,9 +6,9 @@
 #include "core/kernel-select.h"
 
 /* Why boot/ cannot be what the ESPs are compared with: it holds no kernel at all, or lacks the
- * image of a kept kernel that dpkg has installed; both are what a boot/ that is not mounted looks
- * like. The beginning of a sentence without its period; *@ret is NULL if nothing is wrong. 0 or
- * -ENOMEM.
+ * image of a kept kernel that dpkg has installed and no hook is about to; both are what a boot/
+ * that is not mounted looks like. The beginning of a sentence without its period; *@ret is NULL if
+ * nothing is wrong. 0 or -ENOMEM.
  */
 int kernel_source_gap(const KernelSet *set, char **ret);
 

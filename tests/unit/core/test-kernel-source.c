@@ -71,6 +71,13 @@ START_TEST(image_of_a_kernel_that_is_not_kept_is_not_missed) {
 }
 END_TEST
 
+START_TEST(image_of_a_kernel_that_is_being_installed_may_be_yet_to_come) {
+        ck_assert_ptr_null(gap(&(Host){ .boot = "6.8.12-3-pve",
+                                        .kernels = "6.8.12-4-pve 6.8.12-3-pve",
+                                        .installing = "6.8.12-4-pve" }));
+}
+END_TEST
+
 START_TEST(lost_initrd_is_no_gap_but_a_warning_with_the_command_that_makes_it) {
         Host h = { .boot = "6.8.12-4-pve=image 6.8.12-3-pve",
                    .kernels = "6.8.12-4-pve 6.8.12-3-pve" };
@@ -96,5 +103,6 @@ END_TEST
 CHECK_MAIN("kernel-source", nothing_is_said_of_a_boot_that_has_everything,
            empty_boot_is_told_of_in_one_sentence, image_that_a_package_has_installed_is_missed,
            image_of_debian_is_missed_too, image_of_a_kernel_that_is_not_kept_is_not_missed,
+           image_of_a_kernel_that_is_being_installed_may_be_yet_to_come,
            lost_initrd_is_no_gap_but_a_warning_with_the_command_that_makes_it,
            kernel_that_only_a_list_names_is_no_gap_but_a_warning)
