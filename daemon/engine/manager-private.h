@@ -135,8 +135,6 @@ int manager_get_member(Manager *m, const char *uuid, Member **ret);
 void manager_drop_members(Manager *m);
 void manager_esp_changed(Manager *m, Esp *esp);
 void manager_tell(Manager *m, unsigned changes);
-/* Tell of what boots, and of what should, where that has changed. */
-void manager_show_default(Manager *m);
 /* Something has changed that the verdict may follow from. */
 void manager_review_verdict(Manager *m);
 
@@ -181,6 +179,8 @@ bool manager_has_news(const Manager *m);
 
 /* manager-verdict.c */
 void manager_update_verdict(Manager *m);
+/* Tell of what boots, and of what should, where that has changed. */
+void manager_show_default(Manager *m);
 /* True if some ESP's boot loader, or without ESPs the host's own GRUB, cannot take a kernel for one
  * boot, so that such a pin is its default; or there is neither. */
 bool manager_pins_by_default(const Manager *m);

@@ -266,22 +266,6 @@ void manager_tell(Manager *m, unsigned changes) {
                 m->listener->manager_changed(changes, m->userdata);
 }
 
-/* True if that is another one. */
-static bool replace_shown(char **shown, const char *new) {
-        if (streq_ptr(*shown, new))
-                return false;
-        free(*shown);
-        *shown = strdup(new);
-        return true;
-}
-
-void manager_show_default(Manager *m) {
-        bool changed = replace_shown(&m->shown_default, manager_default_kernel(m));
-
-        if (replace_shown(&m->shown_wanted, manager_wanted_kernel(m)) || changed)
-                manager_tell(m, MANAGER_CHANGED_DEFAULT);
-}
-
 static void show_verdict(Manager *m) {
         bool in_sync = manager_in_sync(m);
         const char *redundancy = manager_redundancy(m);

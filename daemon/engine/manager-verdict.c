@@ -43,6 +43,22 @@ const char *manager_default_kernel(const Manager *m) {
         return esp ? esp_default_kernel(esp) : "";
 }
 
+/* True if that is another one. */
+static bool replace_shown(char **shown, const char *new) {
+        if (streq_ptr(*shown, new))
+                return false;
+        free(*shown);
+        *shown = strdup(new);
+        return true;
+}
+
+void manager_show_default(Manager *m) {
+        bool changed = replace_shown(&m->shown_default, manager_default_kernel(m));
+
+        if (replace_shown(&m->shown_wanted, manager_wanted_kernel(m)) || changed)
+                manager_tell(m, MANAGER_CHANGED_DEFAULT);
+}
+
 bool manager_pins_by_default(const Manager *m) {
         size_t n = 0;
 
