@@ -14,6 +14,9 @@
 #define BUS_IFACE_KSM     BUS_NAME ".Ksm"
 #define BUS_ERROR_PREFIX  BUS_NAME ".Error."
 
+/* The bus itself, and as whom it speaks: as nobody else can. */
+#define BUS_DRIVER "org.freedesktop.DBus"
+
 /* polkit actions; each is defined in policy/ and named by an annotation in dbus/. */
 #define ACTION_REFRESH        BUS_NAME ".refresh"
 #define ACTION_MANAGE_KERNELS BUS_NAME ".manage-kernels"
@@ -21,6 +24,7 @@
 #define ACTION_MANAGE_ESP     BUS_NAME ".manage-esp"
 #define ACTION_FORMAT_ESP     BUS_NAME ".format-esp"
 #define ACTION_KSM_CONTROL    BUS_NAME ".ksm-control"
+#define ACTION_KSM_PROCESSES  BUS_NAME ".ksm-processes"
 
 /* Units that start KSM or steer it. */
 #define KSM_UNIT       "ksm.service"

@@ -82,6 +82,8 @@ struct Manager {
         KsmList *ksm_list; /* a look that runs, and who waits for it */
         ksm_listed_t ksm_listed;
         void *ksm_listed_userdata;
+        KsmProcesses ksm_found;  /* by the last look that has not failed */
+        uint64_t ksm_found_usec; /* when, by CLOCK_MONOTONIC; 0: never */
 
         Watch *watch;
         bool started, stopping;

@@ -40,6 +40,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->retry_timer);
         manager_free_jobs(m);
         ksm_list_free(m->ksm_list);
+        ksm_processes_done(&m->ksm_found);
         ksm_control_free(m->ksm);
         job_free(m->ksm_job);
         survey_free(m->survey);

@@ -33,21 +33,27 @@ typedef struct Spawn {
         size_t n_fds;
 } Spawn;
 
-/* Ours, without what would lead libefivar away from the firmware, and @extra, which may do so. NULL
- * when out of memory. */
+/* Nothing of ours but what sanitizers and the C library's allocator read, which are told how to
+ * look for our own mistakes; and @extra. The libraries of a program obey many a variable:
+ * OPENSSL_CONF may even name code that libcrypto loads. NULL when out of memory. */
 static char **make_environment(char *const *extra) {
-        static const char *const dropped[] = { "EFIVARFS_PATH=", "LIBEFIVAR_OPS=" };
+        static const char *const kept[] = {
+                "ASAN_OPTIONS=",
+                "LSAN_OPTIONS=",
+                "UBSAN_OPTIONS=",
+                "MALLOC_PERTURB_=",
+        };
         char **environment = calloc(strv_length(environ) + strv_length(extra) + 1, sizeof(char *));
         size_t n = 0;
 
         if (!environment)
                 return NULL;
         STRV_FOREACH(variable, environ) {
-                bool drop = false;
+                bool keep = false;
 
-                for (size_t i = 0; i < ELEMENTSOF(dropped); i++)
-                        drop = drop || startswith(*variable, dropped[i]);
-                if (!drop)
+                for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                        keep = keep || startswith(*variable, kept[i]);
+                if (keep)
                         environment[n++] = *variable;
         }
         for (size_t i = 0; i < strv_length(extra); i++)

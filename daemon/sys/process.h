@@ -11,9 +11,9 @@
 
 /* fork and fexecve() of @exec_fd (O_PATH is enough). In the child, fds[i] becomes descriptor 3 + i,
  * everything above is closed, stdin is /dev/null, stdout and stderr stay; signals are default and
- * unblocked, it has its own session; its environment is ours without EFIVARFS_PATH and
- * LIBEFIVAR_OPS, and with @extra ("NAME=value", none that we have; NULL: nothing); oom_score_adj
- * and nice are inherited. @argv and @extra end with NULL. @n_fds <= PROCESS_FDS_MAX.
+ * unblocked, it has its own session; its environment is @extra ("NAME=value"; NULL:
+ * nothing), and of ours what tests of the program set for sanitizers; oom_score_adj and nice are
+ * inherited. @argv and @extra end with NULL. @n_fds <= PROCESS_FDS_MAX.
  *
  * Returns 0 with the pid and a pidfd (O_CLOEXEC, pidfd_open(2)); the caller watches the pidfd and
  * reaps with waitid(P_PIDFD, …, WEXITED | WNOHANG). Nobody waits for the exec: one that fails shows
