@@ -11,6 +11,7 @@
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
+#include "core/esp-boot.h"
 #include "core/plan-target.h"
 #include "sys/file.h"
 
