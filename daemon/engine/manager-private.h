@@ -191,16 +191,25 @@ bool manager_pins_by_default(const Manager *m);
 void manager_free_jobs(Manager *m);
 /* Start the next job, from the event loop, if none runs. */
 void manager_run_next(Manager *m);
-/* Let the running job look at those of @esps that it wants, and change them. */
-int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps);
 /* True if a refresh would be accepted now. */
 int manager_check_room(const Manager *m, Error *error);
+/* Read the files and go on with @job, which holds the lock; also once more, if what it was made for
+ * was not complete yet. */
+void manager_begin_job(Manager *m, Job *job);
 /* The disks are known that the running job may have waited for. */
 void manager_job_surveyed(Manager *m);
 /* The job has its result: everybody is told, then it is gone. */
 void manager_end_job(Manager *m, Job *job);
 /* The last part of that, once it is in no list any more. */
 void manager_bury_job(Manager *m, Job *job);
+
+/* manager-refresh.c */
+/* Let the running job look at those of @esps that it wants, and change them. */
+int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps);
+/* Tell that what a client sees of the job has changed. */
+void manager_job_changed(Manager *m, Job *job);
+/* A job may have made GRUB's menu of the host anew. */
+void manager_learn_grub_default(Manager *m);
 
 /* manager-ksm.c */
 int manager_new_ksm(Manager *m);

@@ -84,9 +84,9 @@ void manager_cancel_job(Manager *m, Job *job);
 
 /* Lives as long as the manager. */
 KsmControl *manager_ksm(const Manager *m);
-/* Look for the processes that gain from KSM, one look at a time. @listed is called once, with what a
- * look of the last ten seconds has found at once, else from the event loop, unless it is forgotten
- * before. */
+/* Look for the processes that gain from KSM, one look at a time. @listed is called once, with what
+ * a look of the last ten seconds has found at once, else from the event loop, unless it is
+ * forgotten before. */
 typedef void (*ksm_listed_t)(const KsmProcesses *found, const Error *error, void *userdata);
 int manager_list_ksm_processes(Manager *m, ksm_listed_t listed, void *userdata, Error *error);
 void manager_forget_ksm_processes(Manager *m);
