@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "blocking/block-fd.h"
 #include "common/fd.h"
 #include "common/string-util.h"
 #include "sys/file.h"
@@ -88,7 +89,20 @@ static int check_holders(const Root *root, const EspDevice *d, const char *uuid,
                          uuid, holders[0]);
 }
 
-int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error) {
+static int check_id(const EspDevice *d, const char *uuid, const DeviceId *id, Error *error) {
+        int r = device_id_is_set(id) ? block_fd_check(d->fd, id) : 0;
+
+        if (r == -ESTALE)
+                return error_set(error, ERROR_DEVICE_CHANGED,
+                                 "ESP '%s' is on another device now than on the one that was asked "
+                                 "for, and nothing was written to it; look at both with 'lsblk -o "
+                                 "+UUID', and ask again",
+                                 uuid);
+        return r < 0 ? error_set_errno(error, r, "Cannot look at the disk of ESP '%s'", uuid) : 0;
+}
+
+int esp_device_open(const Root *root, int path_fd, const char *uuid, const DeviceId *id,
+                    EspDevice *ret, Error *error) {
         _cleanup_(esp_device_done) EspDevice d = ESP_DEVICE_INIT;
         struct stat st;
         int r;
@@ -99,6 +113,9 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *
                 return error_set_errno(error, d.fd < 0 ? d.fd : errno,
                                        "Cannot open the disk of ESP '%s'", uuid);
         d.number = st.st_rdev;
+        r = check_id(&d, uuid, id, error);
+        if (r < 0)
+                return r;
         if (flock(d.fd, LOCK_EX | LOCK_NB) < 0)
                 return error_set(error, ERROR_BUSY,
                                  "ESP '%s' is being worked on by another process; try again when "

@@ -5,8 +5,10 @@
 
 #include "blocking/esp-device.h"
 
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -58,12 +60,16 @@ static void disk_init_other(Disk *disk, const char *command) {
         disk_init(disk, &image);
 }
 
-static int disk_open(Disk *disk, const char *uuid) {
+static int disk_open_as(Disk *disk, const char *uuid, const DeviceId *id) {
         int path_fd = open(disk->path, O_PATH | O_CLOEXEC);
 
         ck_assert_int_ge(path_fd, 0);
         error_done(&disk->error);
-        return esp_device_open(disk->root, path_fd, uuid, &disk->device, &disk->error);
+        return esp_device_open(disk->root, path_fd, uuid, id, &disk->device, &disk->error);
+}
+
+static int disk_open(Disk *disk, const char *uuid) {
+        return disk_open_as(disk, uuid, &(DeviceId){});
 }
 
 static void assert_refused(Disk *disk, const char *uuid, ErrorCode code, const char *text) {
@@ -271,10 +277,37 @@ START_TEST(claim_of_somebody_who_goes_is_waited_for) {
 }
 END_TEST
 
+START_TEST(device_that_is_asked_for_is_opened_and_no_other) {
+        _cleanup_disk_ Disk disk;
+        DeviceId id = {};
+        struct stat st;
+
+        disk_init_fat(&disk);
+        ck_assert_int_eq(fstat(disk.loop, &st), 0);
+        id.number = st.st_rdev;
+        ck_assert_int_eq(ioctl(disk.loop, BLKGETDISKSEQ, &id.diskseq), 0);
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &id), 0);
+        esp_device_done(&disk.device);
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &(DeviceId){ .number = id.number }),
+                         0);
+        esp_device_done(&disk.device);
+
+        id.diskseq++;
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &id), -ESTALE);
+        ck_assert_int_eq(disk.error.code, ERROR_DEVICE_CHANGED);
+        ck_assert_ptr_nonnull(strstr(disk.error.message, FAT_IMAGE_UUID));
+        ck_assert_int_lt(disk.device.fd, 0);
+        id.diskseq--;
+        id.number++;
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &id), -ESTALE);
+}
+END_TEST
+
 CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_writable,
            uuid_may_be_written_in_any_case, fat_of_another_uuid_is_no_esp,
            other_file_systems_and_empty_disks_are_no_esp,
            two_signatures_are_no_esp_and_tell_the_way_out, disk_is_locked_while_it_is_open,
            lock_of_somebody_else_is_respected, what_is_made_of_the_disk_is_named,
            read_is_exact_or_fails, mount_is_found_with_its_target_and_mode_of_the_file_system,
-           claim_of_somebody_who_goes_is_waited_for)
+           claim_of_somebody_who_goes_is_waited_for,
+           device_that_is_asked_for_is_opened_and_no_other)

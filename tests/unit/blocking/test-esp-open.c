@@ -9,7 +9,7 @@ static void assert_refused(const Throwaway *t, const char *uuid, int r, ErrorCod
         _cleanup_(esp_volume_done) EspVolume volume = ESP_VOLUME_INIT;
         _cleanup_error_ Error error = {};
 
-        ck_assert_int_eq(esp_volume_open(t->root, uuid, true, &volume, &error), r);
+        ck_assert_int_eq(esp_volume_open(t->root, uuid, &(DeviceId){}, true, &volume, &error), r);
         ck_assert_int_eq(error.code, code);
         ck_assert_ptr_nonnull(strstr(error.message, uuid));
         ck_assert_int_lt(volume.fd, 0);
@@ -44,7 +44,7 @@ START_TEST(esp_is_locked_while_it_is_open) {
         throwaway_init(&t);
         assert_refused(&t, UUID, error_code_to_errno(ERROR_BUSY), ERROR_BUSY);
         esp_volume_done(&t.volume);
-        ck_assert_int_eq(esp_volume_open(t.root, UUID, true, &again, NULL), 0);
+        ck_assert_int_eq(esp_volume_open(t.root, UUID, &(DeviceId){}, true, &again, NULL), 0);
         ck_assert_str_eq(again.uuid, UUID);
 }
 END_TEST
@@ -56,7 +56,8 @@ START_TEST(symlink_to_a_directory_within_the_root_is_an_esp) {
         throwaway_init(&t);
         throwaway_mkdir(&t, "dev/esp/EFI");
         ck_assert_int_eq(symlink("/dev/esp", throwaway_path(&t, "dev/disk/by-uuid/3333-3333")), 0);
-        ck_assert_int_eq(esp_volume_open(t.root, "3333-3333", true, &volume, NULL), 0);
+        ck_assert_int_eq(esp_volume_open(t.root, "3333-3333", &(DeviceId){}, true, &volume, NULL),
+                         0);
         ck_assert_int_eq(faccessat(volume.fd, "EFI", F_OK, 0), 0);
 }
 END_TEST

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A name tells nothing for sure once it was looked up; a descriptor stays with its device. The
+ * kernel numbers disks anew when one is plugged in where another one was, but it never uses a
+ * diskseq twice (BLKGETDISKSEQ and the file in sysfs have come together, with Linux 5.15). */
+
+#include "blocking/block-fd.h"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+int block_fd_check(int fd, const DeviceId *id) {
+        uint64_t diskseq;
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISBLK(st.st_mode))
+                return -ENOTBLK;
+        if (st.st_rdev != id->number)
+                return -ESTALE;
+        if (id->diskseq == 0)
+                return 0;
+        if (ioctl(fd, BLKGETDISKSEQ, &diskseq) < 0)
+                return -errno;
+        return diskseq == id->diskseq ? 0 : -ESTALE;
+}
+
+int block_fd_is_read_only(int fd) {
+        int read_only;
+
+        return ioctl(fd, BLKROGET, &read_only) < 0 ? -errno : read_only != 0;
+}
