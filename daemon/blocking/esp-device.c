@@ -17,6 +17,7 @@
 #include "blocking/block-fd.h"
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "sys/block-names.h"
 #include "sys/file.h"
 
 /* A worker that was killed leaves its mount to the kernel, which first writes what it had not
@@ -130,6 +131,22 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, const Devic
         *ret = d;
         d = ESP_DEVICE_INIT;
         return 0;
+}
+
+int esp_device_check_writable(const EspDevice *d, const Root *root, const char *uuid,
+                              Error *error) {
+        _cleanup_free_ char *device = NULL;
+        int r;
+
+        if (block_fd_is_read_only(d->fd) <= 0)
+                return 0;
+        r = block_device_of(root, d->number, &device);
+        if (r == -ENOMEM)
+                return r;
+        return error_set(error, ERROR_READ_ONLY,
+                         "ESP '%s' is on '%s', which is write-protected, by a switch on it or "
+                         "because it is worn out; switch that off, or replace the disk",
+                         uuid, device ?: "a device without a name");
 }
 
 int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only) {

@@ -26,6 +26,10 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, const Devic
                     EspDevice *ret, Error *error);
 void esp_device_done(EspDevice *d);
 
+/* ReadOnly, naming the device, if it is write-protected; else 0. To be asked before it is mounted
+ * to be written, since a mount does not tell this from other reasons. */
+int esp_device_check_writable(const EspDevice *d, const Root *root, const char *uuid, Error *error);
+
 /* Where it is mounted in this mount namespace. 1 with the mount point and whether the file system
  * (not only this mount of it) is read-only, 0 if nowhere, or -errno. */
 int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only);

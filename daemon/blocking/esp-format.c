@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include "blocking/block-fd.h"
 #include "blocking/disk-content.h"
 #include "blocking/disk-probe.h"
 #include "blocking/partition-type.h"
@@ -143,6 +144,11 @@ static int check(const Target *t, bool force, const CopyWatch *watch, Error *err
         r = partition_check_format(&t->partition, force, error);
         if (r < 0)
                 return r;
+        if (block_fd_is_read_only(t->fd) > 0)
+                return error_set(error, ERROR_READ_ONLY,
+                                 "'%s' is write-protected, by a switch on its disk or because that "
+                                 "is worn out; switch that off, or take another disk",
+                                 t->partition.device);
         if (access(MKFS, X_OK) < 0)
                 return error_set(error, ERROR_NOT_SUPPORTED,
                                  "'" MKFS "' is needed to format '%s'; install the package "

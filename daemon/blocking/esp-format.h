@@ -18,7 +18,8 @@ typedef struct EspFormatRequest {
  * be that of the device @request->id. What fails later leaves a partition without a file system, to
  * be formatted again. @watch is asked whether to stop until the first write. *@ret is what is there
  * now. Errors: those of partition_check_format(), DeviceChanged if the name leads to another
- * device, Busy if disk or partition is locked by another process, NotSupported without mkfs.fat or
- * for other tables than GPT and MBR, Canceled, VerifyFailed. */
+ * device, ReadOnly if it is write-protected, Busy if disk or partition is locked by another
+ * process, NotSupported without mkfs.fat or for other tables than GPT and MBR, Canceled,
+ * VerifyFailed. */
 int esp_format(const Root *root, const EspFormatRequest *request, const CopyWatch *watch,
                Partition *ret, Error *error);

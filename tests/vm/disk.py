@@ -50,6 +50,7 @@ class Disk:
         self.path = Path(path)
         self.serial = serial
         self.sector = sector
+        self.read_only = False  # as by a switch on it, from the next time on that it is attached
         self.uuid = None
         self.esp_offset, self.esp_size = ESP_OFFSET, 0
 
@@ -90,7 +91,7 @@ class Disk:
     # What QEMU is told
 
     def backend(self):
-        return {'driver': 'raw', 'node-name': self.serial,
+        return {'driver': 'raw', 'node-name': self.serial, 'read-only': self.read_only,
                 'file': {'driver': 'file', 'filename': str(self.path)}}
 
     def device(self, slot, bootindex=None):

@@ -303,6 +303,25 @@ START_TEST(device_that_is_asked_for_is_opened_and_no_other) {
 }
 END_TEST
 
+START_TEST(write_protected_disk_is_named_and_called_that) {
+        _cleanup_error_ Error error = {};
+        const int on = 1, off = 0;
+        _cleanup_disk_ Disk disk;
+
+        disk_init_fat(&disk);
+        ck_assert_int_eq(disk_open(&disk, FAT_IMAGE_UUID), 0);
+        ck_assert_int_eq(esp_device_check_writable(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
+                         0);
+        ck_assert_int_eq(ioctl(disk.loop, BLKROSET, &on), 0);
+        ck_assert_int_eq(esp_device_check_writable(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
+                         -EROFS);
+        ck_assert_int_eq(error.code, ERROR_READ_ONLY);
+        ck_assert_ptr_nonnull(strstr(error.message, FAT_IMAGE_UUID));
+        ck_assert_ptr_nonnull(strstr(error.message, "/dev/loop"));
+        ck_assert_int_eq(ioctl(disk.loop, BLKROSET, &off), 0);
+}
+END_TEST
+
 CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_writable,
            uuid_may_be_written_in_any_case, fat_of_another_uuid_is_no_esp,
            other_file_systems_and_empty_disks_are_no_esp,
@@ -310,4 +329,5 @@ CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_wri
            lock_of_somebody_else_is_respected, what_is_made_of_the_disk_is_named,
            read_is_exact_or_fails, mount_is_found_with_its_target_and_mode_of_the_file_system,
            claim_of_somebody_who_goes_is_waited_for,
-           device_that_is_asked_for_is_opened_and_no_other)
+           device_that_is_asked_for_is_opened_and_no_other,
+           write_protected_disk_is_named_and_called_that)

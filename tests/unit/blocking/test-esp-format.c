@@ -239,9 +239,26 @@ START_TEST(another_device_of_the_name_is_left_as_it_is) {
 }
 END_TEST
 
-CHECK_MAIN("esp-format", another_device_of_the_name_is_left_as_it_is,
-           empty_partition_becomes_an_esp, partition_of_an_mbr_becomes_an_esp,
-           esp_on_large_sectors_is_fat32_from_257_mib_on,
+START_TEST(write_protected_disk_is_called_that) {
+        const int on = 1, off = 0;
+        _cleanup_disk_image_ DiskImage d;
+        int fd;
+
+        disk_init(&d, 512, 256, "gpt", "L");
+        fd = open(disk_image_name(&d, 1), O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(ioctl(fd, BLKROSET, &on), 0);
+        assert_refused(&d, true, ERROR_READ_ONLY);
+        ck_assert_ptr_nonnull(strstr(d.error.message, disk_image_name(&d, 1)));
+        ck_assert_ptr_nonnull(strstr(d.error.message, "write-protected"));
+        ck_assert_int_eq(ioctl(fd, BLKROSET, &off), 0);
+        safe_close(fd);
+        assert_formats(&d, true);
+}
+END_TEST
+
+CHECK_MAIN("esp-format", write_protected_disk_is_called_that,
+           another_device_of_the_name_is_left_as_it_is, empty_partition_becomes_an_esp,
+           partition_of_an_mbr_becomes_an_esp, esp_on_large_sectors_is_fat32_from_257_mib_on,
            what_is_there_is_lost_by_force_only_and_wholly,
            partition_that_somebody_claims_is_left_alone_whatever_is_asked, whole_disk_is_left_alone,
            what_is_no_device_is_named, lock_of_somebody_else_is_waited_for_and_respected,
