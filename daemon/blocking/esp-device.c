@@ -133,13 +133,14 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, const Devic
         return 0;
 }
 
-int esp_device_check_writable(const EspDevice *d, const Root *root, const char *uuid,
-                              Error *error) {
+int esp_device_begin_writing(const EspDevice *d, const Root *root, const char *uuid, Error *error) {
         _cleanup_free_ char *device = NULL;
         int r;
 
-        if (block_fd_is_read_only(d->fd) <= 0)
+        if (block_fd_is_read_only(d->fd) <= 0) {
+                block_fd_forget_errors(d->fd);
                 return 0;
+        }
         r = block_device_of(root, d->number, &device);
         if (r == -ENOMEM)
                 return r;

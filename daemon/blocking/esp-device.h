@@ -26,9 +26,10 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, const Devic
                     EspDevice *ret, Error *error);
 void esp_device_done(EspDevice *d);
 
-/* ReadOnly, naming the device, if it is write-protected; else 0. To be asked before it is mounted
- * to be written, since a mount does not tell this from other reasons. */
-int esp_device_check_writable(const EspDevice *d, const Root *root, const char *uuid, Error *error);
+/* To be called before it is mounted or opened to be written. ReadOnly, naming the device, if it is
+ * write-protected, which a mount does not tell from other reasons. Else 0, and no error of earlier
+ * writes is told of any more, see block_fd_forget_errors(). */
+int esp_device_begin_writing(const EspDevice *d, const Root *root, const char *uuid, Error *error);
 
 /* Where it is mounted in this mount namespace. 1 with the mount point and whether the file system
  * (not only this mount of it) is read-only, 0 if nowhere, or -errno. */

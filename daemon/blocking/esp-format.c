@@ -185,6 +185,8 @@ static int clear(const Root *root, const Target *t, const CopyWatch *watch, Erro
                                  t->partition.device);
         if (fd < 0)
                 return fail_open("write to", t->device.name, fd, error);
+        block_fd_forget_errors(t->fd);
+        block_fd_forget_errors(t->disk_fd);
         r = set_type(root, t, error);
         if (r >= 0)
                 r = disk_content_wipe(fd, &t->partition, watch, error);

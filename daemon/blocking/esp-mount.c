@@ -165,7 +165,7 @@ int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, 
         int r;
 
         if (writable) {
-                r = esp_device_check_writable(d, m->root, uuid, error);
+                r = esp_device_begin_writing(d, m->root, uuid, error);
                 if (r < 0)
                         return r;
         }

@@ -310,15 +310,53 @@ START_TEST(write_protected_disk_is_named_and_called_that) {
 
         disk_init_fat(&disk);
         ck_assert_int_eq(disk_open(&disk, FAT_IMAGE_UUID), 0);
-        ck_assert_int_eq(esp_device_check_writable(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
+        ck_assert_int_eq(esp_device_begin_writing(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
                          0);
         ck_assert_int_eq(ioctl(disk.loop, BLKROSET, &on), 0);
-        ck_assert_int_eq(esp_device_check_writable(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
+        ck_assert_int_eq(esp_device_begin_writing(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
                          -EROFS);
         ck_assert_int_eq(error.code, ERROR_READ_ONLY);
         ck_assert_ptr_nonnull(strstr(error.message, FAT_IMAGE_UUID));
         ck_assert_ptr_nonnull(strstr(error.message, "/dev/loop"));
         ck_assert_int_eq(ioctl(disk.loop, BLKROSET, &off), 0);
+}
+END_TEST
+
+/* A disk in a file that lies where there is no room, for a while: writes fail late, with nobody to
+ * be told. */
+START_TEST(error_of_an_earlier_time_is_not_taken_for_one_of_now) {
+        _cleanup_close_ int filler = -EBADF, early = -EBADF, late = -EBADF;
+        char data[64 * 1024] = "x";
+        _cleanup_throwaway_ Throwaway t;
+        _cleanup_error_ Error error = {};
+        _cleanup_disk_ Disk disk;
+        FatImage image = {};
+
+        throwaway_init(&t);
+        throwaway_mkdir(&t, "small");
+        ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+        ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        ck_assert_int_eq(mount("lab", throwaway_path(&t, "small"), "tmpfs", 0, "size=1M"), 0);
+        image.fd = open(throwaway_path(&t, "small/disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        ck_assert_int_eq(ftruncate(image.fd, 64 * MIB), 0);
+        disk_init(&disk, &image);
+        filler = open(throwaway_path(&t, "small/filler"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        while (write(filler, data, sizeof(data)) > 0)
+                ;
+        early = open(disk.path, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(pwrite(early, data, sizeof(data), MIB), sizeof(data));
+        early = safe_close(early);
+        sync();
+        ck_assert_int_eq(ftruncate(filler, 0), 0);
+
+        disk.device.fd = open(disk.path, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_ge(disk.device.fd, 0);
+        ck_assert_int_eq(esp_device_begin_writing(&disk.device, disk.root, "1111-1111", &error), 0);
+        late = open(disk.path, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(pwrite(late, data, sizeof(data), MIB), sizeof(data));
+        ck_assert_int_eq(fsync(late), 0);
+        esp_device_done(&disk.device);
+        ck_assert_int_eq(umount2(throwaway_path(&t, "small"), MNT_DETACH), 0);
 }
 END_TEST
 
@@ -330,4 +368,5 @@ CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_wri
            read_is_exact_or_fails, mount_is_found_with_its_target_and_mode_of_the_file_system,
            claim_of_somebody_who_goes_is_waited_for,
            device_that_is_asked_for_is_opened_and_no_other,
-           write_protected_disk_is_named_and_called_that)
+           write_protected_disk_is_named_and_called_that,
+           error_of_an_earlier_time_is_not_taken_for_one_of_now)
