@@ -62,7 +62,7 @@ int disk_content_probe(int fd, uint64_t offset, uint64_t size, Partition *p) {
 
         errno = 0;
         r = blkid_do_safeprobe(probe);
-        if (r == -1)
+        if (r < 0 && r != -2) /* -1, or -errno of reading */
                 return -(errno ?: EIO);
         if (r == 1)
                 return 0;

@@ -54,8 +54,10 @@ static int check_content(const EspDevice *d, const char *uuid, Error *error) {
 
         errno = 0;
         r = blkid_do_safeprobe(probe);
-        if (r == -1)
-                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
+        if (r < 0 && r != -2) /* -1, or -errno of reading */
+                return error_set_errno(error, errno ?: EIO,
+                                       "Cannot read the disk of ESP '%s' (it may be failing; check "
+                                       "it)",
                                        uuid);
         if (r == -2)
                 return error_set(error, ERROR_NOT_AN_ESP,

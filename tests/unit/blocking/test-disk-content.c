@@ -6,6 +6,7 @@
 
 #include "../check-main.h"
 #include "disk-image.h"
+#include "failing-reads.h"
 
 #define DISK "/dev/sdx"
 
@@ -181,8 +182,22 @@ START_TEST(wiping_of_what_cannot_be_written_fails) {
 }
 END_TEST
 
+START_TEST(what_cannot_be_read_is_not_empty) {
+        _cleanup_(partition_done) Partition p = {};
+        _cleanup_disk_image_ DiskImage d;
+
+        disk_image_init(&d, 8, NULL);
+        ck_assert_int_eq(disk_content_probe(d.fd, 0, 0, &p), 0);
+        fail_reads();
+        ck_assert_int_eq(disk_content_probe(d.fd, 0, 0, &p), -EIO);
+        ck_assert_int_eq(disk_content_probe(d.fd, MIB, MIB, &p), -EIO);
+        ck_assert_ptr_null(p.fs_type);
+}
+END_TEST
+
 CHECK_MAIN("disk-content", gpt_is_read_with_types_uuids_and_places,
            mbr_is_read_with_logical_partitions_and_without_their_container,
            disk_without_a_table_has_no_partitions, file_systems_swap_and_tables_are_found,
            several_signatures_are_told, content_at_an_offset_is_found,
-           wiping_leaves_nothing_to_be_found, wiping_of_what_cannot_be_written_fails)
+           wiping_leaves_nothing_to_be_found, wiping_of_what_cannot_be_written_fails,
+           what_cannot_be_read_is_not_empty)

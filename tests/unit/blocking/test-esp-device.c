@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "../check-main.h"
+#include "failing-reads.h"
 #include "fat-image.h"
 #include "throwaway-esp.h"
 
@@ -360,6 +361,17 @@ START_TEST(error_of_an_earlier_time_is_not_taken_for_one_of_now) {
 }
 END_TEST
 
+START_TEST(disk_that_cannot_be_read_is_not_taken_for_an_empty_one) {
+        _cleanup_disk_ Disk disk;
+
+        disk_init_fat(&disk);
+        fail_reads();
+        ck_assert_int_eq(disk_open(&disk, FAT_IMAGE_UUID), -EIO);
+        ck_assert_int_eq(disk.error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(disk.error.message, "Cannot read the disk"));
+}
+END_TEST
+
 CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_writable,
            uuid_may_be_written_in_any_case, fat_of_another_uuid_is_no_esp,
            other_file_systems_and_empty_disks_are_no_esp,
@@ -369,4 +381,5 @@ CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_wri
            claim_of_somebody_who_goes_is_waited_for,
            device_that_is_asked_for_is_opened_and_no_other,
            write_protected_disk_is_named_and_called_that,
-           error_of_an_earlier_time_is_not_taken_for_one_of_now)
+           error_of_an_earlier_time_is_not_taken_for_one_of_now,
+           disk_that_cannot_be_read_is_not_taken_for_an_empty_one)
