@@ -191,7 +191,8 @@ void lab_new(Lab *lab) {
                 .private = lab->private,
                 .worker = { .exec_fd = lab->worker_fd,
                             .root = lab->t.root,
-                            .deadline_percent = 100 },
+                            .deadline_percent = 100,
+                            .no_kill = lab->no_kill },
         };
 
         ck_assert_int_ge(manager_new(lab->event, &options, &lab->m), 0);

@@ -31,11 +31,11 @@ typedef struct Lab {
         sd_event *event;
         int gate_fd, worker_fd;
         Manager *m;
-        char **trail;     /* what the listener heard, in order */
-        const char *hold; /* workers of this ESP wait for the test; "*": all; NULL: none */
-        Worker held[8];   /* who waits; the slot is free if its gate is negative */
-        size_t n_run;     /* workers that became the real one */
-        bool private;
+        char **trail;          /* what the listener heard, in order */
+        const char *hold;      /* workers of this ESP wait for the test; "*": all; NULL: none */
+        Worker held[8];        /* who waits; the slot is free if its gate is negative */
+        size_t n_run;          /* workers that became the real one */
+        bool private, no_kill; /* as in the options of manager and workers */
 } Lab;
 
 /* Two ESPs with systemd-boot and a host with KERNEL_OLD and KERNEL_NEW; AutoSync is on, and files
