@@ -83,6 +83,15 @@ const EspFile *esp_image_find(const EspImage *image, const char *path) {
         return i < image->n_files && streq(image->files[i].path, path) ? &image->files[i] : NULL;
 }
 
+const EspFile *esp_image_below(const EspImage *image, const char *dir, size_t *ret_n) {
+        size_t begin = esp_image_position(image, dir), end = begin;
+
+        while (end < image->n_files && startswith(image->files[end].path, dir))
+                end++;
+        *ret_n = end - begin;
+        return image->files + begin;
+}
+
 EspFile *esp_image_get(EspImage *image, const char *path) {
         size_t i = esp_image_position(image, path);
         char *copy;

@@ -76,6 +76,8 @@ DEFINE_CLEANUP(EspImage *, esp_image_free)
 
 /* NULL if there is none. Paths are compared byte for byte. */
 const EspFile *esp_image_find(const EspImage *image, const char *path);
+/* What is in @dir, which ends in a slash: *@ret_n files in order. */
+const EspFile *esp_image_below(const EspImage *image, const char *dir, size_t *ret_n);
 /* The file's record, added in order if it is not there; NULL when out of memory. */
 EspFile *esp_image_get(EspImage *image, const char *path);
 

@@ -88,31 +88,25 @@ static bool is_our_leftover(const EspFile *file) {
 }
 
 bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version) {
-        _cleanup_free_ char *dir = esp_kernel_dir(version);
-        const EspFile *file = dir ? esp_image_find(s->in->image, dir) : NULL;
-        bool others = false;
+        _cleanup_free_ char *dir = strprintf(ESP_KERNEL_DIR "/%s/", version);
+        const EspFile *file, *below;
+        size_t n;
 
-        if (!file || file->type != FILE_DIRECTORY)
+        if (!dir)
                 return false;
-        for (size_t i = 0; i < s->in->image->n_files; i++) {
-                const char *rest;
-
-                file = &s->in->image->files[i];
-                rest = startswith(file->path, dir);
-                if (!rest || rest[0] != '/')
-                        continue;
-                if (is_our_leftover(file) ||
-                    (file->type == FILE_REGULAR && esp_path_is_kernel(file->path)))
+        below = esp_image_below(s->in->image, dir, &n);
+        for (size_t i = 0; i < n; i++)
+                if (is_our_leftover(&below[i]) ||
+                    (below[i].type == FILE_REGULAR && esp_path_is_kernel(below[i].path)))
                         return true;
-                others = true;
-        }
-        return !others;
+        dir[strlen(dir) - 1] = '\0';
+        file = esp_image_find(s->in->image, dir);
+        return n == 0 && file && file->type == FILE_DIRECTORY;
 }
 
+/* Repetitions are dropped at the end. */
 static int collect_stale(PlanSurvey *s, const char *version) {
-        return is_kept(s, version) || strv_contains(s->stale, version)
-                               ? 0
-                               : strv_extend(&s->stale, version);
+        return is_kept(s, version) ? 0 : strv_extend(&s->stale, version);
 }
 
 /* The entry of a kernel that is about to come goes in any case: while only one of its files is in
@@ -130,17 +124,13 @@ static int collect_dangling(PlanSurvey *s, const EspFile *file, const char *vers
         return strv_extend(goes ? &s->dangling : &s->tolerated, file->path);
 }
 
-static int collect_copy(PlanSurvey *s, const char *version) {
-        return strv_contains(s->copies, version) ? 0 : strv_extend(&s->copies, version);
-}
-
 /* What GRUB boots is in the root; a directory is what systemd-boot's time has left. */
 static int collect_directory(PlanSurvey *s, const EspFile *file) {
         const char *version = kernel_dir_version(file->path);
 
         if (!version || !plan_survey_dir_is_ours(s, version))
                 return 0;
-        return s->in->image->loader == ESP_LOADER_GRUB ? collect_copy(s, version)
+        return s->in->image->loader == ESP_LOADER_GRUB ? strv_extend(&s->copies, version)
                                                        : collect_stale(s, version);
 }
 

@@ -218,7 +218,6 @@ int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kerne
 
 int look_unreadable(const EspImage *image, char **ret) {
         _cleanup_strv_ char **paths = NULL;
-        _cleanup_free_ char *joined = NULL;
 
         for (size_t i = 0; i < image->n_files; i++)
                 if (image->files[i].verdict == VERDICT_UNREADABLE &&
@@ -228,8 +227,7 @@ int look_unreadable(const EspImage *image, char **ret) {
                 *ret = NULL;
                 return 0;
         }
-        joined = strv_join(paths, "', '");
-        *ret = joined ? strprintf("'%s'", joined) : NULL;
+        *ret = strv_quote(paths, LOOK_NAMES_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 

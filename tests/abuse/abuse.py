@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A daemon on a bus that anybody may use, with the limits of the system bus: those that are compiled
+into dbus-daemon."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / 'integration'))
+
+import lab  # noqa: E402
+from lab import LabCase  # noqa: E402
+from privatebus import MANAGER, NAME, ROOT_PATH  # noqa: E402
+from wire import Child, encode  # noqa: E402
+
+HOSTILE = 65534  # the bus lets nobody in who is not in passwd
+main = lab.main
+
+
+def call(method, signature='(a{sv})', arguments=({},), path=ROOT_PATH, interface=MANAGER, flags=0):
+    """A call of our daemon, as it goes over the wire."""
+    return encode(NAME, path, interface, method, signature, arguments, flags)
+
+
+class AbuseCase(LabCase):
+    def prepare(self):
+        super().prepare()
+        self.lab.settings(auto_sync=False)
+        self.bus = self.lab.start_bus()
+        for path in self.lab.root, self.bus.directory:
+            path.chmod(0o755)
+        (self.bus.directory / 'socket').chmod(0o777)
+        self.start_daemon()
+        self.bus.refresh()
+        self.bus.wait_idle()
+
+    def start_daemon(self, *options):
+        return self.lab.start_daemon(*options)
+
+    def hostile(self, function, *arguments, uid=HOSTILE):
+        """Run function(pipe, address, *arguments) as another user."""
+        child = Child(uid, function, self.bus.address, *arguments)
+        self.addCleanup(child.end)
+        return child
+
+    def attack(self, function, *arguments, uid=HOSTILE):
+        return self.hostile(function, *arguments, uid=uid).wait()
