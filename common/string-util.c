@@ -193,6 +193,20 @@ char *string_for_humans(const char *s, size_t size, size_t max) {
         return ret;
 }
 
+char *bytes_for_humans(uint64_t bytes) {
+        static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+        double value = (double) bytes / 1024;
+        size_t i = 0;
+
+        if (bytes < 1024)
+                return strprintf("%llu B", (unsigned long long) bytes);
+        while (value >= 1023.95 && i + 1 < ELEMENTSOF(units)) {
+                value /= 1024;
+                i++;
+        }
+        return strprintf("%.1f %s", value, units[i]);
+}
+
 void buffer_done(Buffer *b) {
         b->data = mfree(b->data);
         *b = (Buffer){};

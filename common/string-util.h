@@ -59,6 +59,9 @@ bool text_is(const char *s, size_t size, const char *word) _pure_;
  * bytes is cut before a character, and "..." follows. NULL when out of memory. */
 char *string_for_humans(const char *s, size_t size, size_t max);
 
+/* "512 B", "1.5 MiB". NULL when out of memory. */
+char *bytes_for_humans(uint64_t bytes);
+
 /* A growing string; FILE-less, never fails half-way: an out-of-memory is sticky and reported by
  * buffer_take(). */
 typedef struct Buffer {

@@ -13,9 +13,11 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "blocking/block-fd.h"
 #include "blocking/disk-content.h"
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "sys/block-names.h"
 #include "sys/file.h"
 
 /* A worker that was killed leaves its mount to the kernel, which first writes what it had not
@@ -38,7 +40,10 @@ static int check_content(const EspDevice *d, const char *uuid, Error *error) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return error_set_errno(error, r, "Cannot read the disk of ESP '%s'", uuid);
+                return error_set_errno(error, r,
+                                       "Cannot read the disk of ESP '%s' (it may be failing; check "
+                                       "it)",
+                                       uuid);
         if (streq_ptr(found.fs_type, PARTITION_SEVERAL))
                 return error_set(error, ERROR_NOT_AN_ESP,
                                  "The partition of ESP '%s' holds the signatures of several file "
@@ -71,7 +76,20 @@ static int check_holders(const Root *root, const EspDevice *d, const char *uuid,
                          uuid, holders[0]);
 }
 
-int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error) {
+static int check_id(const EspDevice *d, const char *uuid, const DeviceId *id, Error *error) {
+        int r = device_id_is_set(id) ? block_fd_check(d->fd, id) : 0;
+
+        if (r == -ESTALE)
+                return error_set(error, ERROR_DEVICE_CHANGED,
+                                 "ESP '%s' is on another device now than on the one that was asked "
+                                 "for, and nothing was written to it; look at both with 'lsblk -o "
+                                 "+UUID', and ask again",
+                                 uuid);
+        return r < 0 ? error_set_errno(error, r, "Cannot look at the disk of ESP '%s'", uuid) : 0;
+}
+
+int esp_device_open(const Root *root, int path_fd, const char *uuid, const DeviceId *id,
+                    EspDevice *ret, Error *error) {
         _cleanup_(esp_device_done) EspDevice d = ESP_DEVICE_INIT;
         struct stat st;
         int r;
@@ -82,6 +100,9 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *
                 return error_set_errno(error, d.fd < 0 ? d.fd : errno,
                                        "Cannot open the disk of ESP '%s'", uuid);
         d.number = st.st_rdev;
+        r = check_id(&d, uuid, id, error);
+        if (r < 0)
+                return r;
         if (flock(d.fd, LOCK_EX | LOCK_NB) < 0)
                 return error_set(error, ERROR_BUSY,
                                  "ESP '%s' is being worked on by another process; try again when "
@@ -96,6 +117,23 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *
         *ret = d;
         d = ESP_DEVICE_INIT;
         return 0;
+}
+
+int esp_device_begin_writing(const EspDevice *d, const Root *root, const char *uuid, Error *error) {
+        _cleanup_free_ char *device = NULL;
+        int r;
+
+        if (block_fd_is_read_only(d->fd) <= 0) {
+                block_fd_forget_errors(d->fd);
+                return 0;
+        }
+        r = block_device_of(root, d->number, &device);
+        if (r == -ENOMEM)
+                return r;
+        return error_set(error, ERROR_READ_ONLY,
+                         "ESP '%s' is on '%s', which is write-protected, by a switch on it or "
+                         "because it is worn out; switch that off, or replace the disk",
+                         uuid, device ?: "a device without a name");
 }
 
 int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only) {

@@ -89,11 +89,11 @@ int esp_volume_mount(EspVolume *v, bool writable, Error *error) {
         return MIN(v->fd, 0);
 }
 
-static int open_partition(EspVolume *v, const Root *root, int path_fd, bool writable,
-                          Error *error) {
+static int open_partition(EspVolume *v, const Root *root, int path_fd, const DeviceId *id,
+                          bool writable, Error *error) {
         int r;
 
-        r = esp_device_open(root, path_fd, v->uuid, &v->device, error);
+        r = esp_device_open(root, path_fd, v->uuid, id, &v->device, error);
         if (r >= 0)
                 r = esp_mount_prepare(root, v->uuid, &v->mount, error);
         return r < 0 ? r : esp_volume_mount(v, writable, error);
@@ -106,8 +106,8 @@ static int open_directory(EspVolume *v, const Root *root, const char *path, Erro
         return flock(v->fd, LOCK_EX | LOCK_NB) < 0 ? fail_open(v->uuid, error, errno) : 0;
 }
 
-int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume *ret,
-                    Error *error) {
+int esp_volume_open(const Root *root, const char *uuid, const DeviceId *id, bool writable,
+                    EspVolume *ret, Error *error) {
         _cleanup_(esp_volume_done) EspVolume v = ESP_VOLUME_INIT;
         _cleanup_close_ int path_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
@@ -116,6 +116,7 @@ int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume
 
         assert(root);
         assert(uuid);
+        assert(id);
         assert(ret);
 
         path = strprintf(PATH_BY_UUID "/%s", uuid);
@@ -127,7 +128,11 @@ int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume
         if (path_fd < 0 || fstat(path_fd, &st) < 0)
                 return fail_open(uuid, error, path_fd < 0 ? path_fd : -errno);
         if (S_ISBLK(st.st_mode))
-                r = open_partition(&v, root, TAKE_FD(path_fd), writable, error);
+                r = open_partition(&v, root, TAKE_FD(path_fd), id, writable, error);
+        else if (device_id_is_set(id))
+                r = error_set(error, ERROR_DEVICE_CHANGED,
+                              "ESP '%s' is no device any more, but one was asked for; ask again",
+                              uuid);
         else
                 r = open_directory(&v, root, path, error);
         if (r < 0)

@@ -23,10 +23,11 @@ typedef struct EspVolume {
 
 /* Open dev/disk/by-uuid/@uuid below @root, which is locked by flock(2) for as long as it is open. A
  * directory there is the ESP itself; a block device is mounted in a mount namespace of this
- * process's own, read-only unless @writable. Errors: EspMissing if there is nothing; Busy if
- * another process has it locked; and those of esp_device_open() and esp_mount(). */
-int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume *ret,
-                    Error *error);
+ * process's own, read-only unless @writable. If @id is set, it must be that device. Errors:
+ * EspMissing if there is nothing; DeviceChanged; Busy if another process has it locked; and those
+ * of esp_device_open() and esp_mount(). */
+int esp_volume_open(const Root *root, const char *uuid, const DeviceId *id, bool writable,
+                    EspVolume *ret, Error *error);
 /* Unmount it, and tell if that fails. Nothing below may be open. */
 int esp_volume_close(EspVolume *v, Error *error);
 /* The same, whatever comes. */

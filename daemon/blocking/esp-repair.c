@@ -210,7 +210,9 @@ int esp_repair(EspVolume *v, const CopyWatch *watch, Error *error) {
 
         if (v->device.fd < 0)
                 return 0;
-        r = esp_salvage_list(v, &salvaged, error);
+        r = esp_device_begin_writing(&v->device, v->mount.root, v->uuid, error);
+        if (r >= 0)
+                r = esp_salvage_list(v, &salvaged, error);
         if (r >= 0)
                 r = esp_volume_close(v, error);
         if (r < 0)

@@ -165,8 +165,11 @@ static const char *question_text(const char *action, char *const *details) {
                 { ACTION_PIN_KERNEL, "version", "Pin kernel $(version)?" },
                 { ACTION_PIN_KERNEL, "scope", "Remove the pin of a kernel?" },
                 { ACTION_MANAGE_KERNELS, "version", "Change whether kernel $(version) is kept?" },
-                { ACTION_FORMAT_ESP, "device", "Format $(device)?" },
-                { ACTION_MANAGE_ESP, "device", "Set up $(device) as an EFI System Partition?" },
+                { ACTION_FORMAT_ESP, "device",
+                  "Format $(device) ($(size), $(content)) on the disk $(disk)?" },
+                { ACTION_MANAGE_ESP, "device",
+                  "Set up $(device) ($(size), $(content)) on the disk $(disk) as an EFI System "
+                  "Partition?" },
                 { ACTION_KSM_CONTROL, "job", "Change how pages are merged ($(job))?" },
                 { ACTION_REFRESH, "job", "Cancel somebody else's job ($(job))?" },
         };

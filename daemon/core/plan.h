@@ -6,6 +6,7 @@
  * the worker only interprets it. */
 
 #include "core/cmdline.h"
+#include "core/device-id.h"
 #include "core/manifest.h"
 
 typedef enum PlanAction {
@@ -80,6 +81,8 @@ typedef struct PlanStep {
 typedef struct Plan {
         char *esp_uuid;
         char *device; /* as the kernel names it: "sda", "sda2" */
+        DeviceId id;  /* of that device, or of the one that the ESP is on: nothing is written to any
+                       * other. Not set: any; a plan that formats must have it */
         PlanStep *steps;
         size_t n_steps, n_allocated;
         /* Why the plan cannot bring the ESP fully into sync (no room, no command line …): one

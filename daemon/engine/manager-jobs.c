@@ -250,13 +250,14 @@ void manager_run_next(Manager *m) {
 }
 
 /* Refreshes join into a wider one. A plan is an answer to one question, so only the same question
- * shares it; so it is with what is done to one device. */
+ * shares it; so it is with what is done to one device, whatever names it was given by. */
 static bool can_join(const Job *job, const JobRequest *request) {
         if (job_get_state(job) != JOB_QUEUED || job_get_type(job) != request->type)
                 return false;
         if (request->type == JOB_PLAN)
                 return strv_equal(job_esps(job), request->esps);
         return streq(job_device(job), strempty(request->device)) &&
+               device_id_equal(job_device_id(job), &request->device_id) &&
                job_loader(job) == request->loader && job_force(job) == request->force;
 }
 
@@ -286,14 +287,6 @@ static int check_request(const Manager *m, const JobRequest *request, Error *err
 
                 if (r < 0)
                         return r;
-        }
-        if (request->device && request->device[0] != '/') {
-                _cleanup_free_ char *device =
-                                string_for_humans(request->device, strlen(request->device), 64);
-
-                return error_set(error, ERROR_NOT_A_PARTITION,
-                                 "'%s' is no path of a partition; give one as in /dev/sda2",
-                                 strempty(device));
         }
         for (char *const *uuid = request->esps; uuid && *uuid; uuid++) {
                 Member *member = manager_find_member(m, *uuid);

@@ -60,8 +60,23 @@ void manager_stop(Manager *m);
 /* True while a job runs or waits. */
 bool manager_is_busy(const Manager *m) _pure_;
 
+/* What a caller names by a path, for a JobRequest. */
+typedef struct NamedDevice {
+        char *path;  /* "/dev/sda2", as the kernel calls it; or dev/disk/by-uuid/UUID, a directory
+                      * that serves as an ESP, as it was named */
+        DeviceId id; /* not set for such a directory */
+} NamedDevice;
+
+void named_device_done(NamedDevice *d);
+/* What @path leads to now. Nobody has been asked for leave yet, and nothing is opened, see
+ * block_device_find(). Errors: NotAPartition for what is no block device, or not below /dev. */
+int manager_find_device(const Manager *m, const char *path, NamedDevice *ret, Error *error);
+/* The same device as the last look at the disks found it, whole disks included; NULL if it did not,
+ * or if another disk was there then. */
+const Partition *manager_find_partition(const Manager *m, const NamedDevice *device);
+
 /* Queue a job, or join the waiting one of the same kind; one of KSM begins at once. Errors:
- * InvalidVersion, NoSuchEsp, NotAPartition, Busy, and those of ksm_control_check(). */
+ * InvalidVersion, NoSuchEsp, Busy, and those of ksm_control_check(). */
 int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error);
 
 /* Change a file and, with AutoSync, queue a refresh. *@ret_job is NULL if there is nothing to do or

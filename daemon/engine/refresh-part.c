@@ -83,6 +83,8 @@ static void carry_out(Part *part, Plan *plan) {
         plan_free(part->plan);
         part->plan = plan;
         part->grub_changes = part->refresh->grub_changes;
+        /* Set only where one device was asked for; and then it is this ESP's. */
+        plan->id = *job_device_id(part->refresh->job);
         if (errand_new(part->refresh->event, part->refresh->config, plan, &part_listener, part,
                        &part->errand, &part->error) < 0)
                 part_end(part, ESP_FAILED);

@@ -286,13 +286,15 @@ static int run_probe(Interpreter *i, const PlanStep *step) {
 }
 
 static int run_format(Interpreter *i, const PlanStep *step) {
-        _cleanup_free_ char *device = strprintf("/dev/%s", i->plan->device);
+        const EspFormatRequest request = {
+                .name = i->plan->device,
+                .id = i->plan->id,
+                .force = step->force,
+        };
         _cleanup_(partition_done) Partition formatted = {};
         int r;
 
-        if (!device)
-                return -ENOMEM;
-        r = esp_format(i->root, device, step->force, &i->watch, &formatted, &i->error);
+        r = esp_format(i->root, &request, &i->watch, &formatted, &i->error);
         return r < 0 ? r : report_partition(i, &formatted);
 }
 
@@ -337,7 +339,7 @@ static int open_all(Interpreter *i, const char *root) {
                                        "of a system)",
                                        root, i->subject);
         if (i->plan->esp_uuid) {
-                r = esp_volume_open(i->root, i->plan->esp_uuid,
+                r = esp_volume_open(i->root, i->plan->esp_uuid, &i->plan->id,
                                     plan_writes(i->plan) && !plan_repairs(i->plan), &i->volume,
                                     &i->error);
                 if (r < 0)
