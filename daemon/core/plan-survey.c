@@ -7,6 +7,7 @@
 #include "core/plan-survey.h"
 
 #include "common/string-util.h"
+#include "core/esp-name.h"
 #include "core/grub-image.h"
 #include "core/kernel-version.h"
 #include "core/space.h"
@@ -33,6 +34,20 @@ static int find_current(PlanSurvey *s) {
         return r < 0 || s->current ? r : esp_image_best(s->in->image, &s->current);
 }
 
+/* One of two kernels would be placed over the other, and the next time the other way round. */
+static void block_rival(const PlanSurvey *s, PlanTarget *t, Error *problem) {
+        const Kernel *rival = esp_name_rival(s->in->kernels, t->kernel);
+
+        if (!rival)
+                return;
+        t->status = TARGET_BLOCKED;
+        (void) error_set(problem, ERROR_FAILED,
+                         "The kernels '%s' and '%s' have the same names on ESP '%s', where case "
+                         "does "
+                         "not count, so the second is left out; remove one of them from /boot",
+                         rival->version, t->kernel->version, s->in->esp_uuid);
+}
+
 static int collect_targets(PlanSurvey *s, Error *problem) {
         const KernelSet *set = s->in->kernels;
         _cleanup_free_ char *options = NULL;
@@ -57,6 +72,7 @@ static int collect_targets(PlanSurvey *s, Error *problem) {
                 r = plan_target_init(s->in, kernel, options, &s->targets[s->n_targets], problem);
                 if (r < 0)
                         return r;
+                block_rival(s, &s->targets[s->n_targets], problem);
                 s->n_targets++;
         }
         return 0;

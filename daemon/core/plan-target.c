@@ -77,6 +77,17 @@ static int block(PlanTarget *t, const PlanInput *in, const char *path, Error *pr
         return 0;
 }
 
+/* On a FAT this is the file that we would place, but the menu would never show it. */
+static void block_unseen(PlanTarget *t, const PlanInput *in, Error *problem) {
+        const EspFile *file = esp_image_find(in->image, t->path[KERNEL_FILE_IMAGE]);
+
+        t->status = TARGET_BLOCKED;
+        (void) error_set(problem, ERROR_FAILED,
+                         "'%s' on ESP '%s' is called '%s', which grub-mkconfig does not find; look "
+                         "at it and remove it",
+                         file->path, in->esp_uuid, file->spelled);
+}
+
 /* Blocks the target if something is in the way of its file at @path. */
 static int look_for_obstacle(PlanTarget *t, const PlanInput *in, const char *path, Error *problem) {
         const EspFile *obstacle;
@@ -202,6 +213,8 @@ int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *defa
         if (r < 0)
                 return r;
         /* GRUB's menu is made of the files that are there. */
+        if (grub && !grub_image_spelling(in->image, kernel->version))
+                block_unseen(&t, in, problem);
         if (grub)
                 t.boots = grub_image_is_complete(in->image, kernel->version);
         else {

@@ -65,9 +65,9 @@ static inline void sim_dump(const SimEsp *s) {
         for (size_t i = 0; i < s->image.n_files; i++) {
                 const EspFile *f = &s->image.files[i];
 
-                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s\n", f->path,
+                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s %s\n", f->path,
                        file_type_to_string(f->type), f->size, f->mtime,
-                       file_verdict_to_string(f->verdict));
+                       file_verdict_to_string(f->verdict), strempty(f->spelled));
                 if (f->text)
                         printf("----\n%s----\n", f->text);
         }
@@ -96,6 +96,7 @@ static inline EspFile *sim_put(SimEsp *s, const char *path, FileType type, uint6
         sim_assert(s, file);
         free(file->text);
         *file = (EspFile){ .path = file->path,
+                           .spelled = file->spelled,
                            .type = type,
                            .size = size,
                            .mtime = content,
@@ -105,15 +106,14 @@ static inline EspFile *sim_put(SimEsp *s, const char *path, FileType type, uint6
 
 static inline void sim_drop(SimEsp *s, const char *path) {
         EspImage *image = &s->image;
+        const EspFile *file = esp_image_find(image, path);
+        size_t i = file ? (size_t) (file - image->files) : 0;
 
-        for (size_t i = 0; i < image->n_files; i++)
-                if (streq(image->files[i].path, path)) {
-                        esp_file_done(&image->files[i]);
-                        image->n_files--;
-                        memmove(image->files + i, image->files + i + 1,
-                                (image->n_files - i) * sizeof(EspFile));
-                        return;
-                }
+        if (!file)
+                return;
+        esp_file_done(&image->files[i]);
+        image->n_files--;
+        memmove(image->files + i, image->files + i + 1, (image->n_files - i) * sizeof(EspFile));
 }
 
 static inline bool sim_is(const SimEsp *s, const char *path, FileType type) {
