@@ -30,7 +30,9 @@ static bool default_is_placed(const PlanBuilder *b) {
 
 /* True if a stale kernel shall not be in the menu. */
 static bool is_hidden(const PlanBuilder *b, const char *version) {
-        return strv_contains(b->grub.gone, version) ||
+        const PlanTarget *t = plan_survey_find(&b->survey, version);
+
+        return strv_contains(b->grub.gone, version) || (t && plan_target_is_away(t)) ||
                (strv_contains(b->survey.stale, version) &&
                 (default_is_placed(b) || !streq_ptr(version, b->survey.current)));
 }
@@ -227,7 +229,16 @@ static bool holds(const PlanBuilder *b, const char *version) {
         return streq_ptr(version, b->survey.current) || !may_go(b, version);
 }
 
-/* @versions are still among the stale ones, so a menu that is made now does not show them. */
+/* The menu is made without it, and once more when it is there again. Where nobody knows what boots
+ * by default, it might be this one. */
+static uint64_t away_need(const PlanBuilder *b, const char *version) {
+        if (holds(b, version) || !b->grub.default_known || b->free < config_bytes(b))
+                return UINT64_MAX;
+        return 2 * config_bytes(b) + env_bytes(b);
+}
+
+/* @versions are still among the stale ones, or away, so a menu that is made now does not show them.
+ */
 static void remove_kernels(PlanBuilder *b, char *const *versions, bool last) {
         bool any = false;
 
@@ -394,6 +405,7 @@ const PlanLoader plan_loader_grub = {
         .settle = settle,
         .is_settled = is_settled,
         .holds = holds,
+        .away_need = away_need,
         .remove = remove_kernels,
         .show_memtest = show_memtest,
 };

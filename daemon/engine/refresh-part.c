@@ -312,6 +312,8 @@ static void start_sync(Part *part, Plan *plan) {
                 part_fail(part, r, "plan the sync of");
                 return;
         }
+        if (plan->away)
+                log_info("%s.", plan->away);
         refresh_say(part->refresh, "copying");
         set_state(part, ESP_SYNCING);
         carry_out(part, plan);

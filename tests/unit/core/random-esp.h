@@ -28,6 +28,7 @@ typedef struct Case {
         PlanInput in;
         uint64_t random;
         uint64_t content; /* the last id given away */
+        unsigned n_away;  /* plans that take kernels off the ESP for a while */
 } Case;
 
 static inline void case_done(Case *c) {
@@ -87,6 +88,9 @@ static inline void make_kernels(Case *c) {
                 if (one_in(c, 40))
                         make_namesake(c, k);
         }
+        if (c->kernels.n_kernels > 0 && one_in(c, 2))
+                c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)].reasons |=
+                                1u << KERNEL_RUNNING;
         if (c->kernels.n_kernels > 0 && one_in(c, 2)) {
                 Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
 

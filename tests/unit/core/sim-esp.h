@@ -307,6 +307,7 @@ static inline bool sim_tests(const SimEsp *s) {
 
 /* What must hold between any two steps, compared with what held before. */
 static inline void sim_judge(SimEsp *s) {
+        _cleanup_strv_ char **versions = NULL;
         char **complete = sim_complete(s);
         bool boots = sim_boots(s);
 
@@ -315,6 +316,9 @@ static inline void sim_judge(SimEsp *s) {
         sim_assert(s, sim_tests(s) || !s->tested || !esp_image_find(&s->image, ESP_MEMTEST_ENTRY));
         s->tested = sim_tests(s);
 
+        sim_assert(s, esp_image_kernels(&s->image, &versions) == 0);
+        STRV_FOREACH(version, s->needed)
+                sim_assert(s, strv_contains(versions, *version));
         STRV_FOREACH(entry, s->complete)
                 sim_assert(s, strv_contains(complete, *entry) || !sim_has_entry(s, *entry));
         strv_free(s->complete);

@@ -35,6 +35,7 @@ typedef struct SimEsp {
         bool repaired;
         bool half;     /* of a kernel, the image is new and the initrd is not yet, or the reverse */
         char **staged; /* paths that this plan has staged and not placed yet */
+        char **needed; /* versions that must not be away, not even for a step */
         char **complete; /* entries, with GRUB versions in its menu, that led to a complete kernel
                           * before the step */
         const char *grub_default; /* GRUB_DEFAULT of the host; NULL: "0" */
@@ -52,6 +53,7 @@ static inline void sim_done(SimEsp *s) {
         esp_image_done(&s->image);
         strv_free(s->staged);
         strv_free(s->complete);
+        strv_free(s->needed);
         *s = (SimEsp){};
 }
 

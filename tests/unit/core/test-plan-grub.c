@@ -255,6 +255,42 @@ START_TEST(kernel_whose_version_is_in_another_case_is_the_one_that_the_menu_show
 }
 END_TEST
 
+/* A new initrd for the default, V68, which does not fit beside what is there. */
+static void init_tight(Lab *lab) {
+        init_in_sync(lab);
+        esp_image_get(&lab->esp.image, "initrd.img-" V68)->verdict = VERDICT_DIFFERS;
+        lab->esp.image.free_bytes = 31 * MIB;
+}
+
+START_TEST(kernel_that_gives_way_leaves_the_menu_before_it_goes) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_tight(&lab);
+        lab_assert_steps(&lab,
+                         "token\nbarrier\n" MENU REMOVE(
+                                         V65) "stage initrd.img-" V68
+                                              "\nbarrier\nplace initrd.img-" V68
+                                              "\nbarrier\n" STAGE(V65) "barrier\n" PLACE(V65) MENU);
+        ck_assert_ptr_nonnull(strstr(lab.plan->away, V65));
+        run(&lab);
+        for (size_t i = 0; i < lab.esp.image.n_files; i++)
+                lab.esp.image.files[i].verdict = VERDICT_EQUAL;
+        lab_assert_steps(&lab, "");
+}
+END_TEST
+
+START_TEST(where_it_is_not_known_what_boots_no_kernel_gives_way) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_tight(&lab);
+        put_next(&lab, "windows");
+        lab_assert_problem(&lab, "", ERROR_NO_SPACE, V68);
+        put_next(&lab, "");
+        lab.esp.image.free_bytes = 4 * CLUSTER;
+        lab_assert_problem(&lab, "", ERROR_NO_SPACE, V68);
+}
+END_TEST
+
 START_TEST(kernel_that_grub_does_not_find_is_told_and_left) {
         _cleanup_(lab_done) Lab lab;
 
@@ -429,6 +465,8 @@ CHECK_MAIN("plan-grub", esp_in_sync_gives_no_steps,
            pin_that_the_configuration_does_not_heed_is_told, pin_that_cannot_be_on_the_esp_is_told,
            next_boot_is_armed_after_the_menu,
            kernel_whose_version_is_in_another_case_is_the_one_that_the_menu_shows,
+           kernel_that_gives_way_leaves_the_menu_before_it_goes,
+           where_it_is_not_known_what_boots_no_kernel_gives_way,
            kernel_that_grub_does_not_find_is_told_and_left,
            next_boot_that_is_ours_is_taken_back_and_others_stay,
            damaged_environment_is_replaced_only_where_it_is_needed,
