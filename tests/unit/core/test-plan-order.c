@@ -136,12 +136,11 @@ static char **files_that_stay(const Case *c) {
         for (size_t i = 0; i < c->kernels.n_kernels; i++)
                 for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
                         const Kernel *k = &c->kernels.kernels[i];
-                        char *path = kernel_path(c, k->version, f);
+                        _cleanup_free_ char *path = kernel_path(c, k->version, f);
+                        const EspFile *file = esp_image_find(&c->esp.image, path);
 
-                        if (k->reasons != 0 && esp_image_find(&c->esp.image, path))
-                                sim_assert(&c->esp, strv_consume(&paths, path) == 0);
-                        else
-                                free(path);
+                        if (k->reasons != 0 && file)
+                                sim_assert(&c->esp, strv_extend(&paths, file->path) == 0);
                 }
         return paths;
 }
