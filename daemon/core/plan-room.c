@@ -75,9 +75,9 @@ typedef struct Away {
         char **versions;
         uint64_t bytes;       /* free when they are gone */
         uint64_t return_need; /* bytes to bring the others back, when the target is placed */
-        uint64_t loader_need;
-        uint64_t need;  /* of the target itself */
-        uint64_t frees; /* bytes that it gives back when it is placed */
+        uint64_t loader_need; /* that must be free besides */
+        uint64_t need;        /* of the target itself */
+        uint64_t frees;       /* bytes that it gives back when it is placed */
 } Away;
 
 static void away_done(Away *a) {
@@ -125,7 +125,7 @@ static void add_away(PlanBuilder *b, const PlanTarget *t, const PlanTarget *othe
 /* The target itself first, as much of it is copied anyway; then the oldest. */
 static void choose_away(PlanBuilder *b, const PlanTarget *t, Away *a) {
         add_away(b, t, t, a);
-        for (size_t i = b->survey.n_targets; i > 0 && a->bytes < a->need; i--)
+        for (size_t i = b->survey.n_targets; i > 0 && a->bytes < a->need + a->loader_need; i--)
                 if (&b->survey.targets[i - 1] != t)
                         add_away(b, t, &b->survey.targets[i - 1], a);
 }

@@ -250,6 +250,16 @@ static inline void disguise(Case *c) {
         }
 }
 
+/* None for a kernel, for one at the most, so that others have to give way, or for some. */
+static inline void put_free_space(Case *c) {
+        EspImage *image = &c->esp.image;
+
+        if (one_in(c, 3))
+                image->free_bytes = below(c, 8) * image->cluster_bytes;
+        else
+                image->free_bytes = below(c, one_in(c, 2) ? 20 : 80) * (uint64_t) UNIT;
+}
+
 static inline void make_esp(Case *c) {
         static const uint64_t clusters[] = { 512, 4096, 32768 };
         SimEsp *s = &c->esp;
@@ -273,10 +283,7 @@ static inline void make_esp(Case *c) {
         } else if (one_in(c, 3))
                 sim_put(s, ESP_ENTRY_DIR, FILE_REGULAR, 1, SIM_FOREIGN, NULL);
         put_memtest(c);
-        if (one_in(c, 3))
-                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
-        else
-                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
+        put_free_space(c);
         s->image.loader = esp_image_tell_loader(&s->image);
         disguise(c);
 }
@@ -352,10 +359,7 @@ static inline void make_grub_esp(Case *c) {
                 put_kernel(c, pool[below(c, ELEMENTSOF(pool))]);
                 c->loader = ESP_LOADER_GRUB;
         }
-        if (one_in(c, 3))
-                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
-        else
-                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
+        put_free_space(c);
         s->image.loader = esp_image_tell_loader(&s->image);
         sim_assert(s, s->image.loader == ESP_LOADER_GRUB);
         disguise(c);
