@@ -23,11 +23,14 @@ static char small(char c) {
 
 /* Take the next character that counts off *@s; '\0' at its end. */
 static unsigned char take_character(const char **s) {
-        const char *end = *s + strspn(*s, ".");
         char c;
 
-        if (*end == '/' || *end == '\0')
-                *s = end;
+        if (**s == '.') {
+                const char *end = *s + strspn(*s, ".");
+
+                if (*end == '/' || *end == '\0')
+                        *s = end;
+        }
         c = **s;
         *s += c != '\0';
         return (unsigned char) small(c);

@@ -112,9 +112,7 @@ static void assert_in_sync(const Case *c) {
                 }
         }
         if (c->in.pin)
-                sim_assert(s,
-                           boots && (s->image.folds_case ? esp_path_compare(boots, c->in.pin) == 0
-                                                         : streq(boots, c->in.pin)));
+                sim_assert(s, boots && esp_path_compare(boots, c->in.pin) == 0);
         if (c->loader == ESP_LOADER_GRUB)
                 assert_next_boot(c, complete);
         for (size_t i = 0; i < s->image.n_files; i++)
