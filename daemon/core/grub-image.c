@@ -55,20 +55,15 @@ int grub_image_complete(const EspImage *image, char ***ret) {
         return 0;
 }
 
-/* The path as @image has it, if it is there. */
-static const char *own_path(const EspImage *image, const char *path) {
-        const EspFile *file = path ? esp_image_find(image, path) : NULL;
-
-        return file ? file->path : path;
-}
-
 static int respell(const EspImage *image, GrubEntry *e) {
+        const EspFile *kernel = e->image ? esp_image_find(image, e->image) : NULL;
+        const EspFile *initrd = e->initrd ? esp_image_find(image, e->initrd) : NULL;
         int r = 0;
 
-        if (e->image)
-                r = grub_entry_set_image(e, own_path(image, e->image));
-        if (r >= 0 && e->initrd)
-                r = grub_entry_set_initrd(e, own_path(image, e->initrd));
+        if (kernel)
+                r = grub_entry_set_image(e, kernel->path);
+        if (r >= 0 && initrd)
+                r = grub_entry_set_initrd(e, initrd->path);
         return r;
 }
 
