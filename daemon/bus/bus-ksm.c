@@ -264,8 +264,12 @@ static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error 
         int r;
 
         r = bus_read_options(m, NULL, 0, error);
-        if (r >= 0)
-                r = keep_waiting(&b->processes_waiting, m, error);
+        if (r < 0)
+                return r;
+        r = bus_authorise(b, m, ACTION_KSM_PROCESSES, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = keep_waiting(&b->processes_waiting, m, error);
         if (r < 0 || b->processes_waiting.n > 1)
                 return r < 0 ? r : 1;
         r = manager_list_ksm_processes(b->manager, on_processes, b, &reason);

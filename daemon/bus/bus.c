@@ -129,6 +129,13 @@ static int go_public(Bus *b) {
         return 0;
 }
 
+/* The bus delivers what is addressed to us, whoever has sent it, and sd-bus takes every sender for
+ * the bus itself. Its watch for callers that leave would believe a stranger that one has left. */
+static int drop_forged(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return sd_bus_message_is_signal(m, BUS_DRIVER, NULL) > 0 &&
+               !streq_ptr(sd_bus_message_get_sender(m), BUS_DRIVER);
+}
+
 int bus_new_system(sd_event *event, Manager *m, Bus **ret) {
         _cleanup_(bus_freep) Bus *b = NULL;
         int r;
@@ -142,6 +149,11 @@ int bus_new_system(sd_event *event, Manager *m, Bus **ret) {
                 return r;
         }
         (void) sd_bus_set_exit_on_disconnect(b->bus, true);
+        r = sd_bus_add_filter(b->bus, NULL, drop_forged, NULL);
+        if (r < 0) {
+                log_error("Cannot watch the D-Bus connection: %s", strerror(-r));
+                return r;
+        }
         r = go_public(b);
         if (r < 0)
                 return r;
