@@ -8,9 +8,11 @@
 #include "blocking/esp-open.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -106,6 +108,34 @@ static int open_directory(EspVolume *v, const Root *root, const char *path, Erro
         return flock(v->fd, LOCK_EX | LOCK_NB) < 0 ? fail_open(v->uuid, error, errno) : 0;
 }
 
+/* True if the name of the directory @path leads to it in the other case, too. */
+static bool leads_in_other_case(const EspVolume *v, const char *path) {
+        _cleanup_close_ int fd = -EBADF, other_fd = -EBADF;
+        _cleanup_free_ char *other = strdup(path);
+        struct stat st, other_st;
+
+        for (char *p = other; p && *p; p++)
+                *p ^= 'a' ^ 'A';
+        fd = esp_openat(v, path, O_PATH, 0);
+        other_fd = other ? esp_openat(v, other, O_PATH, 0) : -ENOMEM;
+        return fd >= 0 && other_fd >= 0 && fstat(fd, &st) >= 0 && fstat(other_fd, &other_st) >= 0 &&
+               same_inode(&st, &other_st);
+}
+
+/* A FAT does not tell case, even where Linux does for a mount ("iocharset=utf8"). Any other file
+ * system is asked, by a directory that is there whichever loader an ESP has. */
+static bool folds_case(const EspVolume *v) {
+        static const char *const directories[] = { "EFI", "loader", "grub" };
+        struct statfs fs;
+
+        if (fstatfs(v->fd, &fs) >= 0 && fs.f_type == MSDOS_SUPER_MAGIC)
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (leads_in_other_case(v, directories[i]))
+                        return true;
+        return false;
+}
+
 int esp_volume_open(const Root *root, const char *uuid, const DeviceId *id, bool writable,
                     EspVolume *ret, Error *error) {
         _cleanup_(esp_volume_done) EspVolume v = ESP_VOLUME_INIT;
@@ -137,6 +167,7 @@ int esp_volume_open(const Root *root, const char *uuid, const DeviceId *id, bool
                 r = open_directory(&v, root, path, error);
         if (r < 0)
                 return r;
+        v.folds_case = folds_case(&v);
 
         *ret = v;
         v = ESP_VOLUME_INIT;

@@ -13,6 +13,7 @@ typedef struct EspVolume {
         int fd; /* its root directory */
         char *uuid;
         bool dirty;       /* FAT's dirty bit was set before the volume was mounted here */
+        bool folds_case;  /* its file system does not tell the case of names */
         bool distrust;    /* it may have been written behind our back: content must be compared */
         EspDevice device; /* fd is negative: a plain directory, and then there is no mount */
         EspMount mount;
@@ -56,6 +57,11 @@ int esp_stat(const EspVolume *v, const char *path, struct stat *ret);
 
 /* Type, size and mtime of @st into @file. */
 void esp_file_set_stat(EspFile *file, const struct stat *st);
+
+/* True if both are of one file, by whatever names. */
+static inline bool same_inode(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 /* Fill @error with "Cannot VERB 'PATH' on ESP 'UUID' (what to do): why". Returns @error_number as a
  * negative errno. */

@@ -16,6 +16,7 @@
 
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "core/esp-name.h"
 #include "core/grub-config.h"
 #include "core/loader-files.h"
 #include "core/grub-env.h"
@@ -40,11 +41,18 @@ static void scan_done(Scan *s) {
         esp_image_done(&s->image);
 }
 
+/* In any case, as systemd-boot has it. */
+static bool has_entry_suffix(const char *path) {
+        size_t n = strlen(path), suffix = strlen(ENTRY_SUFFIX);
+
+        return n >= suffix && strcasecmp(path + n - suffix, ENTRY_SUFFIX) == 0;
+}
+
 static bool wants_text(const EspFile *file) {
         if (file->type != FILE_REGULAR || file->size > REPORT_TEXT_MAX)
                 return false;
         return streq(file->path, ESP_LOADER_CONF) || streq(file->path, ESP_GRUB_ENV) ||
-               (startswith(file->path, ESP_ENTRY_DIR "/") && endswith(file->path, ENTRY_SUFFIX));
+               (startswith(file->path, ESP_ENTRY_DIR "/") && has_entry_suffix(file->path));
 }
 
 /* Where @path lies is most likely what is too full. */
@@ -212,7 +220,11 @@ static int scan_tree(Scan *s, const char *path, unsigned depth) {
 }
 
 /* GRUB's kernels, Memtest86+, and what an interrupted run has left of them, are in the root. */
-static bool is_root_file(const char *name) {
+static bool is_root_file(const Scan *s, const char *name) {
+        _cleanup_free_ char *ours = NULL;
+
+        if (s->image.folds_case && esp_path_respell(name, NULL, &ours) >= 0)
+                name = ours;
         return grub_path_version(name) || esp_path_is_memtest(name) || esp_path_is_leftover(name);
 }
 
@@ -225,7 +237,7 @@ static int scan_root(Scan *s) {
         if (r < 0)
                 return esp_fail(s->volume, s->error, r, "list", "/");
         while (errno = 0, (entry = readdir(dir))) {
-                if (!is_root_file(entry->d_name))
+                if (!is_root_file(s, entry->d_name))
                         continue;
                 r = scan_path(s, entry->d_name);
                 if (r < 0)
@@ -271,6 +283,7 @@ int esp_scan(const EspVolume *v, const EspImage *known, const char *grub_inputs,
                 .volume = v,
                 .known = known,
                 .grub_inputs = grub_inputs,
+                .image.folds_case = v->folds_case,
                 .error = error,
         };
         int r;

@@ -282,6 +282,11 @@ static int append_plan(sd_bus_message *reply, const Plan *plan) {
                 if (r < 0)
                         return r;
         }
+        if (plan->away) {
+                r = append_row(reply, esp, "away", plan->away, 0);
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < plan->n_steps; i++) {
                 const PlanStep *step = &plan->steps[i];
 

@@ -8,6 +8,7 @@
 #include <fnmatch.h>
 
 #include "common/string-util.h"
+#include "core/esp-name.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
 #include "core/loader-files.h"
@@ -40,6 +41,7 @@ bool digest_is_valid(const char *s) {
 
 void esp_file_done(EspFile *file) {
         free(file->path);
+        free(file->spelled);
         free(file->text);
         *file = (EspFile){};
 }
@@ -58,6 +60,12 @@ EspImage *esp_image_free(EspImage *image) {
         return mfree(image);
 }
 
+static int compare_paths(const EspImage *image, const char *a, const char *b) {
+        int r = esp_path_compare(a, b);
+
+        return r != 0 || image->folds_case ? r : strcmp(a, b);
+}
+
 /* Where @path is, or belongs. */
 static size_t esp_image_position(const EspImage *image, const char *path) {
         size_t low = 0, high = image->n_files;
@@ -65,7 +73,7 @@ static size_t esp_image_position(const EspImage *image, const char *path) {
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (strcmp(image->files[middle].path, path) < 0)
+                if (compare_paths(image, image->files[middle].path, path) < 0)
                         low = middle + 1;
                 else
                         high = middle;
@@ -76,13 +84,15 @@ static size_t esp_image_position(const EspImage *image, const char *path) {
 const EspFile *esp_image_find(const EspImage *image, const char *path) {
         size_t i = esp_image_position(image, path);
 
-        return i < image->n_files && streq(image->files[i].path, path) ? &image->files[i] : NULL;
+        return i < image->n_files && compare_paths(image, image->files[i].path, path) == 0
+                               ? &image->files[i]
+                               : NULL;
 }
 
 const EspFile *esp_image_below(const EspImage *image, const char *dir, size_t *ret_n) {
         size_t begin = esp_image_position(image, dir), end = begin;
 
-        while (end < image->n_files && startswith(image->files[end].path, dir))
+        while (end < image->n_files && esp_path_begins(image->files[end].path, dir))
                 end++;
         *ret_n = end - begin;
         return image->files + begin;
@@ -92,7 +102,7 @@ EspFile *esp_image_get(EspImage *image, const char *path) {
         size_t i = esp_image_position(image, path);
         char *copy;
 
-        if (i < image->n_files && streq(image->files[i].path, path))
+        if (i < image->n_files && compare_paths(image, image->files[i].path, path) == 0)
                 return &image->files[i];
 
         if (!ARRAY_RESERVE(image->files, image->n_files_allocated, image->n_files + 1))
@@ -105,6 +115,26 @@ EspFile *esp_image_get(EspImage *image, const char *path) {
         image->files[i] = (EspFile){ .path = copy };
         image->n_files++;
         return &image->files[i];
+}
+
+int esp_image_respell(EspImage *image, const KernelSet *kernels) {
+        for (size_t i = 0; image->folds_case && i < image->n_files; i++) {
+                EspFile *file = &image->files[i];
+                _cleanup_free_ char *path = NULL;
+                int r;
+
+                r = esp_path_respell(file->path, kernels, &path);
+                if (r < 0)
+                        return r;
+                if (streq(path, file->path))
+                        continue;
+                if (file->spelled)
+                        free(file->path);
+                else
+                        file->spelled = file->path;
+                file->path = TAKE_PTR(path);
+        }
+        return 0;
 }
 
 /* True if @file is the directory @dir or lies in it. */

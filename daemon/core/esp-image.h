@@ -49,7 +49,8 @@ DECLARE_STRING_TABLE(file_verdict, FileVerdict);
 bool digest_is_valid(const char *s) _pure_;
 
 typedef struct EspFile {
-        char *path; /* relative to the ESP's root */
+        char *path;    /* relative to the ESP's root */
+        char *spelled; /* the same in the case that the ESP has it in; NULL: as @path */
         FileType type;
         uint64_t size;  /* bytes */
         uint64_t mtime; /* ns since the epoch */
@@ -64,7 +65,9 @@ typedef struct EspImage {
         uint64_t size_bytes, free_bytes;
         uint64_t cluster_bytes; /* at least 1 */
         bool dirty;             /* the FAT's dirty bit: manifests are not believed */
-        EspFile *files;         /* sorted by path */
+        bool folds_case; /* the file system does not tell the case of names, as FAT; set before any
+                          * file is put in. Without, names are compared byte for byte */
+        EspFile *files;  /* in the order of esp_path_compare(), then of strcmp() */
         size_t n_files, n_files_allocated;
 } EspImage;
 
@@ -74,12 +77,17 @@ void esp_image_done(EspImage *image);
 EspImage *esp_image_free(EspImage *image);
 DEFINE_CLEANUP(EspImage *, esp_image_free)
 
-/* NULL if there is none. Paths are compared byte for byte. */
+/* NULL if there is none. Paths are compared as the file system of the ESP does. */
 const EspFile *esp_image_find(const EspImage *image, const char *path);
-/* What is in @dir, which ends in a slash: *@ret_n files in order. */
+/* What is in @dir, which ends in a slash, and, where case tells, in others that differ from it by
+ * case alone: *@ret_n files in order. */
 const EspFile *esp_image_below(const EspImage *image, const char *dir, size_t *ret_n);
 /* The file's record, added in order if it is not there; NULL when out of memory. */
 EspFile *esp_image_get(EspImage *image, const char *path);
+
+/* Put the paths of an image that folds case in our own spelling, see esp_path_respell(), and
+ * remember how they were spelled. 0 or -ENOMEM. */
+int esp_image_respell(EspImage *image, const KernelSet *kernels);
 
 /* Which loader the names in the image tell: EFI/proxmox/grub*.efi → GRUB (wins); loader/loader.conf
  * and EFI/proxmox → systemd-boot; of all these only grub/ → GRUB; else none. */

@@ -7,10 +7,11 @@
  * put in place: kernels, barrier, entries, barrier, what decides the default (loader.conf, or
  * GRUB's menu), barrier, and at last what is stale goes. Where there is no room, everything happens
  * under the token: stale kernels are evicted one at a time, oldest first and never the one that
- * boots now, and kernels come one after the other, the default first. Entries that lead nowhere go
- * before anything else, so that whichever entry the loader falls back to between two steps, a
- * complete kernel is behind it. No kernel is removed while the package database is unreadable, or
- * if no complete one would remain: when in doubt, leave it. */
+ * boots now, and kernels come one after the other, the default first. If that is not enough, kept
+ * kernels that nobody needs at the moment give way to one, and are copied again behind it. Entries
+ * that lead nowhere go before anything else, so that whichever entry the loader falls back to
+ * between two steps, a complete kernel is behind it. No kernel is removed while the package
+ * database is unreadable, or if no complete one would remain: when in doubt, leave it. */
 
 #include <inttypes.h>
 
@@ -24,13 +25,6 @@
         for (PlanTarget *t = (b)->survey.targets; t < (b)->survey.targets + (b)->survey.n_targets; \
              t++)                                                                                  \
                 if (t->status == TARGET_PENDING)
-
-/* What a target needs free before it can be staged. */
-static uint64_t target_need(const PlanTarget *t) {
-        bool files = t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD];
-
-        return t->need + (files ? SPACE_RESERVE_BYTES : 0);
-}
 
 /* Everything fits beside the old: stage all, then commit all. */
 static void build_side_by_side(PlanBuilder *b) {
@@ -56,28 +50,27 @@ static void build_side_by_side(PlanBuilder *b) {
         b->loader->settle(b);
 }
 
+/* Rounded so that what is needed is more than what is free. */
 static void block_for_space(PlanBuilder *b, PlanTarget *t) {
         t->status = TARGET_BLOCKED;
-        (void) error_set(&b->problem, ERROR_NO_SPACE,
-                         "Kernel '%s' does not fit on ESP '%s': it needs %" PRIu64
-                         " MiB and %" PRIu64 " MiB are free; remove a kernel that is not needed or "
-                         "use a larger ESP",
-                         t->kernel->version, b->in->esp_uuid,
-                         (target_need(t) + (1 << 20) - 1) >> 20, b->free >> 20);
+        if (b->free < t->need)
+                (void) error_set(&b->problem, ERROR_NO_SPACE,
+                                 "Kernel '%s' does not fit on ESP '%s': it needs %" PRIu64
+                                 " MiB and %" PRIu64 " MiB are free; remove a kernel that is not "
+                                 "needed or use a larger ESP",
+                                 t->kernel->version, b->in->esp_uuid,
+                                 (t->need + (1 << 20) - 1) >> 20, b->free >> 20);
+        else
+                (void) error_set(&b->problem, ERROR_NO_SPACE,
+                                 "Kernel '%s' would fill ESP '%s' up: of the %" PRIu64
+                                 " KiB that are free it needs %" PRIu64
+                                 ", and a reserve of %u must "
+                                 "be left; remove a kernel that is not needed or use a larger ESP",
+                                 t->kernel->version, b->in->esp_uuid, b->free >> 10, t->need >> 10,
+                                 SPACE_RESERVE_BYTES >> 10);
 }
 
-static void build_one(PlanBuilder *b, PlanTarget *t) {
-        if (t->status == TARGET_BLOCKED)
-                return;
-        if (!plan_target_has_work(t)) {
-                t->status = TARGET_PLACED;
-                return;
-        }
-        if (!plan_make_room(b, target_need(t))) {
-                block_for_space(b, t);
-                return;
-        }
-
+static void copy_one(PlanBuilder *b, PlanTarget *t) {
         if (plan_builder_mkdir(b, t))
                 plan_builder_barrier(b);
         plan_builder_stage_files(b, t);
@@ -88,6 +81,24 @@ static void build_one(PlanBuilder *b, PlanTarget *t) {
         plan_builder_place_entry(b, t);
         plan_builder_barrier(b);
         b->free = b->free - t->need + t->frees;
+}
+
+/* What has given way comes back before anything else takes the room. */
+static void build_one(PlanBuilder *b, PlanTarget *t) {
+        if (t->status != TARGET_PENDING)
+                return;
+        if (!plan_target_has_work(t)) {
+                t->status = TARGET_PLACED;
+                return;
+        }
+        if (!plan_make_room(b, plan_target_need(t)) && !plan_give_way(b, t)) {
+                block_for_space(b, t);
+                return;
+        }
+        copy_one(b, t);
+        for (size_t i = 0; i < b->survey.n_targets; i++)
+                if (plan_target_is_away(&b->survey.targets[i]))
+                        copy_one(b, &b->survey.targets[i]);
 }
 
 PlanTarget *plan_default_target(const PlanBuilder *b) {

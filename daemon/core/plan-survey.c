@@ -8,6 +8,7 @@
 
 #include "common/string-util.h"
 #include "core/esp-boot.h"
+#include "core/esp-name.h"
 #include "core/grub-image.h"
 #include "core/kernel-version.h"
 #include "core/space.h"
@@ -35,6 +36,20 @@ static int find_current(PlanSurvey *s) {
         return r < 0 || s->current ? r : esp_image_best(s->in->image, &s->current);
 }
 
+/* One of two kernels would be placed over the other, and the next time the other way round. */
+static void block_rival(const PlanSurvey *s, PlanTarget *t, Error *problem) {
+        const Kernel *rival = esp_name_rival(s->in->kernels, t->kernel);
+
+        if (!rival)
+                return;
+        t->status = TARGET_BLOCKED;
+        (void) error_set(problem, ERROR_FAILED,
+                         "The kernels '%s' and '%s' have the same names on ESP '%s', where case "
+                         "does "
+                         "not count, so the second is left out; remove one of them from /boot",
+                         rival->version, t->kernel->version, s->in->esp_uuid);
+}
+
 static int collect_targets(PlanSurvey *s, Error *problem) {
         const KernelSet *set = s->in->kernels;
         _cleanup_free_ char *options = NULL;
@@ -59,6 +74,7 @@ static int collect_targets(PlanSurvey *s, Error *problem) {
                 r = plan_target_init(s->in, kernel, options, &s->targets[s->n_targets], problem);
                 if (r < 0)
                         return r;
+                block_rival(s, &s->targets[s->n_targets], problem);
                 s->n_targets++;
         }
         return 0;
@@ -92,18 +108,24 @@ static bool is_our_leftover(const EspFile *file) {
 bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version) {
         _cleanup_free_ char *dir = strprintf(ESP_KERNEL_DIR "/%s/", version);
         const EspFile *file, *below;
+        bool empty = true;
         size_t n;
 
         if (!dir)
                 return false;
         below = esp_image_below(s->in->image, dir, &n);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+                /* Where case tells, a directory of the same name in another case is another one. */
+                if (!s->in->image->folds_case && !startswith(below[i].path, dir))
+                        continue;
+                empty = false;
                 if (is_our_leftover(&below[i]) ||
                     (below[i].type == FILE_REGULAR && esp_path_is_kernel(below[i].path)))
                         return true;
+        }
         dir[strlen(dir) - 1] = '\0';
         file = esp_image_find(s->in->image, dir);
-        return n == 0 && file && file->type == FILE_DIRECTORY;
+        return empty && file && file->type == FILE_DIRECTORY;
 }
 
 /* Repetitions are dropped at the end. */

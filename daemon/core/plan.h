@@ -90,6 +90,7 @@ typedef struct Plan {
         int problem_code; /* ErrorCode, 0: none */
         char *problem;
         char *left_out; /* why something optional is not among the steps: one sentence, or NULL */
+        char *away; /* which kept kernels are off the ESP during the plan: one sentence, or NULL */
 } Plan;
 
 Plan *plan_free(Plan *p);
@@ -108,6 +109,8 @@ PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
 
 /* Drop all steps. */
 void plan_clear(Plan *p);
+/* Drop the PLAN_KEEP of @path, if there is one. */
+void plan_drop_keep(Plan *p, const char *path);
 
 /* True if the plan writes to the ESP. */
 bool plan_writes(const Plan *p) _pure_;

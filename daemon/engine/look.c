@@ -103,6 +103,7 @@ static int take_space(EspImage **image, const Report *report) {
         fresh->free_bytes = report->free_bytes;
         fresh->cluster_bytes = MAX(report->cluster_bytes, (uint64_t) 1);
         fresh->dirty = report->dirty;
+        fresh->folds_case = report->folds_case;
         esp_image_free(*image);
         *image = fresh;
         return 0;

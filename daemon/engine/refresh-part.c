@@ -337,6 +337,8 @@ static void start_sync(Part *part, Plan *plan) {
                 part_fail(part, -ENOMEM, "plan the sync of");
                 return;
         }
+        if (plan->away)
+                log_info("%s.", plan->away);
         refresh_say(part->refresh, "copying");
         esp_forget_compared(part->esp);
         set_state(part, ESP_SYNCING);
@@ -385,9 +387,15 @@ static void start_install(Part *part) {
         carry_out(part, plan);
 }
 
+/* What a worker has seen is complete. From here on the ESP's names are compared with ours. */
+static int end_look(Part *part) {
+        return part->image ? esp_image_respell(part->image, &part->refresh->input.kernels)
+                           : -EBADMSG;
+}
+
 static void on_installed(Part *part) {
         Refresh *refresh = part->refresh;
-        int r = part->image ? 0 : -EBADMSG;
+        int r = end_look(part);
 
         if (r >= 0)
                 r = look_judge(part->image, &part->manifest, &refresh->input.kernels);
@@ -446,13 +454,11 @@ void part_plan(Part *part) {
 }
 
 static void on_probed(Part *part) {
-        int r;
+        int r = end_look(part);
 
-        if (!part->image) {
-                part_fail(part, -EBADMSG, "look at");
-                return;
-        }
-        r = look_learn(&part->manifest, part->image, part->plan, job_syncs(part->refresh->job));
+        if (r >= 0)
+                r = look_learn(&part->manifest, part->image, part->plan,
+                               job_syncs(part->refresh->job));
         if (r < 0) {
                 part_fail(part, r, "look at");
                 return;
@@ -463,7 +469,7 @@ static void on_probed(Part *part) {
 
 static void on_synced(Part *part) {
         _cleanup_(plan_freep) Plan *rest = NULL;
-        int r = part->image ? 0 : -EBADMSG;
+        int r = end_look(part);
 
         if (r >= 0)
                 r = look_judge(part->image, &part->manifest, &part->refresh->input.kernels);

@@ -181,10 +181,26 @@ START_TEST(write_protected_partition_is_not_opened_for_writing_and_called_that) 
 }
 END_TEST
 
+START_TEST(directory_whose_names_have_another_in_the_other_case_tells_case) {
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        ck_assert(!t.volume.folds_case);
+        throwaway_mkdir(&t, ESP("efi"));
+        throwaway_mkdir(&t, ESP("LOADER"));
+        ck_assert_int_eq(symlink("EFI", throwaway_path(&t, ESP("GRUB"))), 0);
+        throwaway_mkdir(&t, ESP("grub"));
+        esp_volume_done(&t.volume);
+        ck_assert_int_eq(esp_volume_open(t.root, UUID, &(DeviceId){}, true, &t.volume, NULL), 0);
+        ck_assert(!t.volume.folds_case);
+}
+END_TEST
+
 CHECK_MAIN("esp-open", absent_esp_is_missing, what_is_neither_partition_nor_directory_is_no_esp,
            esp_is_locked_while_it_is_open, symlink_to_a_directory_within_the_root_is_an_esp,
            no_path_leads_out_of_the_esp, stat_describes_a_symlink_and_does_not_follow_it,
            stat_of_nothing_is_no_error, times_are_nanoseconds,
            parent_of_a_plain_name_is_the_root_of_the_esp,
            failure_names_file_and_esp_and_says_what_to_do,
-           write_protected_partition_is_not_opened_for_writing_and_called_that)
+           write_protected_partition_is_not_opened_for_writing_and_called_that,
+           directory_whose_names_have_another_in_the_other_case_tells_case)
