@@ -34,6 +34,7 @@ static const Property manager_properties[] = {
         MANAGER("Cmdline", STRING, cmdline),
         MANAGER("CmdlineSource", STRING, cmdline_source),
         MANAGER("InSync", BOOLEAN, in_sync),
+        MANAGER("InSyncReason", STRING, in_sync_reason),
         MANAGER("Redundancy", STRING, redundancy),
         MANAGER("RedundancyReason", STRING, redundancy_reason),
         MANAGER("LastRefreshUSec", U64, last_refresh_usec),

@@ -10,6 +10,7 @@ typedef struct ManagerInfo {
         char *version, *running, *default_kernel, *pinned, *next_boot;
         char **manual, **automatic, **selected, **protected;
         char *cmdline, *cmdline_source;
+        char *in_sync_reason; /* why not */
         char *redundancy, *redundancy_reason;
         char *last_refresh_result;
         uint64_t last_refresh_usec;

@@ -9,7 +9,8 @@
 #include "client/table.h"
 #include "common/string-util.h"
 
-static ExitStatus verdict(const EspInfos *infos) {
+/* What is amiss is no trouble while a job mends it. */
+static ExitStatus verdict(const ManagerInfo *info, const EspInfos *infos) {
         size_t in_sync = 0, unusable = 0;
 
         for (size_t i = 0; i < infos->n; i++) {
@@ -17,8 +18,8 @@ static ExitStatus verdict(const EspInfos *infos) {
                 unusable += esp_info_unusable(&infos->esps[i]);
         }
         if (infos->n == 0)
-                return STATUS_USAGE;
-        if (in_sync == infos->n)
+                return streq_ptr(info->redundancy, "unknown") ? STATUS_FAILED : STATUS_USAGE;
+        if (info->in_sync || in_sync == infos->n || streq_ptr(info->redundancy, "syncing"))
                 return STATUS_DONE;
         return unusable == infos->n ? STATUS_FAILED : STATUS_PARTIAL;
 }
@@ -29,6 +30,7 @@ static void print_json(const ManagerInfo *info, const EspInfos *infos) {
         json_add_string(object, "version", info->version);
         json_add_boolean(object, "auto_sync", info->auto_sync);
         json_add_boolean(object, "in_sync", info->in_sync);
+        json_add_string(object, "in_sync_reason", info->in_sync_reason);
         json_add_string(object, "redundancy", info->redundancy);
         json_add_string(object, "redundancy_reason", info->redundancy_reason);
         json_add_string(object, "running", info->running);
@@ -56,6 +58,9 @@ static void print_manager(const ManagerInfo *info) {
 
         say_field("Redundancy:", info->redundancy, redundancy_colour(info->redundancy),
                   info->redundancy_reason);
+        if (!isempty(info->in_sync_reason) &&
+            !streq_ptr(info->in_sync_reason, info->redundancy_reason))
+                say_field("Not in sync:", info->in_sync_reason, COLOUR_WARNING, NULL);
         say_field("Running kernel:", info->running, COLOUR_NONE, NULL);
         say_field("Default kernel:", info->default_kernel, COLOUR_NONE, NULL);
         say_field("Pinned kernel:", info->pinned, COLOUR_NONE, NULL);
@@ -108,7 +113,7 @@ ExitStatus verb_status(const Options *options, char **arguments) {
         if (status != STATUS_DONE)
                 return status;
 
-        status = verdict(&infos);
+        status = verdict(&info, &infos);
         if (option_given(options, OPTION_QUIET))
                 return status;
         if (option_given(options, OPTION_JSON)) {
@@ -116,8 +121,10 @@ ExitStatus verb_status(const Options *options, char **arguments) {
                 return status;
         }
         print_manager(&info);
-        if (infos.n == 0)
+        if (infos.n == 0 && status == STATUS_USAGE)
                 say("No ESP is configured.");
+        else if (infos.n == 0)
+                return status;
         else
                 print_esps(&infos);
         return status;

@@ -36,6 +36,7 @@ static const char *const error_code_table[_ERROR_CODE_MAX] = {
         [ERROR_FIRMWARE_ERROR] = "FirmwareError",
         [ERROR_INSUFFICIENT_MEMORY] = "InsufficientMemory",
         [ERROR_DATABASE_UNREADABLE] = "DatabaseUnreadable",
+        [ERROR_SOURCE_CHANGED] = "SourceChanged",
 };
 DEFINE_STRING_TABLE(error_code, ErrorCode)
 
@@ -66,6 +67,7 @@ static const int error_errno_table[_ERROR_CODE_MAX] = {
         [ERROR_FIRMWARE_ERROR] = EIO,
         [ERROR_INSUFFICIENT_MEMORY] = ENOMEM,
         [ERROR_DATABASE_UNREADABLE] = EUCLEAN,
+        [ERROR_SOURCE_CHANGED] = ESTALE,
 };
 
 void error_done(Error *e) {

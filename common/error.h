@@ -33,6 +33,7 @@ typedef enum ErrorCode {
         ERROR_FIRMWARE_ERROR,
         ERROR_INSUFFICIENT_MEMORY,
         ERROR_DATABASE_UNREADABLE,
+        ERROR_SOURCE_CHANGED,
         _ERROR_CODE_MAX,
         _ERROR_CODE_INVALID = -EINVAL,
 } ErrorCode;

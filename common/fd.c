@@ -8,6 +8,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+bool fd_has_room(unsigned n) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (n == 0)
+                return true;
+        fd = open("/", O_PATH | O_CLOEXEC);
+        return fd >= 0 && fd_has_room(n - 1);
+}
+
 int fd_reopen(int fd, int flags) {
         char path[sizeof("/proc/self/fd/-2147483648")];
         int other;

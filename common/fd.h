@@ -30,6 +30,10 @@ static inline void closedirp(DIR **dir) {
 }
 #define _cleanup_closedir_ _cleanup_(closedirp)
 
+/* True if the process can open @n more files. It closes them again, so it is true for a process
+ * with one thread alone. */
+bool fd_has_room(unsigned n);
+
 /* Open what @fd is once more, also where that is O_PATH. O_CLOEXEC is added. Returns the descriptor
  * or -errno. */
 int fd_reopen(int fd, int flags);

@@ -70,6 +70,10 @@ static int compare_content(const EspVolume *v, const Source *source, const CopyW
         digest_bypass_cache(fd);
         r = digest_read(fd, compare_block, &c, &size, file->sha256);
         copy_meter_tell(&c.meter);
+        if (r == -EIO && !error_is_set(error)) {
+                file->verdict = VERDICT_UNREADABLE;
+                return 0;
+        }
         if (r < 0 && r != -EILSEQ)
                 return esp_fail(v, error, r, "read", file->path);
 

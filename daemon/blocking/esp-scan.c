@@ -55,6 +55,9 @@ static int scan_text(Scan *s, EspFile *file) {
         }
 
         fd = esp_openat(s->volume, file->path, O_RDONLY, 0);
+        /* What is on the disk counts, not what the page cache of a mounted ESP has of it. */
+        if (fd >= 0)
+                (void) posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         r = fd < 0 ? fd : file_read_fd(fd, REPORT_TEXT_MAX, &text, &size);
         if (r == -EFBIG)
                 return 0; /* it grew; the next look sees that */

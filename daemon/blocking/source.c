@@ -19,9 +19,8 @@ void source_done(Source *s) {
 }
 
 static int changed(const Source *s, Error *error) {
-        (void) error_set(error, ERROR_FAILED,
+        return error_set(error, ERROR_SOURCE_CHANGED,
                          "'%s' changed while it was being read; it will be tried again", s->name);
-        return -ESTALE;
 }
 
 int source_fail(const Source *s, Error *error, int error_number) {
@@ -53,10 +52,9 @@ static int refuse_unfinished(const Source *s, Error *error) {
         }
         if (errno != EAGAIN)
                 return 0;
-        (void) error_set(error, ERROR_FAILED,
+        return error_set(error, ERROR_SOURCE_CHANGED,
                          "'%s' is still being written; it will be tried again when it is complete",
                          s->name);
-        return -ESTALE;
 }
 
 int source_open(const Root *root, const char *path, const FileStamp *stamp, Source *ret,

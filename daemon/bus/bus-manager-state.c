@@ -41,6 +41,7 @@ BUS_DEFINE_PROPERTY(get_cmdline, Bus, bus_append_string, manager_cmdline(o->mana
 BUS_DEFINE_PROPERTY(get_cmdline_source, Bus, bus_append_string,
                     cmdline_source_to_string(manager_cmdline_source(o->manager)))
 BUS_DEFINE_PROPERTY(get_in_sync, Bus, bus_append_boolean, manager_in_sync(o->manager))
+BUS_DEFINE_PROPERTY(get_in_sync_reason, Bus, bus_append_string, manager_in_sync_reason(o->manager))
 BUS_DEFINE_PROPERTY(get_redundancy, Bus, bus_append_string, manager_redundancy(o->manager))
 BUS_DEFINE_PROPERTY(get_redundancy_reason, Bus, bus_append_string,
                     manager_redundancy_reason(o->manager))
@@ -65,6 +66,7 @@ static const sd_bus_vtable state_vtable[] = {
         SD_BUS_PROPERTY("Cmdline", "s", get_cmdline, 0, CHANGES),
         SD_BUS_PROPERTY("CmdlineSource", "s", get_cmdline_source, 0, CHANGES),
         SD_BUS_PROPERTY("InSync", "b", get_in_sync, 0, CHANGES),
+        SD_BUS_PROPERTY("InSyncReason", "s", get_in_sync_reason, 0, CHANGES),
         SD_BUS_PROPERTY("Redundancy", "s", get_redundancy, 0, CHANGES),
         SD_BUS_PROPERTY("RedundancyReason", "s", get_redundancy_reason, 0, CHANGES),
         SD_BUS_PROPERTY("LastRefreshUSec", "t", get_last_refresh, 0, CHANGES),
@@ -88,6 +90,7 @@ static const struct {
         { "AutoSync", MANAGER_CHANGED_CONFIG },
         { "Cmdline", MANAGER_CHANGED_CONFIG },
         { "CmdlineSource", MANAGER_CHANGED_CONFIG },
+        { "InSyncReason", MANAGER_CHANGED_STATE },
         { "InSync", MANAGER_CHANGED_STATE },
         { "Redundancy", MANAGER_CHANGED_STATE },
         { "RedundancyReason", MANAGER_CHANGED_STATE },

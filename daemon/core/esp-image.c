@@ -31,10 +31,9 @@ static const char *const file_type_table[_FILE_TYPE_MAX] = {
 DEFINE_STRING_TABLE(file_type, FileType)
 
 static const char *const file_verdict_table[_FILE_VERDICT_MAX] = {
-        [VERDICT_UNCHECKED] = "unchecked",
-        [VERDICT_TRUSTED] = "trusted",
-        [VERDICT_EQUAL] = "equal",
-        [VERDICT_DIFFERS] = "differs",
+        [VERDICT_UNCHECKED] = "unchecked",   [VERDICT_TRUSTED] = "trusted",
+        [VERDICT_EQUAL] = "equal",           [VERDICT_DIFFERS] = "differs",
+        [VERDICT_UNREADABLE] = "unreadable",
 };
 DEFINE_STRING_TABLE(file_verdict, FileVerdict)
 

@@ -35,11 +35,12 @@ typedef enum FileVerdict {
         VERDICT_TRUSTED,   /* size and mtime are those of the manifest; content not read */
         VERDICT_EQUAL,     /* content read and equal to the source */
         VERDICT_DIFFERS,
+        VERDICT_UNREADABLE, /* the disk does not give its content */
         _FILE_VERDICT_MAX,
         _FILE_VERDICT_INVALID = -EINVAL,
 } FileVerdict;
 
-/* "unchecked", "trusted", "equal", "differs" */
+/* "unchecked", "trusted", "equal", "differs", "unreadable" */
 DECLARE_STRING_TABLE(file_verdict, FileVerdict);
 
 #define DIGEST_HEX_SIZE 65 /* SHA-256 in lower-case hex, with the NUL */

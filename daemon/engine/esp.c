@@ -19,6 +19,7 @@ struct Esp {
         char *last_error;
         EspImage *image;
         char **kernels;
+        uint64_t compared, tried; /* serials of the facts */
         uint64_t last_sync_usec, last_verify_usec;
 };
 
@@ -136,6 +137,24 @@ const char *esp_last_error(const Esp *esp) {
 
 const EspImage *esp_image(const Esp *esp) {
         return esp->image;
+}
+
+uint64_t esp_compared(const Esp *esp) {
+        return esp->compared;
+}
+
+uint64_t esp_tried(const Esp *esp) {
+        return esp->tried;
+}
+
+void esp_set_compared(Esp *esp, uint64_t serial, bool synced) {
+        esp->compared = serial;
+        if (synced)
+                esp->tried = serial;
+}
+
+void esp_forget_compared(Esp *esp) {
+        esp->compared = esp->tried = 0;
 }
 
 void esp_set_present(Esp *esp, bool present) {

@@ -51,6 +51,10 @@ uint64_t esp_last_sync_usec(const Esp *esp);
 uint64_t esp_last_verify_usec(const Esp *esp);
 const char *esp_last_error(const Esp *esp);
 const EspImage *esp_image(const Esp *esp); /* NULL: never seen */
+/* Serial of the facts that the ESP was compared with last, or that a sync was made with; 0: none,
+ * or what was seen then is not so any more. */
+uint64_t esp_compared(const Esp *esp);
+uint64_t esp_tried(const Esp *esp);
 
 /* Verbs of the engine. */
 void esp_set_present(Esp *esp, bool present);
@@ -62,5 +66,8 @@ void esp_set_state(Esp *esp, EspState state, const char *last_error);
 int esp_set_image(Esp *esp, EspImage *image);
 /* Whether systemd-boot takes a one-shot entry on this host. */
 void esp_set_one_shot(Esp *esp, bool offered);
+/* @synced: with the chance to change what differed. */
+void esp_set_compared(Esp *esp, uint64_t serial, bool synced);
+void esp_forget_compared(Esp *esp);
 void esp_set_synced(Esp *esp, uint64_t usec);
 void esp_set_verified(Esp *esp, uint64_t usec);

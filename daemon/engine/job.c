@@ -94,8 +94,7 @@ int job_new(uint64_t id, const JobRequest *request, Job **ret) {
 Job *job_free(Job *job) {
         if (!job)
                 return NULL;
-        for (size_t i = 0; i < job->n_plans; i++)
-                plan_free(job->plans[i]);
+        job_drop_plans(job);
         free(job->plans);
         strv_free(job->esps);
         strv_free(job->new_kernels);
@@ -226,6 +225,11 @@ int job_add_plan(Job *job, Plan *plan) {
                 job->plans[i] = job->plans[i - 1];
         job->plans[i] = plan;
         return 0;
+}
+
+void job_drop_plans(Job *job) {
+        while (job->n_plans > 0)
+                plan_free(job->plans[--job->n_plans]);
 }
 
 uint64_t job_id(const Job *job) {

@@ -121,3 +121,4 @@ void job_set_canceling(Job *job);
 void job_end(Job *job, JobResult result, Error *error);
 /* Takes @plan over in any case. */
 int job_add_plan(Job *job, Plan *plan);
+void job_drop_plans(Job *job);

@@ -119,7 +119,8 @@ int look_learn(Manifest *manifest, const EspImage *image, const Plan *probe, boo
                 if (step->action != PLAN_CHECK)
                         continue;
                 file = esp_image_find(image, step->path);
-                if (!file || file->verdict == VERDICT_DIFFERS)
+                if (!file || file->verdict == VERDICT_DIFFERS ||
+                    file->verdict == VERDICT_UNREADABLE)
                         manifest_remove(manifest, step->path);
                 else if (trust && file->verdict == VERDICT_EQUAL) {
                         int r = manifest_put(manifest, step->path, &step->stamp, file->size,
@@ -180,6 +181,23 @@ int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kerne
                         judge_file(image, manifest, path, &kernels->memtest[f]);
         }
         return 0;
+}
+
+int look_unreadable(const EspImage *image, char **ret) {
+        _cleanup_strv_ char **paths = NULL;
+        _cleanup_free_ char *joined = NULL;
+
+        for (size_t i = 0; i < image->n_files; i++)
+                if (image->files[i].verdict == VERDICT_UNREADABLE &&
+                    strv_extend(&paths, image->files[i].path) < 0)
+                        return -ENOMEM;
+        if (strv_isempty(paths)) {
+                *ret = NULL;
+                return 0;
+        }
+        joined = strv_join(paths, "', '");
+        *ret = joined ? strprintf("'%s'", joined) : NULL;
+        return *ret ? 0 : -ENOMEM;
 }
 
 int look_options(const EspImage *image, char **ret) {

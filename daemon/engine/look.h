@@ -35,6 +35,9 @@ int look_learn_placed(Manifest *manifest, const Plan *plan, const Report *report
  * trusted. */
 int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kernels);
 
+/* The paths that the disk did not give, "'a', 'b'"; *@ret is NULL if it gave all. 0 or -ENOMEM. */
+int look_unreadable(const EspImage *image, char **ret);
+
 /* Options of the entry that @image boots, else of any entry of ours. *@ret is NULL if there are
  * none. */
 int look_options(const EspImage *image, char **ret);

@@ -50,7 +50,7 @@ static void on_surveyed(Partitions *found, void *userdata) {
         partitions_done(&m->partitions);
         m->partitions = TAKE_STRUCT(*found);
         m->survey = survey_free(m->survey);
-        manager_disks_changed(m);
+        manager_review_verdict(m);
         if (m->survey_again) {
                 m->survey_again = false;
                 (void) manager_start_survey(m);

@@ -36,9 +36,9 @@ int manager_clean_esps(Manager *m, bool dry_run, char ***ret_removed, Error *err
         _cleanup_strv_ char **missing = NULL;
         int r;
 
-        r = manager_reload(m);
+        r = manager_reload_for(m, error);
         if (r < 0)
-                return error_set_errno(error, r, "Cannot read /" PATH_ESP_LIST);
+                return r;
         r = has_links(m->options.root);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot look for ESPs in /" PATH_BY_UUID);
@@ -60,9 +60,9 @@ int manager_clean_esps(Manager *m, bool dry_run, char ***ret_removed, Error *err
                           "ESP '%s' is gone and was taken off the list.", *uuid);
         }
         if (!dry_run && !strv_isempty(missing)) {
-                r = manager_reload(m);
+                r = manager_reload_for(m, error);
                 if (r < 0)
-                        return error_set_errno(error, r, "Cannot read /" PATH_ESP_LIST " again");
+                        return r;
         }
         *ret_removed = TAKE_PTR(missing);
         return 0;

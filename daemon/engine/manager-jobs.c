@@ -18,6 +18,8 @@
 #define JOBS_MAX           16
 #define LOCK_RETRY_USEC    (200 * UINT64_C(1000))
 #define LOCK_PATIENCE_USEC (60 * UINT64_C(1000000))
+#define REST_RETRY_USEC    (1 * UINT64_C(1000000))
+#define REST_PATIENCE_USEC (45 * UINT64_C(1000000)) /* others wait 60 s for the lock */
 
 void manager_free_jobs(Manager *m) {
         m->refresh = refresh_free(m->refresh);
@@ -30,6 +32,7 @@ void manager_free_jobs(Manager *m) {
         m->jobs = NULL;
         m->n_jobs = 0;
         sd_event_source_disable_unref(m->lock_timer);
+        sd_event_source_disable_unref(m->rest_timer);
         sd_event_source_disable_unref(m->next_source);
         m->lock_fd = safe_close(m->lock_fd);
 }
@@ -62,10 +65,12 @@ void manager_bury_job(Manager *m, Job *job) {
                 m->listener->job_removed(job, m->userdata);
         job_free(job);
 
-        if (m->stopping && !manager_is_busy(m))
+        if (m->stopping && !manager_is_busy(m)) {
                 (void) sd_event_exit(m->event, 0);
-        else
-                manager_run_next(m);
+                return;
+        }
+        manager_run_next(m);
+        manager_pursue(m);
 }
 
 void manager_end_job(Manager *m, Job *job) {
@@ -75,31 +80,48 @@ void manager_end_job(Manager *m, Job *job) {
                 i++;
         memmove(&m->jobs[i], &m->jobs[i + 1], (m->n_jobs - i - 1) * sizeof(Job *));
         m->n_jobs--;
+        if (m->running == job || job_get_result(job) != JOB_RESULT_CANCELED)
+                manager_count_attempt(m, job);
         if (m->running == job) {
                 m->running = NULL;
                 m->lock_fd = safe_close(m->lock_fd);
                 manager_drop_members(m);
         }
-        m->lock_deadline = m->link_deadline = 0;
+        m->lock_deadline = m->link_deadline = m->rest_deadline = 0;
         if (job_syncs(job)) {
                 m->last_refresh_usec = realtime_usec();
                 free(m->last_refresh_result);
                 m->last_refresh_result = strdup(job_result_to_string(job_get_result(job)));
         }
+        manager_update_verdict(m);
         manager_tell(m, MANAGER_CHANGED_STATE | MANAGER_CHANGED_CONFIG);
         manager_bury_job(m, job);
 }
 
-static void fail_job(Manager *m, Job *job, int r, const char *what) {
-        _cleanup_error_ Error error = {};
-
-        (void) error_set_errno(&error, r, "Cannot %s below '%s'", what, root_path(m->options.root));
-        job_end(job, JOB_RESULT_FAILED, &error);
+/* @error may be set already, which is a better reason than @r. */
+static void fail_job(Manager *m, Job *job, int r, const char *what, Error *error) {
+        if (!error_is_set(error))
+                (void) error_set_errno(error, r, "Cannot %s below '%s'", what,
+                                       root_path(m->options.root));
+        job_end(job, JOB_RESULT_FAILED, error);
         manager_end_job(m, job);
+}
+
+/* The worker judged by what it was given; meanwhile the disk may be gone, or the files may be newer
+ * than that. */
+static void judge_again(const Manager *m, Esp *esp) {
+        EspState state = esp_state(esp);
+
+        if (!esp_present(esp) && state != ESP_STUCK && state != ESP_SYNCING)
+                esp_set_state(esp, ESP_MISSING, esp_last_error(esp));
+        else if (state == ESP_IN_SYNC && esp_compared(esp) != m->serial)
+                esp_set_state(esp, ESP_UNKNOWN, NULL);
 }
 
 static void on_esp_changed(Esp *esp, void *userdata) {
         Manager *m = userdata;
+
+        judge_again(m, esp);
 
         if (!isempty(esp_last_error(esp)))
                 log_event(manager_log_level(m, LOG_WARNING), NULL, FIELD_ESP_UUID, esp_uuid(esp),
@@ -123,6 +145,38 @@ static void on_ended(Refresh *refresh, void *userdata) {
         if (m->survey && job_wants_disks(job))
                 return;
         manager_end_job(m, job);
+}
+
+static void begin(Manager *m, Job *job);
+
+static int on_rest_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        m->rest_timer = sd_event_source_disable_unref(m->rest_timer);
+        begin(m, m->running);
+        return 0;
+}
+
+/* Package hooks write for a moment, so that moment is waited for: the job is neither a failure nor
+ * done in part because of it. */
+static bool on_unfinished(Refresh *refresh, void *userdata) {
+        Manager *m = userdata;
+        Job *job = refresh_job(refresh);
+        uint64_t now;
+
+        if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) < 0)
+                return false;
+        if (m->rest_deadline == 0)
+                m->rest_deadline = now + REST_PATIENCE_USEC;
+        if (now >= m->rest_deadline ||
+            sd_event_add_time_relative(m->event, &m->rest_timer, CLOCK_MONOTONIC, REST_RETRY_USEC,
+                                       0, on_rest_timer, m) < 0)
+                return false;
+        m->refresh = refresh_free(refresh);
+        job_drop_plans(job);
+        if (job_set_message(job, "waiting until /" PATH_BOOT " is complete"))
+                on_job_changed(job, m);
+        return true;
 }
 
 static const Firmware *on_firmware(Firmware *firmware, void *userdata) {
@@ -196,12 +250,11 @@ static void on_straggler_ended(Straggler *straggler, void *userdata) {
                   "The worker of ESP '%s' has ended at last; looking at it again.",
                   esp_uuid(member->esp));
         esp_set_state(member->esp, esp_present(member->esp) ? ESP_UNKNOWN : ESP_MISSING, NULL);
+        esp_forget_compared(member->esp);
         manager_esp_changed(m, member->esp);
         manager_drop_members(m);
 
-        (void) manager_submit(
-                        m, &(JobRequest){ .type = manager_auto_sync(m) ? JOB_REFRESH : JOB_PROBE },
-                        NULL, NULL);
+        manager_pursue_anew(m);
 }
 
 static void on_esp_stuck(Esp *esp, Task *task, pid_t holder, void *userdata) {
@@ -231,6 +284,7 @@ static const RefreshListener refresh_listener = {
         .pin_grub = on_pin_grub,
         .void_grub_pin = on_void_grub_pin,
         .installed = on_installed,
+        .unfinished = on_unfinished,
         .ended = on_ended,
 };
 
@@ -246,15 +300,6 @@ static int list_esps(const Manager *m, Esp ***ret, size_t *ret_n) {
         *ret = esps;
         *ret_n = n;
         return 0;
-}
-
-/* True if every ESP is about to be compared with the files; without AutoSync a look is all that a
- * change leads to. */
-static bool compares_all(const Manager *m, const Job *job) {
-        JobType type = job_get_type(job);
-
-        return strv_isempty(job_esps(job)) && (type == JOB_REFRESH || type == JOB_REINIT ||
-                                               (type == JOB_PROBE && !manager_auto_sync(m)));
 }
 
 int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps) {
@@ -280,7 +325,7 @@ void manager_job_surveyed(Manager *m) {
 }
 
 /* The lock is held: read everything again, and go. */
-static int start_job(Manager *m, Job *job) {
+static int start_job(Manager *m, Job *job, Error *error) {
         _cleanup_free_ Esp **esps = NULL;
         size_t n_esps;
         int r;
@@ -292,11 +337,12 @@ static int start_job(Manager *m, Job *job) {
          * another one. */
         if (m->watch)
                 watch_drain(m->watch);
-        r = manager_reload(m);
+        r = manager_reload_for(m, error);
         if (r < 0)
                 return r;
-        if (compares_all(m, job)) {
-                m->stale = false;
+        m->job_serial = m->serial;
+        if (manager_compares_all(m, job)) {
+                m->tried_serial = m->serial;
                 if (m->watch)
                         watch_clear(m->watch);
         }
@@ -351,7 +397,16 @@ static int take_lock(Manager *m) {
                                : 0;
 }
 
+static void begin(Manager *m, Job *job) {
+        _cleanup_error_ Error error = {};
+        int r = start_job(m, job, &error);
+
+        if (r < 0)
+                fail_job(m, job, r, "start the job", &error);
+}
+
 static int on_next(sd_event_source *source, void *userdata) {
+        _cleanup_error_ Error error = {};
         Manager *m = userdata;
         Job *job;
         int r;
@@ -363,16 +418,14 @@ static int on_next(sd_event_source *source, void *userdata) {
         if (r == 0)
                 return 0;
         if (r < 0) {
-                fail_job(m, job, r,
-                         r == -EBUSY ? "work while another bootsync is at work" : "lock");
+                fail_job(m, job, r, r == -EBUSY ? "work while another bootsync is at work" : "lock",
+                         &error);
                 return 0;
         }
         m->running = job;
         job_start(job, realtime_usec());
         on_job_changed(job, m);
-        r = start_job(m, job);
-        if (r < 0)
-                fail_job(m, job, r, "start the job");
+        begin(m, job);
         return 0;
 }
 
@@ -427,6 +480,20 @@ static int check_request(const Manager *m, const JobRequest *request, Error *err
         return 0;
 }
 
+static int check_room(const Manager *m, const JobRequest *request, Error *error) {
+        if (m->n_jobs < JOBS_MAX || find_joinable(m, request))
+                return 0;
+        return error_set(error, ERROR_BUSY,
+                         "There are %zu jobs waiting already; try again when they are done",
+                         m->n_jobs);
+}
+
+int manager_check_room(const Manager *m, Error *error) {
+        if (!manager_auto_sync(m))
+                return 0;
+        return check_room(m, &(JobRequest){ .type = JOB_REFRESH }, error);
+}
+
 int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error) {
         Job *job;
         int r;
@@ -447,10 +514,9 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
                 return 0;
         }
 
-        if (m->n_jobs >= JOBS_MAX)
-                return error_set(error, ERROR_BUSY,
-                                 "There are %zu jobs waiting already; try again when they are done",
-                                 m->n_jobs);
+        r = check_room(m, request, error);
+        if (r < 0)
+                return r;
         if (!ARRAY_RESERVE(m->jobs, m->n_jobs_allocated, m->n_jobs + 1))
                 return error_set_errno(error, ENOMEM, "Cannot queue the job");
         r = job_new(m->last_job_id + 1, request, &job);
@@ -460,20 +526,33 @@ int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *erro
         m->jobs[m->n_jobs++] = job;
         if (m->listener)
                 m->listener->job_new(job, m->userdata);
+        manager_review_verdict(m);
         manager_run_next(m);
         if (ret)
                 *ret = job;
         return 0;
 }
 
-void manager_cancel_job(Manager *m, Job *job) {
+/* One at which nobody works. */
+static void cancel_now(Manager *m, Job *job) {
         _cleanup_error_ Error error = {};
+
+        if (job == m->running)
+                m->rest_timer = sd_event_source_disable_unref(m->rest_timer);
+        (void) error_set(&error, ERROR_CANCELED,
+                         job == m->running ? "The job was canceled"
+                                           : "The job was canceled before it began");
+        job_end(job, JOB_RESULT_CANCELED, &error);
+        manager_end_job(m, job);
+}
+
+void manager_cancel_job(Manager *m, Job *job) {
 
         if (m->ksm_job == job) {
                 ksm_control_cancel(m->ksm);
                 return;
         }
-        if (m->running == job) {
+        if (m->running == job && !m->rest_timer) {
                 job_set_canceling(job);
                 on_job_changed(job, m);
                 if (m->refresh)
@@ -482,7 +561,5 @@ void manager_cancel_job(Manager *m, Job *job) {
                         errand_cancel(m->format_errand);
                 return; /* a job that waits for the disks sees it then */
         }
-        (void) error_set(&error, ERROR_CANCELED, "The job was canceled before it began");
-        job_end(job, JOB_RESULT_CANCELED, &error);
-        manager_end_job(m, job);
+        cancel_now(m, job);
 }

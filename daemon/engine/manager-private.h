@@ -44,8 +44,9 @@ struct Manager {
         void *userdata;
 
         Facts facts;
-        bool stale;    /* the facts have changed since every ESP was compared with them */
-        char **logged; /* warnings that were logged already */
+        uint64_t serial;  /* of the facts: it goes up when they change, or cannot be read */
+        char *unreadable; /* why the last reading failed: "FILE: REASON"; NULL: it did not */
+        char **logged;    /* warnings that were logged already */
         Member **members;
         size_t n_members, n_members_allocated;
 
@@ -60,8 +61,11 @@ struct Manager {
         Job **jobs; /* in order; the first one runs, if any does */
         size_t n_jobs, n_jobs_allocated;
         uint64_t last_job_id;
-        Job *running;     /* NULL or jobs[0] */
-        Refresh *refresh; /* of the running job */
+        Job *running;                /* NULL or jobs[0] */
+        Refresh *refresh;            /* of the running job */
+        uint64_t job_serial;         /* of the facts that the running job works with */
+        uint64_t rest_deadline;      /* a source is being written: when the job gives up waiting */
+        sd_event_source *rest_timer; /* begin anew */
         Errand *format_errand;
         Plan *format_plan;
         sd_event_source *link_timer; /* JOB_INIT waits for the ESP's link */
@@ -77,12 +81,18 @@ struct Manager {
         void *ksm_listed_userdata;
 
         Watch *watch;
-        bool stopping;
+        bool started, stopping;
+        bool must_sync;        /* once, whatever AutoSync says */
+        uint64_t tried_serial; /* of the facts that a job for all ESPs has begun with last */
+        unsigned attempts; /* that were in vain since something changed, see manager-pursuit.c */
+        sd_event_source *retry_timer;
         uint64_t last_refresh_usec;
         char *last_refresh_result;
         bool shown_in_sync; /* as last told to the listener */
         char *shown_redundancy;
+        bool reasons_shown;
         char *redundancy_reason;
+        char *in_sync_reason;
         char *esp_options; /* command line of the first ESP's default entry */
 };
 
@@ -96,9 +106,12 @@ int manager_refuse_version(const char *version, Error *error);
 
 /* manager-state.c */
 void facts_done(Facts *facts);
-/* Read every file again. 1: something that a refresh depends on has changed, which makes the
- * manager stale; 0: nothing has. Whatever changed is told to the listener. */
+/* Read every file again. 1: something has changed; 0: nothing has. If it is something that an ESP
+ * is compared with, or the files cannot be read, no ESP counts as in sync until it was compared
+ * again. Whatever changed is told to the listener, why reading failed is logged once. */
 int manager_reload(Manager *m);
+/* The same for a caller: an error that names the file. */
+int manager_reload_for(Manager *m, Error *error);
 /* Look at dev/disk/by-uuid alone. True if an ESP appeared or vanished. */
 bool manager_update_presence(Manager *m);
 /* A snapshot for a job. */
@@ -114,8 +127,8 @@ int manager_get_member(Manager *m, const char *uuid, Member **ret);
 void manager_drop_members(Manager *m);
 void manager_esp_changed(Manager *m, Esp *esp);
 void manager_tell(Manager *m, unsigned changes);
-/* What is known of the disks has changed, and with it perhaps the verdict. */
-void manager_disks_changed(Manager *m);
+/* Something has changed that the verdict may follow from. */
+void manager_review_verdict(Manager *m);
 
 /* manager-disks.c */
 /* Look at all disks, with nobody waiting for it. */
@@ -139,6 +152,23 @@ int manager_record_next_boot(Manager *m);
 /* At the start: remove a next-boot pin whose boot has happened. 1 if it was removed, 0 if not. */
 int manager_settle_next_boot(Manager *m);
 
+/* manager-pursuit.c */
+/* See to it that every ESP is compared with what was read last and, with AutoSync, made so: by a
+ * job now, at the end of one that runs, or later by a timer. Call it whenever something may be left
+ * to do. */
+void manager_pursue(Manager *m);
+/* Something has changed, so that trying again at once is worth it, also where it failed. */
+void manager_pursue_anew(Manager *m);
+/* The job for all ESPs is over, and it may have been in vain. */
+void manager_count_attempt(Manager *m, const Job *job);
+/* True if the job looks at every ESP and, with AutoSync, changes what differs. */
+bool manager_compares_all(const Manager *m, const Job *job);
+/* True if a job is about to bring the ESP into sync: one runs or waits, or is made in the same turn
+ * of the event loop. */
+bool manager_is_about_to_sync(const Manager *m, const Esp *esp);
+/* True if the facts were read by no job for all ESPs yet. */
+bool manager_has_news(const Manager *m);
+
 /* manager-verdict.c */
 void manager_update_verdict(Manager *m);
 /* True if some ESP's boot loader, or without ESPs the host's own GRUB, cannot take a kernel for one
@@ -151,6 +181,8 @@ void manager_free_jobs(Manager *m);
 void manager_run_next(Manager *m);
 /* Let the running job look at those of @esps that it wants, and change them. */
 int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps);
+/* True if a refresh would be accepted now. */
+int manager_check_room(const Manager *m, Error *error);
 /* The disks are known that the running job may have waited for. */
 void manager_job_surveyed(Manager *m);
 /* The job has its result: everybody is told, then it is gone. */

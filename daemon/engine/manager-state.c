@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "common/fd.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "core/apt-conf.h"
@@ -18,6 +19,7 @@
 
 #define PATH_NEW_KERNELS PATH_RUN "/new-kernels"
 #define SMALL_FILE_MAX   (1024 * 1024)
+#define DESCRIPTORS_MIN  16 /* more than are ever open at once while everything is read */
 
 void facts_done(Facts *facts) {
         kernel_conf_done(&facts->conf);
@@ -79,18 +81,24 @@ static int select_kernels(const Facts *facts, KernelSet *ret) {
                         ret);
 }
 
-static int facts_load(const Root *root, Facts *ret) {
+/* On failure *@ret_reason may tell which file it was about. */
+static int facts_load(const Root *root, Facts *ret, char **ret_reason) {
         _cleanup_(facts_done) Facts facts = FACTS_INIT;
         _cleanup_(list_file_done) ListFile installing = {};
         _cleanup_free_ char *reason = NULL;
         int r;
 
-        r = kernel_conf_load(root, &facts.conf);
+        /* What cannot be opened would count as absent. */
+        if (!fd_has_room(DESCRIPTORS_MIN))
+                return -EMFILE;
+        r = kernel_conf_load(root, &facts.conf, ret_reason);
         if (r < 0)
                 return r;
         r = boot_dir_scan(root, &facts.boot);
-        if (r < 0)
+        if (r < 0) {
+                *ret_reason = strprintf("/" PATH_BOOT ": %s", strerror(-r));
                 return r;
+        }
         r = host_load(root, &facts.host);
         if (r < 0)
                 return r;
@@ -124,17 +132,22 @@ static int facts_load(const Root *root, Facts *ret) {
         return 0;
 }
 
-static bool facts_equal(const Facts *a, const Facts *b) {
+/* Everything that an ESP, or GRUB's menu of the host, is compared with. */
+static bool facts_mean_the_same(const Facts *a, const Facts *b) {
         return boot_dir_equal(&a->boot, &b->boot) && kernel_set_equal(&a->kernels, &b->kernels) &&
-               strv_equal(a->conf.esps.items, b->conf.esps.items) &&
                streq_ptr(a->conf.pin, b->conf.pin) &&
                streq_ptr(a->conf.next_boot, b->conf.next_boot) &&
                streq_ptr(a->conf.cmdline, b->conf.cmdline) &&
                a->conf.cmdline_source == b->conf.cmdline_source &&
-               a->conf.settings.auto_sync == b->conf.settings.auto_sync &&
-               a->packages.kernel_helper == b->packages.kernel_helper &&
                streq_ptr(a->host.running, b->host.running) &&
-               streq_ptr(a->host.title, b->host.title) && streq_ptr(a->grub_stamp, b->grub_stamp);
+               streq_ptr(a->host.title, b->host.title) && streq_ptr(a->grub_stamp, b->grub_stamp) &&
+               a->grub_host == b->grub_host;
+}
+
+static bool facts_equal(const Facts *a, const Facts *b) {
+        return facts_mean_the_same(a, b) && strv_equal(a->conf.esps.items, b->conf.esps.items) &&
+               a->conf.settings.auto_sync == b->conf.settings.auto_sync &&
+               a->packages.kernel_helper == b->packages.kernel_helper;
 }
 
 /* Each warning once, until it is gone. */
@@ -223,8 +236,10 @@ static void show_verdict(Manager *m) {
         bool in_sync = manager_in_sync(m);
         const char *redundancy = manager_redundancy(m);
 
-        if (in_sync == m->shown_in_sync && streq_ptr(redundancy, m->shown_redundancy))
+        if (in_sync == m->shown_in_sync && streq_ptr(redundancy, m->shown_redundancy) &&
+            m->reasons_shown)
                 return;
+        m->reasons_shown = true;
         m->shown_in_sync = in_sync;
         free(m->shown_redundancy);
         m->shown_redundancy = strdup(redundancy);
@@ -238,7 +253,7 @@ void manager_esp_changed(Manager *m, Esp *esp) {
         show_verdict(m);
 }
 
-void manager_disks_changed(Manager *m) {
+void manager_review_verdict(Manager *m) {
         manager_update_verdict(m);
         show_verdict(m);
 }
@@ -267,6 +282,7 @@ bool manager_update_presence(Manager *m) {
                         continue;
                 changed = true;
                 esp_set_present(esp, present);
+                esp_forget_compared(esp);
                 if (!present && esp_state(esp) != ESP_STUCK) {
                         log_event(manager_log_level(m, LOG_WARNING), MSG_ESP_MISSING,
                                   FIELD_ESP_UUID, esp_uuid(esp), NULL,
@@ -280,34 +296,82 @@ bool manager_update_presence(Manager *m) {
         return changed;
 }
 
-int manager_reload(Manager *m) {
-        _cleanup_(facts_done) Facts facts = FACTS_INIT;
-        bool changed;
+/* What was in sync is so no more until it was compared with what is new. */
+static void distrust_esps(Manager *m) {
+        m->serial++;
+        m->attempts = 0;
+        for (size_t i = 0; i < m->n_members; i++) {
+                Esp *esp = m->members[i]->esp;
+
+                if (esp_state(esp) != ESP_IN_SYNC)
+                        continue;
+                esp_set_state(esp, ESP_UNKNOWN, NULL);
+                if (m->listener)
+                        m->listener->esp_changed(esp, m->userdata);
+        }
+}
+
+static int keep_what_is_known(Manager *m, int r, char *reason) {
+        _cleanup_free_ char *sentence = reason ?: strdup(strerror(-r));
+
+        if (sentence && !streq_ptr(sentence, m->unreadable))
+                log_error("The files below '%s' cannot be read (%s); keeping what is known, and "
+                          "trying again.",
+                          root_path(m->options.root), sentence);
+        if (!m->unreadable)
+                distrust_esps(m);
+        if (sentence) {
+                free(m->unreadable);
+                m->unreadable = TAKE_PTR(sentence);
+        }
+        manager_review_verdict(m);
+        return r;
+}
+
+static int take_facts(Manager *m, Facts *facts) {
+        bool changed = !facts_equal(&m->facts, facts);
+        bool matters = !facts_mean_the_same(&m->facts, facts);
         int r;
 
-        r = facts_load(m->options.root, &facts);
-        if (r < 0) {
-                log_error("Cannot read the configuration below '%s': %s; keeping what is known.",
-                          root_path(m->options.root), strerror(-r));
-                return r;
-        }
-        changed = !facts_equal(&m->facts, &facts);
         facts_done(&m->facts);
-        m->facts = TAKE_STRUCT(facts);
+        m->facts = TAKE_STRUCT(*facts);
+        m->unreadable = mfree(m->unreadable);
         log_warnings(m);
         if (m->watch)
                 watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
-
+        if (matters)
+                distrust_esps(m);
         r = update_members(m);
+        return r < 0 ? r : changed;
+}
+
+int manager_reload(Manager *m) {
+        _cleanup_(facts_done) Facts facts = FACTS_INIT;
+        char *reason = NULL;
+        int r;
+
+        r = facts_load(m->options.root, &facts, &reason);
+        if (r < 0)
+                return keep_what_is_known(m, r, reason);
+        r = take_facts(m, &facts);
         if (r < 0)
                 return r;
-        changed |= manager_update_presence(m);
-        m->stale |= changed;
-        manager_update_verdict(m);
-        show_verdict(m);
-        if (changed)
+        if (manager_update_presence(m))
+                r = 1;
+        manager_review_verdict(m);
+        if (r > 0)
                 manager_tell(m, MANAGER_CHANGED_KERNELS | MANAGER_CHANGED_CONFIG);
-        return changed;
+        return r;
+}
+
+int manager_reload_for(Manager *m, Error *error) {
+        int r = manager_reload(m);
+
+        return r < 0 ? error_set(error, ERROR_FAILED,
+                                 "The files below '%s' cannot be read (%s); mend that, and try "
+                                 "again",
+                                 root_path(m->options.root), m->unreadable ?: strerror(-r))
+                     : r;
 }
 
 int manager_make_input(Manager *m, RefreshInput *ret) {
@@ -318,6 +382,7 @@ int manager_make_input(Manager *m, RefreshInput *ret) {
         r = select_kernels(&m->facts, &input.kernels);
         if (r < 0)
                 return r;
+        input.serial = m->serial;
         input.title = strdup(m->facts.host.title);
         input.pin = conf->pin ? strdup(conf->pin) : NULL;
         input.next_boot = conf->next_boot ? strdup(conf->next_boot) : NULL;

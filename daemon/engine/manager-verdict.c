@@ -10,19 +10,6 @@
 #include "engine/look.h"
 #include "engine/manager-private.h"
 
-bool manager_in_sync(const Manager *m) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < m->n_members; i++) {
-                if (!m->members[i]->listed)
-                        continue;
-                if (esp_state(m->members[i]->esp) != ESP_IN_SYNC)
-                        return false;
-                n++;
-        }
-        return n > 0;
-}
-
 bool manager_pins_by_default(const Manager *m) {
         size_t n = 0;
 
@@ -38,9 +25,12 @@ bool manager_pins_by_default(const Manager *m) {
         return n == 0 && !m->facts.grub_one_shot;
 }
 
+/* Of each kind the first ESP, in the order of the list. */
 typedef struct Count {
         size_t listed, in_sync, bootable;
-        const Esp *unseen, *behind, *bare, *twin; /* the first of each kind */
+        const Esp *unseen; /* not looked at yet */
+        const Esp *blind;  /* a look at it failed, and there never was another */
+        const Esp *syncing, *unknown, *behind, *bare, *twin;
         const char *disk; /* that all ESPs are on; NULL: on several, or unknown */
 } Count;
 
@@ -54,6 +44,56 @@ static void count_disk(Count *c, const Esp *esp) {
                 c->disk = NULL;
 }
 
+/* An ESP that is not in sync counts as one of these. */
+static void count_state(const Manager *m, Count *c, const Esp *esp) {
+        bool mended = manager_is_about_to_sync(m, esp);
+
+        switch (esp_state(esp)) {
+        case ESP_IN_SYNC:
+                c->in_sync++;
+                break;
+        case ESP_SYNCING:
+                c->syncing = c->syncing ?: esp;
+                break;
+        case ESP_UNKNOWN:
+                if (mended)
+                        c->syncing = c->syncing ?: esp;
+                else
+                        c->unknown = c->unknown ?: esp;
+                break;
+        case ESP_OUTDATED:
+                if (mended)
+                        c->syncing = c->syncing ?: esp;
+                else
+                        c->behind = c->behind ?: esp;
+                break;
+        case ESP_MISSING:
+        case ESP_STUCK:
+        case ESP_FAILED:
+                c->behind = c->behind ?: esp;
+                break;
+        case _ESP_STATE_MAX:
+        case _ESP_STATE_INVALID:
+                assert(false);
+        }
+}
+
+static void count_content(const Manager *m, Count *c, const Esp *esp) {
+        const EspImage *image = esp_image(esp);
+        EspState state = esp_state(esp);
+
+        if (!image && (state == ESP_UNKNOWN || state == ESP_SYNCING))
+                c->unseen = c->unseen ?: esp;
+        if (!image && (state == ESP_FAILED || state == ESP_STUCK))
+                c->blind = c->blind ?: esp;
+        if (image && !esp_image_has_loader(image))
+                c->bare = c->bare ?: esp;
+        else if (esp_present(esp) && state != ESP_STUCK && !strv_isempty(esp_kernels(esp)))
+                c->bootable++;
+        if (manager_uuid_is_duplicate(m, esp_uuid(esp)))
+                c->twin = c->twin ?: esp;
+}
+
 static Count count_esps(const Manager *m) {
         Count c = {};
 
@@ -64,35 +104,35 @@ static Count count_esps(const Manager *m) {
                         continue;
                 c.listed++;
                 count_disk(&c, esp);
-                if (!esp_image(esp) &&
-                    (esp_state(esp) == ESP_UNKNOWN || esp_state(esp) == ESP_SYNCING))
-                        c.unseen = c.unseen ?: esp;
-                if (esp_image(esp) && !esp_image_has_loader(esp_image(esp)))
-                        c.bare = c.bare ?: esp;
-                else if (esp_present(esp) && esp_state(esp) != ESP_STUCK &&
-                         !strv_isempty(esp_kernels(esp)))
-                        c.bootable++;
-                if (manager_uuid_is_duplicate(m, esp_uuid(esp)))
-                        c.twin = c.twin ?: esp;
-                if (esp_state(esp) == ESP_IN_SYNC)
-                        c.in_sync++;
-                else
-                        c.behind = c.behind ?: esp;
+                count_state(m, &c, esp);
+                count_content(m, &c, esp);
         }
         return c;
+}
+
+bool manager_in_sync(const Manager *m) {
+        Count c = count_esps(m);
+
+        return !m->unreadable && c.listed > 0 && c.in_sync == c.listed;
 }
 
 const char *manager_redundancy(const Manager *m) {
         Count c = count_esps(m);
 
+        if (m->unreadable)
+                return "unknown";
         if (c.listed == 0)
                 return "unmanaged";
-        if (c.unseen)
+        if (c.unseen || (c.bootable == 0 && c.blind))
                 return "unknown";
         if (c.bootable == 0)
                 return "unbootable";
         if (c.behind || c.bare || c.twin)
                 return "degraded";
+        if (c.unknown)
+                return "unknown";
+        if (c.syncing)
+                return "syncing";
         return c.listed == 1 || c.disk ? "single" : "redundant";
 }
 
@@ -103,29 +143,40 @@ static char *esp_and_disk(const Esp *esp) {
                                : strprintf("ESP '%s' on disk '%s'", esp_uuid(esp), esp_disk(esp));
 }
 
-static char *render_reason(const Manager *m, const Count *c) {
-        const Esp *esp = c->behind ?: c->bare;
-        _cleanup_free_ char *bad = esp ? esp_and_disk(esp) : NULL;
+static char *render_unreadable(const Manager *m) {
+        return strprintf("The files below '%s' cannot be read (%s); mend that, and the ESPs are "
+                         "compared with them.",
+                         root_path(m->options.root), m->unreadable);
+}
 
-        if (c->listed == 0)
-                return strdup(m->facts.grub_host ? "No ESP is configured; this host boots from "
-                                                   "'/" PATH_BOOT "' by GRUB."
-                                                 : "No ESP is configured.");
-        if (c->unseen)
-                return strprintf("ESP '%s' has not been looked at yet.", esp_uuid(c->unseen));
-        if (c->bootable == 0)
-                return strdup("No ESP holds a boot loader and a complete kernel.");
-        if (c->behind)
-                return strprintf("%s is not in sync (%s).", strempty(bad),
-                                 esp_state_to_string(esp_state(c->behind)));
-        if (c->bare)
-                return strprintf("%s has lost its boot loader; 'bootctl-pve reinit' installs it "
-                                 "anew.",
-                                 strempty(bad));
-        if (c->twin)
-                return strprintf("More than one partition has the FAT UUID '%s', so only one of "
-                                 "them is in sync; format the other one anew.",
-                                 esp_uuid(c->twin));
+static char *render_behind(const Esp *esp) {
+        _cleanup_free_ char *name = esp_and_disk(esp);
+
+        return strprintf("%s is not in sync (%s).", strempty(name),
+                         esp_state_to_string(esp_state(esp)));
+}
+
+static char *render_unknown(const Esp *esp) {
+        return esp_image(esp) ? strprintf("ESP '%s' has not been compared with the files as they "
+                                          "are now.",
+                                          esp_uuid(esp))
+                              : strprintf("ESP '%s' has not been looked at yet.", esp_uuid(esp));
+}
+
+static char *render_blind(const Esp *esp) {
+        return strprintf("ESP '%s' could not be looked at%s%s.", esp_uuid(esp),
+                         isempty(esp_last_error(esp)) ? "" : ": ", esp_last_error(esp));
+}
+
+static char *render_bare(const Esp *esp) {
+        _cleanup_free_ char *name = esp_and_disk(esp);
+
+        return strprintf("%s has lost its boot loader; 'bootctl-pve reinit' installs it anew.",
+                         strempty(name));
+}
+
+/* Every ESP is as it should be; what that amounts to. */
+static char *render_good(const Count *c) {
         if (c->listed == 1)
                 return c->disk ? strprintf("Only one ESP is configured, on disk '%s'.", c->disk)
                                : strdup("Only one ESP is configured.");
@@ -134,20 +185,81 @@ static char *render_reason(const Manager *m, const Count *c) {
         return strprintf("%zu ESPs are in sync.", c->in_sync);
 }
 
+static char *render_none(const Manager *m) {
+        return strdup(m->facts.grub_host ? "No ESP is configured; this host boots from "
+                                           "'/" PATH_BOOT "' by GRUB."
+                                         : "No ESP is configured.");
+}
+
+/* NULL when out of memory, as all of these. In the order of manager_redundancy(). */
+static char *render_reason(const Manager *m, const Count *c) {
+        if (m->unreadable)
+                return render_unreadable(m);
+        if (c->listed == 0)
+                return render_none(m);
+        if (c->unseen)
+                return render_unknown(c->unseen);
+        if (c->bootable == 0)
+                return c->blind ? render_blind(c->blind)
+                                : strdup("No ESP holds a boot loader and a complete kernel.");
+        if (c->behind)
+                return render_behind(c->behind);
+        if (c->bare)
+                return render_bare(c->bare);
+        if (c->twin)
+                return strprintf("More than one partition has the FAT UUID '%s', so only one of "
+                                 "them is in sync; format the other one anew.",
+                                 esp_uuid(c->twin));
+        if (c->unknown)
+                return render_unknown(c->unknown);
+        if (c->syncing)
+                return strprintf("ESP '%s' is being brought into sync.", esp_uuid(c->syncing));
+        return render_good(c);
+}
+
+/* Empty if everything is in sync. */
+static char *render_in_sync_reason(const Manager *m, const Count *c) {
+        if (m->unreadable)
+                return render_unreadable(m);
+        if (c->listed == 0)
+                return render_none(m);
+        if (c->behind)
+                return render_behind(c->behind);
+        if (c->unknown || (c->syncing && esp_state(c->syncing) == ESP_UNKNOWN))
+                return render_unknown(c->unknown ?: c->syncing);
+        if (c->syncing)
+                return strprintf("ESP '%s' is being brought into sync.", esp_uuid(c->syncing));
+        return strdup("");
+}
+
+/* True if that is another one. */
+static bool replace_reason(char **reason, char *new) {
+        bool changed = !streq_ptr(*reason, new);
+
+        free(*reason);
+        *reason = new;
+        return changed;
+}
+
 void manager_update_verdict(Manager *m) {
         Count c = count_esps(m);
-        char *reason = render_reason(m, &c);
 
-        /* What 'systemctl status' shows. */
-        if (reason && !streq_ptr(reason, m->redundancy_reason))
-                (void) sd_notifyf(false, "STATUS=%s", reason);
-        free(m->redundancy_reason);
-        m->redundancy_reason = reason;
+        if (replace_reason(&m->redundancy_reason, render_reason(m, &c))) {
+                m->reasons_shown = false;
+                /* What 'systemctl status' shows. */
+                (void) sd_notifyf(false, "STATUS=%s", strempty(m->redundancy_reason));
+        }
+        if (replace_reason(&m->in_sync_reason, render_in_sync_reason(m, &c)))
+                m->reasons_shown = false;
 
         m->esp_options = mfree(m->esp_options);
         for (size_t i = 0; !m->esp_options && i < m->n_members; i++)
                 if (esp_image(m->members[i]->esp))
                         (void) look_options(esp_image(m->members[i]->esp), &m->esp_options);
+}
+
+const char *manager_in_sync_reason(const Manager *m) {
+        return strempty(m->in_sync_reason);
 }
 
 const char *manager_redundancy_reason(const Manager *m) {

@@ -30,6 +30,7 @@ Manager *manager_free(Manager *m) {
                 return NULL;
         m->listener = NULL;
         watch_free(m->watch);
+        sd_event_source_disable_unref(m->retry_timer);
         manager_free_jobs(m);
         ksm_list_free(m->ksm_list);
         ksm_control_free(m->ksm);
@@ -51,6 +52,8 @@ Manager *manager_free(Manager *m) {
         free(m->last_refresh_result);
         free(m->shown_redundancy);
         free(m->redundancy_reason);
+        free(m->in_sync_reason);
+        free(m->unreadable);
         free(m->esp_options);
         sd_event_unref(m->event);
         return mfree(m);
@@ -66,15 +69,18 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
                 .event = sd_event_ref(event),
                 .options = *options,
                 .facts = FACTS_INIT,
+                .serial = 1,
                 .firmware = FIRMWARE_INIT,
                 .lock_fd = -EBADF,
         };
         /* A legacy BIOS has no variables to be asked for. */
         m->firmware_known = !host_has_efi(options->root);
         r = manager_new_ksm(m);
-        if (r >= 0)
-                r = manager_reload(m);
         if (r < 0)
+                return r;
+        /* Whoever asks is told that the files cannot be read; they are tried again. */
+        r = manager_reload(m);
+        if (r == -ENOMEM)
                 return r;
         *ret = TAKE_PTR(m);
         return 0;
@@ -89,42 +95,18 @@ bool manager_is_busy(const Manager *m) {
         return m->n_jobs > 0 || m->ksm_job;
 }
 
-/* A refresh, or without AutoSync a look, so that what is shown is true. */
-static int look_or_sync(Manager *m) {
-        return manager_submit(
-                        m, &(JobRequest){ .type = manager_auto_sync(m) ? JOB_REFRESH : JOB_PROBE },
-                        NULL, NULL);
-}
-
-/* True if some ESP may be brought into sync by trying again. */
-static bool worth_another_try(const Manager *m) {
-        for (size_t i = 0; i < m->n_members; i++)
-                switch (esp_state(m->members[i]->esp)) {
-                case ESP_UNKNOWN:
-                case ESP_OUTDATED:
-                case ESP_FAILED:
-                        return true;
-                case ESP_IN_SYNC:
-                case ESP_SYNCING:
-                case ESP_MISSING:
-                case ESP_STUCK:
-                        break;
-                case _ESP_STATE_MAX:
-                case _ESP_STATE_INVALID:
-                        assert(false);
-                }
-        return false;
-}
-
 static void on_settled(void *userdata) {
         Manager *m = userdata;
 
-        if (manager_reload(m) >= 0 && (m->stale || worth_another_try(m)))
-                (void) look_or_sync(m);
+        (void) manager_reload(m);
+        /* Whatever has happened may have made room, or let a disk answer. */
+        for (size_t i = 0; i < m->n_members; i++)
+                if (esp_state(m->members[i]->esp) == ESP_OUTDATED)
+                        esp_forget_compared(m->members[i]->esp);
+        manager_pursue_anew(m);
 }
 
 int manager_start(Manager *m) {
-        bool spent;
         int r;
 
         if (m->options.private)
@@ -141,16 +123,14 @@ int manager_start(Manager *m) {
                 log_warning("Cannot tell whether the next-boot pin is spent, or remove it: %s; it "
                             "stays.",
                             strerror(-r));
-        spent = r > 0;
-        if (spent) {
-                r = manager_reload(m);
-                if (r < 0)
-                        return r;
-        }
         /* A spent pin that stayed on the ESPs would be a permanent one, so its end is synced even
          * with AutoSync off. */
-        return spent ? manager_submit(m, &(JobRequest){ .type = JOB_REFRESH }, NULL, NULL)
-                     : look_or_sync(m);
+        m->must_sync = r > 0;
+        if (m->must_sync)
+                (void) manager_reload(m);
+        m->started = true;
+        manager_pursue(m);
+        return 0;
 }
 
 void manager_stop(Manager *m) {
@@ -166,8 +146,8 @@ void manager_stop(Manager *m) {
          * only after this signal. */
         if (m->watch) {
                 watch_clear(m->watch);
-                if (manager_reload(m) >= 0 && m->stale && manager_auto_sync(m))
-                        (void) look_or_sync(m);
+                if (manager_reload(m) >= 0 && manager_has_news(m) && manager_auto_sync(m))
+                        (void) manager_submit(m, &(JobRequest){ .type = JOB_REFRESH }, NULL, NULL);
         }
         if (!manager_is_busy(m))
                 (void) sd_event_exit(m->event, 0);
@@ -201,9 +181,9 @@ static int after_change(Manager *m, int r, uid_t uid, Job **ret_job, Error *erro
                                        "Cannot change the files in /" PATH_ETC_KERNEL " below '%s'",
                                        root_path(m->options.root));
         if (r > 0) {
-                r = manager_reload(m);
+                r = manager_reload_for(m, error);
                 if (r < 0)
-                        return error_set_errno(error, r, "Cannot read the changed files again");
+                        return r;
                 if (manager_auto_sync(m)) {
                         r = manager_submit(m, &(JobRequest){ .type = JOB_REFRESH, .uid = uid },
                                            &job, error);
@@ -215,6 +195,14 @@ static int after_change(Manager *m, int r, uid_t uid, Job **ret_job, Error *erro
         return 0;
 }
 
+/* What is about to be stored must also be synced: there has to be room for the job, and all else
+ * must be readable. */
+static int before_change(Manager *m, Error *error) {
+        int r = manager_check_room(m, error);
+
+        return r < 0 ? r : manager_reload_for(m, error);
+}
+
 /* Valid, and its image is in boot/ as it is now. */
 static int find_kernel(Manager *m, const char *version, const Kernel **ret, Error *error) {
         const BootKernel *boot;
@@ -222,9 +210,9 @@ static int find_kernel(Manager *m, const char *version, const Kernel **ret, Erro
 
         if (!kernel_version_is_valid(version))
                 return manager_refuse_version(version, error);
-        r = manager_reload(m);
+        r = before_change(m, error);
         if (r < 0)
-                return error_set_errno(error, r, "Cannot read /" PATH_BOOT);
+                return r;
         boot = boot_dir_find(&m->facts.boot, version);
         if (!boot || !boot->has_image)
                 return error_set(error, ERROR_NO_SUCH_KERNEL,
@@ -268,9 +256,9 @@ int manager_remove_kernel(Manager *m, const char *version, uid_t uid, Job **ret_
 
         if (!kernel_version_is_valid(version))
                 return manager_refuse_version(version, error);
-        r = manager_reload(m);
+        r = before_change(m, error);
         if (r < 0)
-                return error_set_errno(error, r, "Cannot read /" PATH_MANUAL_KERNELS);
+                return r;
         kernel = kernel_set_find(&m->facts.kernels, version);
         if (!kernel || !kernel_has_reason(kernel, KERNEL_MANUAL))
                 return error_set(error, ERROR_NO_SUCH_KERNEL,
@@ -313,6 +301,9 @@ int manager_pin(Manager *m, const char *version, PinScope scope, uid_t uid, Job 
 int manager_unpin(Manager *m, bool next_boot_only, uid_t uid, Job **ret_job, Error *error) {
         int r, q = 0;
 
+        r = before_change(m, error);
+        if (r < 0)
+                return r;
         r = kernel_conf_store_pin(m->options.root, PIN_NEXT_BOOT, NULL);
         if (r >= 0 && !next_boot_only)
                 q = kernel_conf_store_pin(m->options.root, PIN_PERMANENT, NULL);

@@ -43,7 +43,8 @@ typedef struct ManagerOptions {
         WorkerConfig worker;
 } ManagerOptions;
 
-/* Reads the files below the root; touches no ESP. */
+/* Reads the files below the root; touches no ESP. That they cannot be read is no failure, but what
+ * manager_in_sync_reason() says. */
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret);
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free)
@@ -100,9 +101,13 @@ const char *manager_next_boot_kernel(const Manager *m);
 bool manager_auto_sync(const Manager *m);
 const char *manager_cmdline(const Manager *m);
 CmdlineSource manager_cmdline_source(const Manager *m);
+/* True if every ESP was compared with what was read last, and is as it should be. The reason why it
+ * is not so is one sentence, "" if it is. */
 bool manager_in_sync(const Manager *m);
-/* "redundant", "single", "degraded", "unbootable", "unmanaged"; "unknown" before every ESP was
- * seen. The reason is one sentence. */
+const char *manager_in_sync_reason(const Manager *m);
+/* "redundant", "single", "syncing" (all that is amiss is being mended by a job), "degraded",
+ * "unbootable", "unmanaged"; "unknown" before every ESP was seen, or while the files cannot be
+ * read. The reason is one sentence. */
 const char *manager_redundancy(const Manager *m);
 const char *manager_redundancy_reason(const Manager *m);
 uint64_t manager_last_refresh_usec(const Manager *m);

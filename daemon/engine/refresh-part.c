@@ -28,8 +28,12 @@ void part_done(Part *part) {
         error_done(&part->error);
 }
 
+/* That a source is being written is no fault of the ESP. */
 static void set_state(Part *part, EspState state) {
-        esp_set_state(part->esp, state, part->error.message ?: part->warning.message);
+        const Error *error =
+                        part->error.code == ERROR_SOURCE_CHANGED ? &part->warning : &part->error;
+
+        esp_set_state(part->esp, state, error->message ?: part->warning.message);
         part->refresh->listener->esp_changed(part->esp, part->refresh->userdata);
 }
 
@@ -45,6 +49,10 @@ void part_end(Part *part, EspState state) {
 
         part->phase = PART_ENDED;
         give_up_token(part);
+        if (part->compared)
+                esp_set_compared(part->esp, refresh->input.serial, job_syncs(refresh->job));
+        else if (state == ESP_FAILED)
+                esp_forget_compared(part->esp);
         set_state(part, state);
         refresh_advance(refresh);
 }
@@ -80,11 +88,18 @@ static void carry_out(Part *part, Plan *plan) {
                 part_end(part, ESP_FAILED);
 }
 
+/* What a look need not read again. After one that failed everything is read: the text that could
+ * not be read may be the one that is known. */
+static const EspImage *known_image(const Part *part) {
+        return part->distrust ? NULL : esp_image(part->esp);
+}
+
 void part_start(Part *part) {
         Refresh *refresh = part->refresh;
         _cleanup_(plan_freep) Plan *plan = NULL;
         int r;
 
+        part->distrust = esp_state(part->esp) == ESP_FAILED;
         if (refresh->canceled) {
                 part_cancel(part, esp_state(part->esp));
                 return;
@@ -110,7 +125,7 @@ void part_start(Part *part) {
         r = manifest_load(refresh->config->root, esp_uuid(part->esp), &part->manifest);
         if (r >= 0)
                 r = plan_build_probe(esp_uuid(part->esp), &refresh->input.kernels, &part->manifest,
-                                     esp_image(part->esp), job_verify(refresh->job), &plan);
+                                     known_image(part), job_verify(refresh->job), &plan);
         if (r < 0) {
                 part_fail(part, r, "plan the look at");
                 return;
@@ -143,7 +158,7 @@ static void on_report(Report *report, void *userdata) {
         case REPORT_SPACE:
         case REPORT_FILE:
                 r = look_take_report(&part->image, report,
-                                     part->phase == PART_LOOKING ? esp_image(part->esp) : NULL);
+                                     part->phase == PART_LOOKING ? known_image(part) : NULL);
                 break;
         case REPORT_PLACED:
                 r = look_learn_placed(&part->manifest, part->plan, report);
@@ -235,9 +250,14 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
 
 /* File by file. */
 static void tell_differences(Part *part, const Plan *rest) {
+        _cleanup_free_ char *names = NULL, *unreadable = NULL;
         _cleanup_strv_ char **paths = NULL;
-        _cleanup_free_ char *names = NULL;
 
+        if (look_unreadable(part->image, &unreadable) >= 0 && unreadable)
+                (void) error_set(&part->error, ERROR_VERIFY_FAILED,
+                                 "The disk of ESP '%s' does not give %s; a refresh writes that "
+                                 "anew, but check the disk",
+                                 esp_uuid(part->esp), unreadable);
         if (plan_changes(rest, &paths) >= 0)
                 names = strv_join(paths, "', '");
         (void) error_set(&part->error, ERROR_VERIFY_FAILED,
@@ -253,6 +273,23 @@ static void tell_optional(const Part *part, const Plan *rest) {
         else if (rest->n_steps > 0 && !plan_is_due(rest))
                 log_warning("Memtest86+ on ESP '%s' is not as it should be; a refresh repairs it.",
                             esp_uuid(part->esp));
+}
+
+static void store_manifest(Part *part) {
+        int r = manifest_store(part->refresh->config->root, esp_uuid(part->esp), &part->manifest,
+                               part->image);
+
+        if (r < 0)
+                log_warning("Cannot store the manifest of ESP '%s': %s, ignoring.",
+                            esp_uuid(part->esp), strerror(-r));
+}
+
+/* A verification that failed half-way: what it found bad until then must not be trusted by the next
+ * look, nor what it did not get to. */
+static void remember_bad(Part *part) {
+        if (job_verify(part->refresh->job) && part->image &&
+            look_learn(&part->manifest, part->image, part->plan, false) >= 0)
+                store_manifest(part);
 }
 
 /* What is left to do after the last look decides the state. */
@@ -273,11 +310,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
 
         if (job_syncs(refresh->job) || type == JOB_VERIFY) {
                 tell_optional(part, rest);
-                r = manifest_store(refresh->config->root, esp_uuid(part->esp), &part->manifest,
-                                   part->image);
-                if (r < 0)
-                        log_warning("Cannot store the manifest of ESP '%s': %s, ignoring.",
-                                    esp_uuid(part->esp), strerror(-r));
+                store_manifest(part);
         }
         r = esp_set_image(part->esp, TAKE_PTR(part->image));
         if (r < 0) {
@@ -288,6 +321,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
                 esp_set_synced(part->esp, realtime_usec());
         if (state == ESP_IN_SYNC && job_verify(refresh->job))
                 esp_set_verified(part->esp, realtime_usec());
+        part->compared = true;
         part_end(part, state);
         /* A plan's problem is the ESP's; a job that was only to look has done so. */
         if (type == JOB_PROBE || type == JOB_PLAN)
@@ -313,6 +347,7 @@ static void start_sync(Part *part, Plan *plan) {
                 return;
         }
         refresh_say(part->refresh, "copying");
+        esp_forget_compared(part->esp);
         set_state(part, ESP_SYNCING);
         carry_out(part, plan);
 }
@@ -456,9 +491,12 @@ static void on_synced(Part *part) {
 static EspState state_after(const Part *part) {
         if (part->error.code == ERROR_ESP_MISSING)
                 return ESP_MISSING;
-        if (part->error.code == ERROR_CANCELED)
-                return part->phase == PART_LOOKING ? esp_state(part->esp) : ESP_OUTDATED;
-        return ESP_FAILED;
+        if (part->error.code != ERROR_CANCELED && part->error.code != ERROR_SOURCE_CHANGED)
+                return ESP_FAILED;
+        /* What was not looked at is what it was. */
+        if (part->phase == PART_LOOKING)
+                return esp_state(part->esp);
+        return part->error.code == ERROR_CANCELED ? ESP_OUTDATED : ESP_UNKNOWN;
 }
 
 static void on_end(const Error *error, void *userdata) {
@@ -469,6 +507,8 @@ static void on_end(const Error *error, void *userdata) {
         part->errand = errand_free(part->errand);
         give_up_token(part);
         refresh_grant_token(part->refresh);
+        if (error_is_set(&part->error) && part->phase == PART_LOOKING)
+                remember_bad(part);
         if (error_is_set(&part->error))
                 part_end(part, state_after(part));
         else if (part->phase == PART_LOOKING)

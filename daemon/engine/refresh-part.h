@@ -28,6 +28,8 @@ typedef struct Part {
         unsigned grub_changes; /* of the refresh, when its worker was started */
         bool memtest_stays;    /* it could not be brought or removed in this job */
         bool waiting;          /* for the token */
+        bool distrust;         /* what is known of the ESP: the last look at it failed */
+        bool compared;         /* what is on the ESP was compared with the input */
         uint64_t bytes_total, bytes_before, bytes_moved; /* before: by workers that are done */
         Error warning; /* what could not be done besides; the ESP is none the worse */
         Error error;

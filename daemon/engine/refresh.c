@@ -175,9 +175,19 @@ static void end_host_job(Refresh *refresh) {
         job_end(refresh->job, result, &refresh->host_error);
 }
 
+static bool is_unfinished(const Refresh *refresh) {
+        bool unfinished = false;
+
+        for (size_t i = 0; i < refresh->n_parts; i++)
+                unfinished |= refresh->parts[i].error.code == ERROR_SOURCE_CHANGED;
+        return unfinished && !refresh->canceled;
+}
+
 static int on_end(sd_event_source *source, void *userdata) {
         Refresh *refresh = userdata;
 
+        if (is_unfinished(refresh) && refresh->listener->unfinished(refresh, refresh->userdata))
+                return 0;
         if (refresh->n_parts > 0)
                 end_job(refresh);
         else

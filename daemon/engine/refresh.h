@@ -12,6 +12,7 @@ typedef struct Refresh Refresh;
 
 /* What the ESPs are compared with: a snapshot, so that what changes meanwhile is the next job's. */
 typedef struct RefreshInput {
+        uint64_t serial; /* tells this snapshot from others, see esp_compared() */
         KernelSet kernels;
         char *title;              /* of loader entries */
         char *pin;                /* the permanent pin; NULL: none */
@@ -46,6 +47,9 @@ typedef struct RefreshListener {
         int (*void_grub_pin)(void *userdata);
         /* The ESP has got its boot loader. Returns -errno if it cannot be listed. */
         int (*installed)(Esp *esp, void *userdata);
+        /* A file in boot/ was being written while it was to be read. True if the job begins anew
+         * later; the refresh may be freed from within it. Otherwise the job ends. */
+        bool (*unfinished)(Refresh *refresh, void *userdata);
         /* The job has its result; the refresh may be freed from within it. */
         void (*ended)(Refresh *refresh, void *userdata);
 } RefreshListener;

@@ -79,23 +79,51 @@ static int read_conf(const Root *root, const char *path, char **ret, size_t *ret
         return fd >= 0 && fstat(fd, &st) >= 0 && S_ISLNK(st.st_mode) ? -ENOENT : 0;
 }
 
-/* 1: read; 0: absent, or unreadable and warned about; -ENOMEM. */
-static int read_or_warn(KernelConf *c, const Root *root, const char *path, char **ret,
-                        size_t *ret_size) {
-        int r = read_conf(root, path, ret, ret_size);
+/* Pass @r on, and say in @ret_reason what is wrong with @path; @what NULL: the errno. */
+static int explain(const Root *root, const char *path, int r, const char *what, char **ret_reason) {
+        _cleanup_free_ char *shown = path_for_humans(root, path);
+        char *reason;
 
-        return r >= 0 || r == -ENOMEM ? r : warn(c, root, path, strerror(-r));
+        if (r == -ENOMEM || !shown)
+                return -ENOMEM;
+        reason = strprintf("%s: %s", shown, what ?: strerror(-r));
+        if (!reason)
+                return -ENOMEM;
+        free(*ret_reason);
+        *ret_reason = reason;
+        return r;
 }
 
-static int load_list(KernelConf *c, const Root *root, ListKind kind) {
+/* Something that is no file of ours stands there, and will be there next time, too. */
+static bool is_no_file(int r) {
+        return r == -ENOENT || r == -EISDIR || r == -EINVAL || r == -EFBIG || r == -ELOOP ||
+               r == -ENOTDIR || r == -EXDEV;
+}
+
+/* 1: read; 0: absent, or no file and warned about; or the errno of reading, with the reason. */
+static int read_or_warn(KernelConf *c, const Root *root, const char *path, char **ret,
+                        size_t *ret_size, char **ret_reason) {
+        int r = read_conf(root, path, ret, ret_size);
+
+        if (r >= 0)
+                return r;
+        return is_no_file(r) ? warn(c, root, path, strerror(-r))
+                             : explain(root, path, r, NULL, ret_reason);
+}
+
+static int load_list(KernelConf *c, const Root *root, ListKind kind, char **ret_reason) {
         const char *path = list_paths[kind];
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = kind == LIST_ESPS ? read_conf(root, path, &text, &size)
-                              : read_or_warn(c, root, path, &text, &size);
+        if (kind == LIST_ESPS) {
+                r = read_conf(root, path, &text, &size);
+                if (r < 0)
+                        return explain(root, path, r, NULL, ret_reason);
+        } else
+                r = read_or_warn(c, root, path, &text, &size, ret_reason);
         if (r <= 0)
                 return r;
         r = list_file_parse(text, size, kind, kind == LIST_ESPS ? &c->esps : &c->manual, &warnings);
@@ -104,12 +132,13 @@ static int load_list(KernelConf *c, const Root *root, ListKind kind) {
         return warn_all(c, root, path, warnings);
 }
 
-static int load_pin(KernelConf *c, const Root *root, PinScope scope, char **ret) {
+static int load_pin(KernelConf *c, const Root *root, PinScope scope, char **ret,
+                    char **ret_reason) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = read_or_warn(c, root, pin_paths[scope], &text, &size);
+        r = read_or_warn(c, root, pin_paths[scope], &text, &size, ret_reason);
         if (r <= 0)
                 return r;
         r = pin_parse(text, size, ret);
@@ -132,12 +161,12 @@ static const char *cmdline_trouble(int r) {
 
 /* 1: a usable line in c->cmdline. */
 static int load_cmdline_from(KernelConf *c, const Root *root, const char *path,
-                             CmdlineSource source) {
+                             CmdlineSource source, char **ret_reason) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = read_or_warn(c, root, path, &text, &size);
+        r = read_or_warn(c, root, path, &text, &size, ret_reason);
         if (r <= 0)
                 return r;
         r = cmdline_parse(text, size, &c->cmdline);
@@ -149,21 +178,22 @@ static int load_cmdline_from(KernelConf *c, const Root *root, const char *path,
         return 1;
 }
 
-static int load_cmdline(KernelConf *c, const Root *root) {
-        int r = load_cmdline_from(c, root, PATH_CMDLINE, CMDLINE_FILE);
+static int load_cmdline(KernelConf *c, const Root *root, char **ret_reason) {
+        int r = load_cmdline_from(c, root, PATH_CMDLINE, CMDLINE_FILE, ret_reason);
 
         if (r != 0)
                 return r;
-        return load_cmdline_from(c, root, PATH_ADOPTED_CMDLINE, CMDLINE_ADOPTED);
+        return load_cmdline_from(c, root, PATH_ADOPTED_CMDLINE, CMDLINE_ADOPTED, ret_reason);
 }
 
-static int load_settings_from(KernelConf *c, const Root *root, const char *path) {
+static int load_settings_from(KernelConf *c, const Root *root, const char *path,
+                              char **ret_reason) {
         _cleanup_strv_ char **warnings = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = read_or_warn(c, root, path, &text, &size);
+        r = read_or_warn(c, root, path, &text, &size, ret_reason);
         if (r <= 0)
                 return r;
         r = settings_parse(&c->settings, text, size, &warnings);
@@ -176,11 +206,11 @@ static bool is_dropin(const char *name) {
         return name[0] != '.' && endswith(name, ".conf");
 }
 
-static int load_settings(KernelConf *c, const Root *root) {
+static int load_settings(KernelConf *c, const Root *root, char **ret_reason) {
         _cleanup_strv_ char **names = NULL;
         int r;
 
-        r = load_settings_from(c, root, PATH_CONFIG);
+        r = load_settings_from(c, root, PATH_CONFIG, ret_reason);
         if (r < 0)
                 return r;
         r = directory_list(root, PATH_CONFIG_DROPINS, is_dropin, &names);
@@ -189,33 +219,34 @@ static int load_settings(KernelConf *c, const Root *root) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return warn(c, root, PATH_CONFIG_DROPINS, strerror(-r));
+                return is_no_file(r) ? warn(c, root, PATH_CONFIG_DROPINS, strerror(-r))
+                                     : explain(root, PATH_CONFIG_DROPINS, r, NULL, ret_reason);
         strv_sort_uniq(names, strcmp);
         STRV_FOREACH(name, names) {
                 _cleanup_free_ char *path = strprintf(PATH_CONFIG_DROPINS "/%s", *name);
 
-                r = path ? load_settings_from(c, root, path) : -ENOMEM;
+                r = path ? load_settings_from(c, root, path, ret_reason) : -ENOMEM;
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-int kernel_conf_load(const Root *root, KernelConf *ret) {
+int kernel_conf_load(const Root *root, KernelConf *ret, char **ret_reason) {
         _cleanup_(kernel_conf_done) KernelConf c = KERNEL_CONF_INIT;
         int r;
 
-        r = load_list(&c, root, LIST_ESPS);
+        r = load_list(&c, root, LIST_ESPS, ret_reason);
         if (r >= 0)
-                r = load_list(&c, root, LIST_KERNELS);
+                r = load_list(&c, root, LIST_KERNELS, ret_reason);
         if (r >= 0)
-                r = load_pin(&c, root, PIN_PERMANENT, &c.pin);
+                r = load_pin(&c, root, PIN_PERMANENT, &c.pin, ret_reason);
         if (r >= 0)
-                r = load_pin(&c, root, PIN_NEXT_BOOT, &c.next_boot);
+                r = load_pin(&c, root, PIN_NEXT_BOOT, &c.next_boot, ret_reason);
         if (r >= 0)
-                r = load_cmdline(&c, root);
+                r = load_cmdline(&c, root, ret_reason);
         if (r >= 0)
-                r = load_settings(&c, root);
+                r = load_settings(&c, root, ret_reason);
         if (r < 0)
                 return r;
         *ret = TAKE_STRUCT(c);
@@ -303,21 +334,6 @@ int kernel_conf_store_pin(const Root *root, PinScope scope, const char *version)
         if (!text)
                 return -ENOMEM;
         return file_replace(root, pin_paths[scope], text, strlen(text), 0644);
-}
-
-/* Pass @r on, and say in @ret_reason what is wrong with @path; @what NULL: the errno. */
-static int explain(const Root *root, const char *path, int r, const char *what, char **ret_reason) {
-        _cleanup_free_ char *shown = path_for_humans(root, path);
-        char *reason;
-
-        if (r == -ENOMEM || !shown)
-                return -ENOMEM;
-        reason = strprintf("%s: %s", shown, what ?: strerror(-r));
-        if (!reason)
-                return -ENOMEM;
-        free(*ret_reason);
-        *ret_reason = reason;
-        return r;
 }
 
 static int take_packages(PackageDb *db, const Root *root, const char *path, char **ret_reason) {

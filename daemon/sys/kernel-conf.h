@@ -13,7 +13,7 @@
 typedef struct KernelConf {
         ListFile esps;
         ListFile manual;
-        char *pin, *next_boot; /* NULL: none, or not readable (then there is a warning) */
+        char *pin, *next_boot; /* NULL: none, or no pin is in its file (then there is a warning) */
         char *cmdline;         /* from etc/kernel/cmdline, or adopted; NULL otherwise */
         /* CMDLINE_FILE; CMDLINE_ADOPTED (a fallback only: the options of existing entries go
          * first); CMDLINE_NONE. */
@@ -28,12 +28,13 @@ typedef struct KernelConf {
 
 void kernel_conf_done(KernelConf *c);
 
-/* Missing files are empty. A file that cannot be read or understood gives a warning and counts as
- * empty, except the ESP list: if it exists (be it as a dangling link) and cannot be read or is over
- * 16 MiB, that is an error, since "no ESPs" would look like success. An etc/kernel/cmdline without
- * root= gives a warning, and the adopted one is used. Only 0, -ENOMEM or the errno of the ESP
- * list. */
-int kernel_conf_load(const Root *root, KernelConf *ret);
+/* Missing files are empty. What is no file (a directory, a FIFO, a dangling link, over 16 MiB) or
+ * cannot be understood gives a warning and counts as empty, except the ESP list, since "no ESPs"
+ * would look like success. A file that is there but cannot be read (an I/O error, no permission) is
+ * an error: as if it were empty, a pin would be taken off the ESPs. An etc/kernel/cmdline without
+ * root= gives a warning, and the adopted one is used. 0, -ENOMEM, or the errno of reading; then
+ * *@ret_reason says of which file ("/etc/kernel/…: Input/output error"). */
+int kernel_conf_load(const Root *root, KernelConf *ret, char **ret_reason);
 
 /* etc/kernel/cmdline and the adopted one are both missing: adopt proc/cmdline of this root into
  * var/lib/bootsync/cmdline. *@ret is the line. -ENODATA if proc/cmdline has no root=. */

@@ -405,7 +405,7 @@ class Looking(WorkerCase):
         step = self.check(IMAGE, 'vmlinuz')
         self.source('vmlinuz', b'abd')
         result = self.run_plan(step)
-        self.assertEqual((result.status, result.error), (1, 'Failed'))
+        self.assertEqual((result.status, result.error), (1, 'SourceChanged'))
         self.assertIn('changed while it was being read; it will be tried again', result.message)
         self.assertIn('/boot/vmlinuz', result.message)
 
@@ -593,7 +593,7 @@ class Writing(WorkerCase):
             file.write(b'changed')
         worker.signal(signal.SIGCONT)
         result = worker.finish()
-        self.assertEqual((result.status, result.error), (1, 'Failed'))
+        self.assertEqual((result.status, result.error), (1, 'SourceChanged'))
         self.assertIn('/boot/initrd.img', result.message)
         self.assertIn('changed while it was being read; it will be tried again', result.message)
         self.assertEqual(self.leftovers(), [])
@@ -604,7 +604,7 @@ class Writing(WorkerCase):
         (self.root / 'boot/initrd.img').rename(self.root / 'boot/moved')
         self.source('initrd.img', self.initrd)
         result = self.run_plan(*steps)
-        self.assertEqual((result.status, result.error), (1, 'Failed'))
+        self.assertEqual((result.status, result.error), (1, 'SourceChanged'))
         self.assertEqual(self.leftovers(), [])
 
     def test_what_is_optional_may_fail_and_what_is_behind_the_next_scan_is_done(self):
@@ -616,7 +616,7 @@ class Writing(WorkerCase):
         result = self.run_plan(*steps)
         self.assert_done(result)
         warnings = [r for r in result.reports if r.verb == 'warning']
-        self.assertEqual([r.error for r in warnings], ['Failed'])
+        self.assertEqual([r.error for r in warnings], ['SourceChanged'])
         self.assertIn('/boot/memtest', warnings[0].message)
         self.assertFalse((self.esp / optional).exists())
         self.assertEqual(self.leftovers(), [])

@@ -148,6 +148,36 @@ START_TEST(first_other_block_ends_the_reading) {
 }
 END_TEST
 
+static bool disk_is_broken;
+
+ssize_t __real_pread64(int fd, void *data, size_t size, off64_t offset);
+ssize_t __wrap_pread64(int fd, void *data, size_t size, off64_t offset);
+ssize_t __wrap_pread64(int fd, void *data, size_t size, off64_t offset) {
+        char link[64], path[PATH_MAX];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        ck_assert_int_gt(n, 0);
+        path[n] = '\0';
+        if (!disk_is_broken || !strstr(path, ON_ESP))
+                return __real_pread64(fd, data, size, offset);
+        errno = EIO;
+        return -1;
+}
+
+START_TEST(file_that_the_disk_does_not_give_is_unreadable_and_no_end_of_the_look) {
+        _cleanup_case_ Case c;
+
+        case_init(&c, "abc", 3, "abc", 3);
+        disk_is_broken = true;
+        ck_assert_int_eq(check(&c), 1);
+        disk_is_broken = false;
+        ck_assert_int_eq(c.file.verdict, VERDICT_UNREADABLE);
+        ck_assert(!error_is_set(&c.error));
+}
+END_TEST
+
 START_TEST(directory_in_the_place_of_a_file_differs) {
         _cleanup_case_ Case c;
 
@@ -166,7 +196,7 @@ START_TEST(source_that_is_not_the_planned_one_fails) {
         case_init(&c, "abc", 3, "abc", 3);
         c.step.stamp.ctime--;
         ck_assert_int_eq(check(&c), -ESTALE);
-        ck_assert_int_eq(c.error.code, ERROR_FAILED);
+        ck_assert_int_eq(c.error.code, ERROR_SOURCE_CHANGED);
         ck_assert_ptr_nonnull(
                         strstr(c.error.message, "vmlinuz-1-pve' changed while it was being read"));
         ck_assert_ptr_nonnull(strstr(c.error.message, "it will be tried again"));
@@ -241,6 +271,7 @@ CHECK_MAIN("esp-check", absent_file_gives_nothing, trusted_file_is_not_read_nor_
            trust_ends_with_another_size_or_mtime, other_size_differs_without_reading_the_source,
            equal_content_comes_with_its_digest_and_counts_both_files,
            one_other_byte_at_the_end_differs, first_other_block_ends_the_reading,
+           file_that_the_disk_does_not_give_is_unreadable_and_no_end_of_the_look,
            directory_in_the_place_of_a_file_differs, source_that_is_not_the_planned_one_fails,
            source_that_is_gone_counts_as_changed,
            source_that_changes_meanwhile_fails_even_if_equal_so_far, comparison_can_be_stopped,

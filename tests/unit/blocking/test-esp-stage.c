@@ -120,7 +120,7 @@ START_TEST(source_that_changes_meanwhile_fails_and_leaves_nothing) {
         case_init(&c, "new", 3);
         c.counter.when_asked = append_to_source;
         ck_assert_int_eq(stage_file(&c), -ESTALE);
-        ck_assert_int_eq(c.error.code, ERROR_FAILED);
+        ck_assert_int_eq(c.error.code, ERROR_SOURCE_CHANGED);
         ck_assert_ptr_nonnull(strstr(c.error.message, "changed while it was being read"));
         ck_assert_int_lt(esp_stage_take(&c.stage, ON_ESP, sha256, NULL), 0);
         ck_assert(esp_stage_discard(&c.stage));

@@ -5,6 +5,7 @@
 #include "common/fd.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sys/file.h"
@@ -32,5 +33,22 @@ START_TEST(what_is_not_open_is_not_opened) {
 }
 END_TEST
 
+START_TEST(room_is_what_the_limit_leaves) {
+        struct rlimit old, few;
+        int lowest = open("/", O_PATH | O_CLOEXEC);
+
+        ck_assert_int_ge(lowest, 0);
+        (void) safe_close(lowest);
+        ck_assert_int_ge(getrlimit(RLIMIT_NOFILE, &old), 0);
+        few = old;
+        few.rlim_cur = (rlim_t) lowest + 3;
+        ck_assert_int_ge(setrlimit(RLIMIT_NOFILE, &few), 0);
+        ck_assert(fd_has_room(3));
+        ck_assert(!fd_has_room(4));
+        ck_assert(fd_has_room(3));
+        ck_assert_int_ge(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+END_TEST
+
 CHECK_MAIN("fd", a_file_whose_name_is_gone_is_opened_again_with_other_rights,
-           what_is_not_open_is_not_opened)
+           what_is_not_open_is_not_opened, room_is_what_the_limit_leaves)

@@ -26,16 +26,22 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t offset) {
 }
 
 static KernelConf load(const TempRoot *t) {
+        _cleanup_free_ char *reason = NULL;
         KernelConf c = KERNEL_CONF_INIT;
 
-        ck_assert_int_eq(kernel_conf_load(t->root, &c), 0);
+        ck_assert_int_eq(kernel_conf_load(t->root, &c, &reason), 0);
+        ck_assert_ptr_null(reason);
         return c;
 }
 
 static int load_result(const TempRoot *t) {
         _cleanup_(kernel_conf_done) KernelConf c = KERNEL_CONF_INIT;
 
-        return kernel_conf_load(t->root, &c);
+        _cleanup_free_ char *reason = NULL;
+        int r = kernel_conf_load(t->root, &c, &reason);
+
+        ck_assert(!reason == (r >= 0));
+        return r;
 }
 
 /* The only warning begins with the file's path and has @what in it. */
@@ -141,7 +147,7 @@ START_TEST(esp_list_over_16_mib_is_an_error) {
 }
 END_TEST
 
-START_TEST(other_files_that_cannot_be_read_are_warned_about_and_empty) {
+START_TEST(what_is_no_file_is_warned_about_and_empty) {
         static const char *const paths[] = { PATH_MANUAL_KERNELS,
                                              PATH_PIN,
                                              PATH_NEXT_BOOT_PIN,
@@ -167,6 +173,32 @@ START_TEST(other_files_that_cannot_be_read_are_warned_about_and_empty) {
                 temp_symlink(&t, paths[i], "/etc/../absent");
                 dangling = load(&t);
                 assert_one_warning(&dangling, &t, paths[i], strerror(ENOENT));
+                ck_assert_int_ge(unlinkat(t.fd, paths[i], 0), 0);
+        }
+}
+END_TEST
+
+START_TEST(files_that_are_there_and_cannot_be_read_are_an_error_that_names_them) {
+        static const char *const paths[] = { PATH_MANUAL_KERNELS,
+                                             PATH_PIN,
+                                             PATH_NEXT_BOOT_PIN,
+                                             PATH_CMDLINE,
+                                             PATH_ADOPTED_CMDLINE,
+                                             PATH_CONFIG,
+                                             PATH_CONFIG_DROPINS "/10.conf" };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                _cleanup_(kernel_conf_done) KernelConf c = KERNEL_CONF_INIT;
+                _cleanup_free_ char *reason = NULL;
+
+                temp_puts(&t, paths[i], "6.8.12-4-pve\n");
+                ck_assert_int_ge(fchmodat(t.fd, paths[i], 0, 0), 0);
+                temp_drop_privileges();
+                ck_assert_int_eq(kernel_conf_load(t.root, &c, &reason), -EACCES);
+                temp_regain_privileges();
+                ck_assert_ptr_nonnull(strstr(reason, paths[i]));
+                ck_assert_ptr_nonnull(strstr(reason, strerror(EACCES)));
                 ck_assert_int_ge(unlinkat(t.fd, paths[i], 0), 0);
         }
 }
@@ -614,8 +646,8 @@ END_TEST
 
 CHECK_MAIN("kernel-conf", nothing_there_is_nothing_configured, every_file_is_loaded,
            bad_lines_are_named_with_file_and_line, esp_list_that_cannot_be_read_is_an_error,
-           esp_list_over_16_mib_is_an_error,
-           other_files_that_cannot_be_read_are_warned_about_and_empty,
+           esp_list_over_16_mib_is_an_error, what_is_no_file_is_warned_about_and_empty,
+           files_that_are_there_and_cannot_be_read_are_an_error_that_names_them,
            huge_lines_and_nul_bytes_break_nothing, pin_that_is_no_version_is_warned_about,
            cmdline_without_root_gives_way_to_the_adopted_one, cmdline_that_is_unusable_tells_why,
            dropins_are_read_after_the_main_file_in_order,
