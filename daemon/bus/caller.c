@@ -33,8 +33,14 @@
 /* To take a call in costs some µs, to handle it up to a hundred times as much. While calls arrive
  * without end, one is handled for so many that are taken in: faster than the bus delivers them.
  * After some turns it is that of all else that the daemon does. */
-#define ARRIVALS_A_TURN 64U
+#define ARRIVALS_A_TURN 256U
 #define TURNS_MAX       8U
+
+/* Answers that the bus has not taken yet stand in one queue, whomever they are for: while there are
+ * any, it is nobody's turn, and a look again later. If they become so many, the bus does not
+ * listen, and who calls gets no answer any more. */
+#define UNSENT_USEC     UINT64_C(200)
+#define UNSENT_DROP_MIN 1024U
 
 #define DBUS_NAME      "org.freedesktop.DBus"
 #define DBUS_PATH      "/org/freedesktop/DBus"
@@ -295,7 +301,13 @@ static bool give_turn(Bus *b) {
         return true;
 }
 
-static int wake_turn(Bus *b);
+static int wake_turn(Bus *b, uint64_t usec);
+
+static uint64_t n_unsent(const Bus *b) {
+        uint64_t n;
+
+        return sd_bus_get_n_queued_write(b->bus, &n) < 0 ? 0 : n;
+}
 
 /* An error of the connection is for the connection's own event source to find. */
 static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -305,17 +317,25 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {
                 for (unsigned n = 0; n < ARRIVALS_A_TURN; n++)
                         if (sd_bus_process(b->bus, NULL) <= 0)
                                 break;
+                if (n_unsent(b) > 0)
+                        return wake_turn(b, UNSENT_USEC);
                 if (!give_turn(b))
                         return 0;
         }
-        return wake_turn(b);
+        return wake_turn(b, 0);
 }
 
-/* A time that has passed, since a source that is deferred would leave no turn to the others. */
-static int wake_turn(Bus *b) {
-        if (b->turn)
-                return sd_event_source_set_enabled(b->turn, SD_EVENT_ONESHOT);
-        return sd_event_add_time(b->event, &b->turn, CLOCK_MONOTONIC, 0, 1, on_turn, b);
+/* By the clock, since a source that is deferred would leave no turn to the others. */
+static int wake_turn(Bus *b, uint64_t usec) {
+        int r;
+
+        if (!b->turn)
+                return sd_event_add_time_relative(b->event, &b->turn, CLOCK_MONOTONIC, usec, 1,
+                                                  on_turn, b);
+        if (usec == 0 && sd_event_source_get_enabled(b->turn, NULL) > 0)
+                return 0;
+        r = sd_event_source_set_time_relative(b->turn, usec);
+        return r < 0 ? r : sd_event_source_set_enabled(b->turn, SD_EVENT_ONESHOT);
 }
 
 static int refuse(sd_bus_message *m, sd_bus_error *error) {
@@ -341,12 +361,16 @@ static int make_room_for_call(Caller *c) {
         return sd_bus_reply_method_error(m, &error);
 }
 
+bool callers_get_no_answer(const Bus *b) {
+        return n_unsent(b) >= UNSENT_DROP_MIN;
+}
+
 /* Nothing waits, and nothing has arrived behind this one. */
 static bool is_alone(const Bus *b) {
         int pending;
 
-        return b->calls_weight == 0 && ioctl(sd_bus_get_fd(b->bus), FIONREAD, &pending) >= 0 &&
-               pending == 0;
+        return b->calls_weight == 0 && n_unsent(b) == 0 &&
+               ioctl(sd_bus_get_fd(b->bus), FIONREAD, &pending) >= 0 && pending == 0;
 }
 
 int caller_queue(Bus *b, sd_bus_message *m, size_t weight, sd_bus_error *error) {
@@ -370,7 +394,7 @@ int caller_queue(Bus *b, sd_bus_message *m, size_t weight, sd_bus_error *error) 
                         return refuse(m, error);
         r = put_call(c, c->n_calls, m, weight);
         if (r >= 0)
-                r = wake_turn(b);
+                r = wake_turn(b, 0);
         return r < 0 ? r : 1;
 }
 
@@ -391,7 +415,7 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
                                                   "nothing is done for him.",
                                                   sd_bus_message_get_member(m));
         }
-        return wake_turn(c->bus);
+        return wake_turn(c->bus, 0);
 }
 
 /* The match comes first: whoever leaves before it is there has no uid any more when that is asked.

@@ -24,6 +24,8 @@ typedef enum CallerPlace {
  * sender. 0: it is alone, and can be handled now. Negative: too many wait already, and @error is
  * set (LimitsExceeded). */
 int caller_queue(Bus *b, sd_bus_message *m, size_t weight, sd_bus_error *error);
+/* The bus has not taken so many answers that there is no use in another one. */
+bool callers_get_no_answer(const Bus *b);
 /* Have @m handled, as what comes next on the connection. */
 int caller_admit(Bus *b, sd_bus_message *m);
 /* True if that is so; it counts once. */

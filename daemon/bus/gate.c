@@ -77,6 +77,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (!sd_bus_message_is_method_call(m, NULL, NULL) || caller_was_admitted(userdata, m))
                 return 0;
+        if (callers_get_no_answer(userdata))
+                return 1;
         if (strlen(sd_bus_message_get_path(m)) > GATE_PATH_MAX)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
                                          "No object has a path of more than %u bytes.",
