@@ -3,6 +3,8 @@
 into dbus-daemon."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +40,21 @@ class AbuseCase(LabCase):
 
     def start_daemon(self, *options):
         return self.lab.start_daemon(*options)
+
+    def begin_job(self):
+        """A refresh whose workers stand still, until wake_workers(); its path."""
+        self.lab.stop_daemon()
+        self.start_daemon('--test-hook=stage:1:stop')
+        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(300 * 1024))
+        job, = self.bus.call('Refresh')
+        self.addCleanup(self.wake_workers)
+        wait_until(lambda: len(self.lab.stopped_worker_pids()) == len(self.ESPS),
+                   what='stopped workers')
+        return job
+
+    def wake_workers(self):
+        for pid in self.lab.stopped_worker_pids():
+            os.kill(pid, signal.SIGCONT)
 
     def start_polkit(self, **answers):
         """A polkit that answers as test_polkit.py has it: "late" is never."""

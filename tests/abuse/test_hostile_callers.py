@@ -4,7 +4,6 @@
 else notices nothing."""
 
 import os
-import signal
 import time
 
 import abuse
@@ -140,12 +139,7 @@ class Hostile(AbuseCase):
         self.assertEqual(len(self.questions()), 36)
 
     def test_over_512_calls_that_wait_are_refused_when_there_are_too_many(self):
-        self.lab.stop_daemon()
-        self.start_daemon('--test-hook=stage:1:stop')
-        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(300 * 1024))
-        self.bus.call('Refresh')
-        wait_until(self.lab.stopped_worker_pids, what='stopped worker')
-        self.addCleanup(self.wake_workers)
+        self.begin_job()
         message = call('Refresh', arguments=(self.bus.options(wait=True),))
         with Measure(self.bus, 'calls that wait', samples=10):
             one = self.hostile(call_all_and_stay, message, 100, uid=0)
@@ -168,10 +162,6 @@ class Hostile(AbuseCase):
             return self.bus.call('Refresh')
         except CallError:
             return None
-
-    def wake_workers(self):
-        for pid in self.lab.stopped_worker_pids():
-            os.kill(pid, signal.SIGCONT)
 
     def test_a_path_as_long_as_the_bus_allows_costs_nothing(self):
         names = self.run_for(3, call('Refresh', path='/a' * 32000))

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The bus ends under the daemon, or throws it out: it goes on with its work, and comes back."""
 
-import os
-import signal
-
 import abuse
 from abuse import AbuseCase, call
 from lab import wait_until
@@ -15,14 +12,6 @@ BACK_SEC = 30
 
 
 class LostBus(AbuseCase):
-    def prepare(self):
-        super().prepare()
-        self.addCleanup(self.wake_workers)
-
-    def wake_workers(self):
-        for pid in self.lab.stopped_worker_pids():
-            os.kill(pid, signal.SIGCONT)
-
     def lose(self):
         self.bus.crash()
         wait_until(lambda: 'system bus is lost' in self.bus.log(), what='the loss')
@@ -34,17 +23,8 @@ class LostBus(AbuseCase):
         wait_until(self.bus.name_has_owner, BACK_SEC, 'the name')
         self.assertIsNone(self.bus.daemon.poll())
 
-    def begin(self):
-        """A job whose workers stand still; its path."""
-        self.lab.stop_daemon()
-        self.start_daemon('--test-hook=stage:1:stop')
-        self.lab.write_boot(f'initrd.img-{self.NEW}', self.lab.bytes(300 * 1024))
-        job, = self.bus.call('Refresh')
-        wait_until(self.lab.stopped_worker_pids, what='stopped worker')
-        return job
-
     def test_a_job_goes_on_while_there_is_no_bus_and_ends(self):
-        self.begin()
+        self.begin_job()
         self.lose()
         self.wake_workers()
         wait_until(lambda: not self.lab.difference(self.ESPS[0], (self.OLD, self.NEW)), what='sync')
@@ -54,7 +34,7 @@ class LostBus(AbuseCase):
         self.assert_synced()
 
     def test_a_job_is_found_where_it_was_and_can_be_waited_for(self):
-        job = self.begin()
+        job = self.begin_job()
         waiting = Wire(self.bus.address)
         waiting.send(call('Refresh', arguments=(self.bus.options(wait=True),)))
         self.lose()
