@@ -42,9 +42,8 @@
 #define UNSENT_USEC     UINT64_C(200)
 #define UNSENT_DROP_MIN 1024U
 
-#define DBUS_NAME      "org.freedesktop.DBus"
-#define DBUS_PATH      "/org/freedesktop/DBus"
-#define DBUS_INTERFACE "org.freedesktop.DBus"
+#define DBUS_NAME "org.freedesktop.DBus" /* of its interface, too */
+#define DBUS_PATH "/org/freedesktop/DBus"
 
 typedef struct Call {
         sd_bus_message *message;
@@ -164,7 +163,7 @@ static int watch_leavers(Bus *b) {
                 return 0;
         return sd_bus_add_match_async(b->bus, &b->leavers,
                                       "type='signal',sender='" DBUS_NAME "',path='" DBUS_PATH
-                                      "',interface='" DBUS_INTERFACE
+                                      "',interface='" DBUS_NAME
                                       "',member='NameOwnerChanged',arg2=''",
                                       on_left, on_match_added, b);
 }
@@ -175,6 +174,12 @@ static bool is_idle(const Caller *c) {
         for (CallerPlace i = 0; i < _CALLER_PLACE_MAX; i++)
                 idle &= c->places[i] == 0;
         return idle;
+}
+
+/* He has only read, and all is answered. */
+static void forget_stranger(Caller *c) {
+        if (!c->known && is_idle(c))
+                forget(c);
 }
 
 /* Whoever called longest ago and wants nothing now makes room for another one. */
@@ -291,8 +296,7 @@ static bool give_turn(Bus *b) {
         m = take_call(c, 0);
         unlink_caller(c);
         append_caller(c);
-        if (!c->known && is_idle(c))
-                forget(c); /* he has only read */
+        forget_stranger(c);
         r = caller_admit(b, m);
         if (r < 0)
                 (void) sd_bus_reply_method_errno(m, r, NULL);
@@ -387,15 +391,17 @@ int caller_queue(Bus *b, sd_bus_message *m, size_t weight, sd_bus_error *error) 
                 if (r < 0)
                         return r;
         }
-        if (c->n_calls >= CALLS_OF_ONE_MAX)
-                return refuse(m, error);
-        while (b->calls_weight + weight > WEIGHT_MAX)
-                if (make_room_for_call(c) < 0)
-                        return refuse(m, error);
-        r = put_call(c, c->n_calls, m, weight);
+        r = c->n_calls < CALLS_OF_ONE_MAX ? 0 : -ENOBUFS;
+        while (r >= 0 && b->calls_weight + weight > WEIGHT_MAX)
+                r = make_room_for_call(c);
+        if (r >= 0)
+                r = put_call(c, c->n_calls, m, weight);
         if (r >= 0)
                 r = wake_turn(b, 0);
-        return r < 0 ? r : 1;
+        if (r >= 0)
+                return 1;
+        forget_stranger(c);
+        return refuse(m, error);
 }
 
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -429,7 +435,7 @@ static int look_up(Caller *c, sd_bus_message *m) {
         r = put_call(c, 0, m, CALL_WEIGHT);
         if (r < 0)
                 return r;
-        r = sd_bus_call_method_async(c->bus->bus, &c->lookup, DBUS_NAME, DBUS_PATH, DBUS_INTERFACE,
+        r = sd_bus_call_method_async(c->bus->bus, &c->lookup, DBUS_NAME, DBUS_PATH, DBUS_NAME,
                                      "GetConnectionUnixUser", on_uid, c, "s", c->name);
         if (r < 0)
                 sd_bus_message_unref(take_call(c, 0));
@@ -440,10 +446,6 @@ int caller_of(Bus *b, sd_bus_message *m, Caller **ret, sd_bus_error *error) {
         const char *name = strempty(sd_bus_message_get_sender(m));
         Caller *c;
         int r;
-
-        assert(b);
-        assert(m);
-        assert(ret);
 
         c = find(b, name);
         if (!c) {
