@@ -27,11 +27,15 @@ static bool is_gone(const sd_bus_error *error, int r) {
                sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY);
 }
 
+bool call_is_refused(const sd_bus_error *error) {
+        return sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
+               sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED);
+}
+
 ExitStatus call_failed(Connection *c, const sd_bus_error *error, int r) {
         const char *message = error && error->message ? error->message : strerror(-r);
 
-        if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
-            sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
+        if (call_is_refused(error))
                 return fail(STATUS_NOT_AUTHORISED, "Not authorised; try it as root. (%s)", message);
         if (!is_gone(error, r))
                 return fail(STATUS_FAILED, "%s", message);

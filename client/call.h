@@ -36,6 +36,9 @@ ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_
 ExitStatus call_method(Connection *c, CallType type, const Method *method,
                        const CallOptions *options, sd_bus_message **ret);
 
+/* The daemon does not let us, or not without a password. */
+bool call_is_refused(const sd_bus_error *error);
+
 /* The sentence for a call that failed with @r or @error. */
 ExitStatus call_failed(Connection *c, const sd_bus_error *error, int r);
 

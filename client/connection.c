@@ -31,9 +31,8 @@ static ExitStatus bus_call(sd_bus *bus, const char *method, const char *argument
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                               "org.freedesktop.DBus", method, &error, ret, argument ? "s" : "",
-                               argument);
+        r = sd_bus_call_method(bus, BUS_DRIVER, "/org/freedesktop/DBus", BUS_DRIVER, method, &error,
+                               ret, argument ? "s" : "", argument);
         if (r < 0)
                 return fail(STATUS_FAILED, "Failed to talk to the bus: %s.",
                             error.message ?: strerror(-r));
@@ -123,6 +122,10 @@ ExitStatus connection_open(const Options *options, Connection *ret) {
                 return open_private(NULL, ret);
         *ret = TAKE_STRUCT(c);
         return STATUS_DONE;
+}
+
+bool connection_is_from(const Connection *c, sd_bus_message *m, const char *owner) {
+        return !c->destination || streq_ptr(sd_bus_message_get_sender(m), owner);
 }
 
 void connection_close(Connection *c) {

@@ -26,6 +26,11 @@ static inline bool connection_is_private(const Connection *c) {
  * no reason to fall back: it would hide what is broken, and two daemons would work at once. */
 ExitStatus connection_open(const Options *options, Connection *ret);
 
+/* Does @m, a signal, come from @owner, the unique name of the daemon? Any user can address one to
+ * us, and a bus delivers it whatever we have subscribed to. A private daemon is the only one who
+ * can speak on its connection, and has no name. */
+bool connection_is_from(const Connection *c, sd_bus_message *m, const char *owner);
+
 /* Also waits until a private daemon has left, so that what lies below its root can be unmounted. */
 void connection_close(Connection *c);
 #define _cleanup_connection_ _cleanup_(connection_close)

@@ -2,7 +2,8 @@
 
 /* Runs a job-starting call to its end. It listens before it calls: a short job is over before the
  * reply is read. Signals that come in during the call stay queued in sd-bus, so that they are
- * looked at only when the job's path is known. It never cancels: half-synced ESPs would be the
+ * looked at only when the job's path is known, and whose it is: only who has sent the reply is
+ * believed. It never cancels: half-synced ESPs would be the
  * price of an impatient Ctrl-C. Who means it is told of `cancel`. */
 
 #include "client/job-wait.h"
@@ -30,12 +31,12 @@ static const Property job_properties[] = {
 typedef struct JobWait {
         Connection *connection;
         sd_event *event;
-        sd_bus_slot *removed, *changed, *owner, *disconnected;
+        sd_bus_slot *removed, *changed, *owner_changed, *disconnected;
         const Method *method;
-        const char *path;
+        const char *path, *owner; /* the job, and the unique name of the daemon that has it */
         JobView view;
         JobResult result;
-        bool finished, interrupted;
+        bool finished, interrupted, abandoned;
 } JobWait;
 
 void job_result_done(JobResult *j) {
@@ -49,7 +50,7 @@ static void job_wait_done(JobWait *w) {
         (void) sd_bus_detach_event(w->connection->bus);
         sd_bus_slot_unref(w->removed);
         sd_bus_slot_unref(w->changed);
-        sd_bus_slot_unref(w->owner);
+        sd_bus_slot_unref(w->owner_changed);
         sd_bus_slot_unref(w->disconnected);
         sd_event_unref(w->event);
         properties_done(job_properties, ELEMENTSOF(job_properties), &w->view);
@@ -68,6 +69,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         uint64_t id;
         int r;
 
+        if (!connection_is_from(w->connection, m, w->owner))
+                return 0;
         r = sd_bus_message_read(m, "tossss", &id, &path, &type, &result, &error_name, &message);
         if (r < 0)
                 return r;
@@ -86,7 +89,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         JobWait *w = userdata;
 
-        if (!streq_ptr(sd_bus_message_get_path(m), w->path) || sd_bus_message_skip(m, "s") < 0)
+        if (!connection_is_from(w->connection, m, w->owner) ||
+            !streq_ptr(sd_bus_message_get_path(m), w->path) || sd_bus_message_skip(m, "s") < 0)
                 return 0;
         /* A bar that cannot be drawn is no reason to leave the job. */
         (void) properties_read(m, job_properties, ELEMENTSOF(job_properties), &w->view);
@@ -100,12 +104,14 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
         JobWait *w = userdata;
         int r;
 
+        if (!streq_ptr(sd_bus_message_get_sender(m), BUS_DRIVER))
+                return 0;
         r = sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner);
         if (r < 0)
                 return r;
         /* Without an old owner it has just been started, for us. */
-        if (!isempty(old_owner))
-                w->finished = true;
+        if (streq(name, BUS_NAME) && streq_ptr(old_owner, w->owner))
+                w->finished = w->abandoned = true;
         return 0;
 }
 
@@ -142,9 +148,8 @@ static int subscribe(JobWait *w) {
                                 "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, w);
         if (r < 0 || !c->destination)
                 return r;
-        return sd_bus_add_match(c->bus, &w->owner,
-                                "type='signal',sender='org.freedesktop.DBus',"
-                                "interface='org.freedesktop.DBus',"
+        return sd_bus_add_match(c->bus, &w->owner_changed,
+                                "type='signal',sender='" BUS_DRIVER "',interface='" BUS_DRIVER "',"
                                 "member='NameOwnerChanged',arg0='" BUS_NAME "'",
                                 on_owner_changed, w);
 }
@@ -170,6 +175,10 @@ static int loop(JobWait *w) {
         return r;
 }
 
+static const char *how_to_look(const JobWait *w) {
+        return streq(w->method->interface, BUS_IFACE_KSM) ? "ksm status" : "status";
+}
+
 /* Nobody else reaches the job of a private daemon. Never NULL. */
 static char *how_to_stop(const JobWait *w) {
         _cleanup_free_ char *id = NULL;
@@ -187,7 +196,7 @@ _Noreturn static void end_by_interrupt(const JobWait *w) {
 
         (void) fail(STATUS_FAILED,
                     "The job goes on without you; 'bootctl-pve %s' tells how it ended%s.",
-                    streq(w->method->interface, BUS_IFACE_KSM) ? "ksm status" : "status", stop);
+                    how_to_look(w), stop);
         (void) fflush(stdout);
         (void) signal(SIGINT, SIG_DFL);
         (void) sigemptyset(&interrupt);
@@ -210,6 +219,11 @@ static ExitStatus wait_for_end(JobWait *w) {
         (void) sigprocmask(SIG_SETMASK, &before, NULL);
         if (r < 0)
                 return call_bad_reply(r);
+        if (!w->result.ran && w->abandoned)
+                return fail(STATUS_FAILED,
+                            "bootsyncd ended before its job did; 'bootctl-pve %s' tells how far it "
+                            "came, and 'journalctl -u bootsyncd' may tell why.",
+                            how_to_look(w));
         if (!w->result.ran)
                 return call_failed(w->connection, NULL, -ENOTCONN);
         return STATUS_DONE;
@@ -231,6 +245,7 @@ ExitStatus job_run(Connection *c, const Method *method, char *const *strings,
         status = call_send(c, CALL_CHANGE, call, &reply);
         if (status != STATUS_DONE)
                 return status;
+        w.owner = sd_bus_message_get_sender(reply);
         r = sd_bus_message_read(reply, "o", &w.path);
         if (r < 0)
                 return call_bad_reply(r);

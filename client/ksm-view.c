@@ -81,25 +81,28 @@ static int read_processes(sd_bus_message *m, KsmView *v) {
         return r;
 }
 
-/* Call @method, which returns an array of @type, and @read what is in it. */
-static ExitStatus get_list(Connection *c, KsmView *v, const char *method, const char *type,
-                           int (*read)(sd_bus_message *m, KsmView *v)) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        ExitStatus status;
+/* @read what is in the array of @type that @reply is, and keep @reply. */
+static ExitStatus read_list(KsmView *v, sd_bus_message *reply, const char *type,
+                            int (*read)(sd_bus_message *m, KsmView *v)) {
         int r;
 
         assert(v->n_replies < ELEMENTSOF(v->replies));
 
-        status = call_method(c, CALL_READ, METHOD_KSM(method), NULL, &reply);
-        if (status != STATUS_DONE)
-                return status;
+        v->replies[v->n_replies++] = sd_bus_message_ref(reply);
         r = sd_bus_message_enter_container(reply, 'a', type);
         if (r >= 0)
                 r = read(reply, v);
-        if (r < 0)
-                return call_bad_reply(r);
-        v->replies[v->n_replies++] = TAKE_PTR(reply);
-        return STATUS_DONE;
+        return r < 0 ? call_bad_reply(r) : STATUS_DONE;
+}
+
+/* Call @method, which returns such an array. */
+static ExitStatus get_list(Connection *c, KsmView *v, const char *method, const char *type,
+                           int (*read)(sd_bus_message *m, KsmView *v)) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        ExitStatus status;
+
+        status = call_method(c, CALL_READ, METHOD_KSM(method), NULL, &reply);
+        return status == STATUS_DONE ? read_list(v, reply, type, read) : status;
 }
 
 static ExitStatus get_properties(Connection *c, KsmView *v) {
@@ -133,7 +136,18 @@ ExitStatus ksm_view_get(Connection *c, KsmView *ret) {
 }
 
 ExitStatus ksm_view_get_processes(Connection *c, KsmView *v) {
-        return get_list(c, v, "GetProcesses", "(usubtbx)", read_processes);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        ExitStatus status;
+        int r;
+
+        status = call_new(c, CALL_READ, METHOD_KSM("GetProcesses"), NULL, NULL, &call);
+        if (status != STATUS_DONE)
+                return status;
+        r = sd_bus_call(c->bus, call, 0, &error, &reply);
+        if (r < 0)
+                return call_is_refused(&error) ? STATUS_NOT_AUTHORISED : call_failed(c, &error, r);
+        return read_list(v, reply, "(usubtbx)", read_processes);
 }
 
 bool ksm_view_is_tuned(const KsmView *v) {

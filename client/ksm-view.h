@@ -58,7 +58,8 @@ void ksm_view_done(KsmView *v);
 
 /* All but the processes. */
 ExitStatus ksm_view_get(Connection *c, KsmView *ret);
-/* Only these; the daemon has a worker look for them, which may fail. Called once. */
+/* Only these; the daemon has a worker look for them, which may fail. STATUS_NOT_AUTHORISED has not
+ * been told to anybody: the rest is free to see. Called once. */
 ExitStatus ksm_view_get_processes(Connection *c, KsmView *v);
 
 /* ksmtuned.service is active, and decides when ksmd runs. */

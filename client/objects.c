@@ -31,6 +31,8 @@ static const Property manager_properties[] = {
         MANAGER("SelectedKernels", STRINGS, selected),
         MANAGER("ProtectedKernels", STRINGS, protected),
         MANAGER("AutoSync", BOOLEAN, auto_sync),
+        MANAGER("Watching", STRING, watching),
+        MANAGER("WatchingReason", STRING, watching_reason),
         MANAGER("Cmdline", STRING, cmdline),
         MANAGER("CmdlineSource", STRING, cmdline_source),
         MANAGER("InSync", BOOLEAN, in_sync),

@@ -9,6 +9,7 @@
 typedef struct ManagerInfo {
         char *version, *running, *default_kernel, *pinned, *next_boot;
         char **manual, **automatic, **selected, **protected;
+        char *watching, *watching_reason;
         char *cmdline, *cmdline_source;
         char *in_sync_reason; /* why not */
         char *redundancy, *redundancy_reason;

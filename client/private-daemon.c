@@ -18,6 +18,7 @@
 
 #include "client/output.h"
 #include "common/fd.h"
+#include "common/program-path.h"
 #include "common/string-util.h"
 
 #define PEER_FD    3 /* where the daemon is told to find its end */
@@ -99,7 +100,13 @@ static int connect_peer(int *fd, sd_bus **ret) {
 }
 
 ExitStatus private_daemon_start(const char *root, sd_bus **ret_bus, pid_t *ret_pid) {
-        const char *path = secure_getenv("BOOTSYNC_DAEMON") ?: BOOTSYNCD_PATH;
+        static const ProgramPath daemon = {
+                .self = BOOTCTL_PVE_PATH,
+                .installed = BOOTSYNCD_PATH,
+                .beside = "../daemon/bootsyncd",
+                .variable = "BOOTSYNC_DAEMON",
+        };
+        _cleanup_free_ char *path = must(program_path(&daemon));
         _cleanup_free_ char *directory = NULL, *root_argument = NULL;
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
         char peer_argument[] = "--peer-fd=3";
@@ -118,8 +125,8 @@ ExitStatus private_daemon_start(const char *root, sd_bus **ret_bus, pid_t *ret_p
         ours = pair[0];
         theirs = pair[1];
 
-        r = spawn_daemon(path, (char *[]){ (char *) path, peer_argument, root_argument, NULL },
-                         theirs, &pid);
+        r = spawn_daemon(path, (char *[]){ path, peer_argument, root_argument, NULL }, theirs,
+                         &pid);
         if (r < 0)
                 return fail(STATUS_FAILED, "Failed to start '%s': %s.", path, strerror(-r));
         theirs = safe_close(theirs);

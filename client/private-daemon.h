@@ -8,9 +8,9 @@
 
 #include "client/exit-status.h"
 
-/* Start $BOOTSYNC_DAEMON or the installed daemon on @root (NULL: the running system) and connect to
- * it as a peer: without a bus, messages carry neither sender nor destination. It runs in a session
- * of its own, so that a Ctrl-C meant for the client leaves its job alone. */
+/* Start a daemon on @root (NULL: the running system), see ProgramPath, and connect to it as a peer:
+ * without a bus, messages carry neither sender nor destination. It runs in a session of its own, so
+ * that a Ctrl-C meant for the client leaves its job alone. */
 ExitStatus private_daemon_start(const char *root, sd_bus **ret_bus, pid_t *ret_pid);
 
 /* The connection is closed: give the daemon a few seconds to leave. One that still has a job stays

@@ -174,6 +174,12 @@ static void print_processes(const KsmView *v) {
         table_print(table);
 }
 
+static void print_refusal(void) {
+        (void) putchar('\n');
+        say("The processes are not shown: who shares memory is for root to see, and for those whom "
+            "polkit allows '" ACTION_KSM_PROCESSES "'; try it as root.");
+}
+
 static void add_counter(Table *table, const KsmCounter *counter) {
         _cleanup_free_ char *value = must(strprintf("%" PRIi64, counter->value));
 
@@ -210,23 +216,28 @@ static void print_kernel(const KsmView *v) {
         table_print(table);
 }
 
-static void warn_of_other_tenants(const KsmView *v) {
+/* Who may not see the processes is warned all the same: there may well be two guests. */
+static void warn_of_other_tenants(const KsmView *v, bool processes_known) {
         size_t n_guests = ksm_view_n_guests(v);
+        _cleanup_free_ char *guests =
+                        processes_known ? must(strprintf("%zu guests run, and", n_guests))
+                                        : must(strdup("where several guests run,"));
 
-        if (n_guests < 2 || (!streq_ptr(v->run_state, "running") && v->saved_bytes == 0))
+        if ((processes_known && n_guests < 2) ||
+            (!streq_ptr(v->run_state, "running") && v->saved_bytes == 0))
                 return;
         (void) putchar('\n');
-        say("Warning: %zu guests run, and each can tell from the time that its writes take what "
-            "another one has in memory; where tenants do not trust each other, use 'bootctl-pve "
-            "ksm disable --unmerge'.",
-            n_guests);
+        say("Warning: %s each can tell from the time that its writes take what another one has in "
+            "memory; where tenants do not trust each other, use 'bootctl-pve ksm disable "
+            "--unmerge'.",
+            guests);
 }
 
 ExitStatus verb_ksm_status(const Options *options, char **arguments) {
         _cleanup_connection_ Connection c = {};
         _cleanup_ksm_view_ KsmView v = {};
         ExitStatus status;
-        bool known;
+        bool known, refused;
 
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
@@ -238,6 +249,9 @@ ExitStatus verb_ksm_status(const Options *options, char **arguments) {
         if (v.supported)
                 status = ksm_view_get_processes(&c, &v);
         known = v.supported && status == STATUS_DONE;
+        refused = status == STATUS_NOT_AUTHORISED;
+        if (refused)
+                status = STATUS_DONE;
 
         if (option_given(options, OPTION_JSON)) {
                 print_json(&v, known);
@@ -251,7 +265,9 @@ ExitStatus verb_ksm_status(const Options *options, char **arguments) {
         print_units(&v);
         if (known)
                 print_processes(&v);
+        else if (refused)
+                print_refusal();
         print_kernel(&v);
-        warn_of_other_tenants(&v);
+        warn_of_other_tenants(&v, known);
         return status;
 }

@@ -2,7 +2,7 @@
 
 /* `monitor`: one line per event, until Ctrl-C. Nothing is interpreted: what a new daemon adds to
  * its properties is shown by an old client too. Each line is written as it comes, for those who
- * pipe. */
+ * pipe. Only the owner of the bus name is believed; that it ends or is started is an event, too. */
 
 #include "client/verbs.h"
 
@@ -13,6 +13,17 @@
 #include "client/output.h"
 #include "common/names.h"
 #include "common/string-util.h"
+
+typedef struct Monitor {
+        const Options *options;
+        Connection connection;
+        char *owner; /* the unique name of the daemon; NULL: there is none now */
+} Monitor;
+
+static void monitor_done(Monitor *monitor) {
+        connection_close(&monitor->connection);
+        free(monitor->owner);
+}
 
 static uint64_t now_usec(void) {
         struct timespec ts;
@@ -42,14 +53,16 @@ static void print_sentence(const char *sentence) {
 static int on_job_new(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_free_ char *sentence = NULL;
         const char *path, *type;
-        const Options *options = userdata;
+        Monitor *monitor = userdata;
         uint64_t id;
         int r;
 
+        if (!connection_is_from(&monitor->connection, m, monitor->owner))
+                return 0;
         r = sd_bus_message_read(m, "tos", &id, &path, &type);
         if (r < 0)
                 return r;
-        if (option_given(options, OPTION_JSON)) {
+        if (option_given(monitor->options, OPTION_JSON)) {
                 _cleanup_json_ json_object *event = event_new("JobNew");
 
                 json_add_u64(event, "id", id);
@@ -66,14 +79,16 @@ static int on_job_new(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *path, *type, *result, *error_name, *message;
         _cleanup_free_ char *sentence = NULL;
-        const Options *options = userdata;
+        Monitor *monitor = userdata;
         uint64_t id;
         int r;
 
+        if (!connection_is_from(&monitor->connection, m, monitor->owner))
+                return 0;
         r = sd_bus_message_read(m, "tossss", &id, &path, &type, &result, &error_name, &message);
         if (r < 0)
                 return r;
-        if (option_given(options, OPTION_JSON)) {
+        if (option_given(monitor->options, OPTION_JSON)) {
                 _cleanup_json_ json_object *event = event_new("JobRemoved");
 
                 json_add_u64(event, "id", id);
@@ -166,10 +181,12 @@ static void print_changed(const char *path, json_object *changed) {
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_json_ json_object *changed = json_new();
         _cleanup_strv_ char **invalidated = NULL;
-        const Options *options = userdata;
+        Monitor *monitor = userdata;
         const char *interface;
         int r;
 
+        if (!connection_is_from(&monitor->connection, m, monitor->owner))
+                return 0;
         r = sd_bus_message_read(m, "s", &interface);
         if (r < 0)
                 return r;
@@ -182,7 +199,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = sd_bus_message_read_strv(m, &invalidated);
         if (r < 0)
                 return r;
-        if (option_given(options, OPTION_JSON)) {
+        if (option_given(monitor->options, OPTION_JSON)) {
                 _cleanup_json_ json_object *event = event_new("PropertiesChanged");
 
                 json_add_string(event, "path", sd_bus_message_get_path(m));
@@ -195,41 +212,101 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-static int subscribe(Connection *c, const Options *options) {
-        void *userdata = (void *) options;
+/* @name is that of the event in JSON. */
+static void print_daemon(const Monitor *monitor, const char *name, const char *sentence) {
+        _cleanup_json_ json_object *event = NULL;
+
+        if (!option_given(monitor->options, OPTION_JSON)) {
+                print_sentence(sentence);
+                return;
+        }
+        event = event_new(name);
+        json_print_line(event);
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name, *old_owner, *new_owner;
+        Monitor *monitor = userdata;
         int r;
 
+        if (!streq_ptr(sd_bus_message_get_sender(m), BUS_DRIVER))
+                return 0;
+        r = sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner);
+        if (r < 0)
+                return r;
+        if (!streq(name, BUS_NAME) || streq(new_owner, strempty(monitor->owner)))
+                return 0;
+        if (monitor->owner)
+                print_daemon(monitor, "DaemonEnded", "bootsyncd has ended");
+        monitor->owner = mfree(monitor->owner);
+        if (isempty(new_owner))
+                return 0;
+        monitor->owner = must(strdup(new_owner));
+        print_daemon(monitor, "DaemonStarted", "bootsyncd has started");
+        return 0;
+}
+
+/* Asked after the subscription, so that no change is missed in between. */
+static int find_owner(Monitor *monitor) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        const char *owner;
+        int r;
+
+        r = sd_bus_get_name_creds(monitor->connection.bus, BUS_NAME, SD_BUS_CREDS_UNIQUE_NAME,
+                                  &creds);
+        if (r == -ENXIO) {
+                print_daemon(monitor, "DaemonEnded", "bootsyncd does not run");
+                return 0;
+        }
+        if (r >= 0)
+                r = sd_bus_creds_get_unique_name(creds, &owner);
+        if (r >= 0)
+                monitor->owner = must(strdup(owner));
+        return r;
+}
+
+static int subscribe(Monitor *monitor) {
+        Connection *c = &monitor->connection;
+        int r;
+
+        r = sd_bus_add_match(c->bus, NULL,
+                             "type='signal',sender='" BUS_DRIVER "',interface='" BUS_DRIVER "',"
+                             "member='NameOwnerChanged',arg0='" BUS_NAME "'",
+                             on_owner_changed, monitor);
+        if (r < 0)
+                return r;
         r = sd_bus_match_signal(c->bus, NULL, c->destination, BUS_PATH, BUS_IFACE_MANAGER, "JobNew",
-                                on_job_new, userdata);
+                                on_job_new, monitor);
         if (r < 0)
                 return r;
         r = sd_bus_match_signal(c->bus, NULL, c->destination, BUS_PATH, BUS_IFACE_MANAGER,
-                                "JobRemoved", on_job_removed, userdata);
+                                "JobRemoved", on_job_removed, monitor);
         if (r < 0)
                 return r;
-        return sd_bus_add_match(c->bus, NULL,
-                                "type='signal',sender='" BUS_NAME "',"
-                                "interface='org.freedesktop.DBus.Properties',"
-                                "member='PropertiesChanged',path_namespace='" BUS_PATH "'",
-                                on_changed, userdata);
+        r = sd_bus_add_match(c->bus, NULL,
+                             "type='signal',sender='" BUS_NAME "',"
+                             "interface='org.freedesktop.DBus.Properties',"
+                             "member='PropertiesChanged',path_namespace='" BUS_PATH "'",
+                             on_changed, monitor);
+        return r < 0 ? r : find_owner(monitor);
 }
 
 ExitStatus verb_monitor(const Options *options, char **arguments) {
-        _cleanup_connection_ Connection c = {};
+        _cleanup_(monitor_done) Monitor monitor = { .options = options };
         ExitStatus status;
         int r;
 
-        status = connection_open(options, &c);
+        status = connection_open(options, &monitor.connection);
         if (status != STATUS_DONE)
                 return status;
-        if (connection_is_private(&c))
+        if (connection_is_private(&monitor.connection))
                 return fail(STATUS_FAILED, "There is no bootsyncd on the system bus to watch.");
         (void) setvbuf(stdout, NULL, _IOLBF, 0);
-        r = subscribe(&c, options);
+        r = subscribe(&monitor);
         while (r >= 0) {
-                r = sd_bus_process(c.bus, NULL);
+                r = sd_bus_process(monitor.connection.bus, NULL);
                 if (r == 0)
-                        r = sd_bus_wait(c.bus, UINT64_MAX);
+                        r = sd_bus_wait(monitor.connection.bus, UINT64_MAX);
         }
-        return call_failed(&c, NULL, r);
+        return call_failed(&monitor.connection, NULL, r);
 }

@@ -29,6 +29,8 @@ static void print_json(const ManagerInfo *info, const EspInfos *infos) {
 
         json_add_string(object, "version", info->version);
         json_add_boolean(object, "auto_sync", info->auto_sync);
+        json_add_string(object, "watching", info->watching);
+        json_add_string(object, "watching_reason", info->watching_reason);
         json_add_boolean(object, "in_sync", info->in_sync);
         json_add_string(object, "in_sync_reason", info->in_sync_reason);
         json_add_string(object, "redundancy", info->redundancy);
@@ -67,6 +69,8 @@ static void print_manager(const ManagerInfo *info) {
         say_field("Next boot only:", info->next_boot, COLOUR_NONE, NULL);
         say_field("Command line:", info->cmdline, COLOUR_NONE, info->cmdline_source);
         say_field("Automatic sync:", info->auto_sync ? "on" : "off", COLOUR_NONE, NULL);
+        if (streq_ptr(info->watching, "timer"))
+                say_field("Watching files:", info->watching, COLOUR_WARNING, info->watching_reason);
         say_field("Last refresh:", last, COLOUR_NONE, info->last_refresh_result);
 }
 

@@ -14,6 +14,9 @@
 #define BUS_IFACE_KSM     BUS_NAME ".Ksm"
 #define BUS_ERROR_PREFIX  BUS_NAME ".Error."
 
+/* The bus itself, and as whom it speaks: as nobody else can. */
+#define BUS_DRIVER "org.freedesktop.DBus"
+
 /* polkit actions; each is defined in policy/ and named by an annotation in dbus/. */
 #define ACTION_REFRESH        BUS_NAME ".refresh"
 #define ACTION_MANAGE_KERNELS BUS_NAME ".manage-kernels"
@@ -21,6 +24,7 @@
 #define ACTION_MANAGE_ESP     BUS_NAME ".manage-esp"
 #define ACTION_FORMAT_ESP     BUS_NAME ".format-esp"
 #define ACTION_KSM_CONTROL    BUS_NAME ".ksm-control"
+#define ACTION_KSM_PROCESSES  BUS_NAME ".ksm-processes"
 
 /* Units that start KSM or steer it. */
 #define KSM_UNIT       "ksm.service"
@@ -82,3 +86,5 @@
 #define MSG_BAD_LINE        "7b8c9d0e1f2a4b3c95d6e7f8091a2777"
 #define MSG_KERNEL_PINNED   "94e3d2c1b0af4e9d8c7b6a5948372888"
 #define MSG_NEXT_BOOT_OVER  "c6b5a4938271405f8e9d0c1b2a394999" /* the next-boot pin is spent */
+#define MSG_WATCH_LOST      "d7e8f9a0b1c24d3e8f5061728394abc1" /* inotify does not do */
+#define MSG_WATCH_BACK      "2f4e6d8c0b1a4938a7c5e3f1d9b80ad2" /* and does again */

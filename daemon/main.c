@@ -157,7 +157,7 @@ static int run(const Options *o) {
 }
 
 int main(int argc, char *argv[]) {
-        Options o;
+        _cleanup_(options_done) Options o = {};
         int r;
 
         r = options_parse(argc, argv, &o);

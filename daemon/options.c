@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/program-path.h"
 #include "common/string-util.h"
 
 #define DEADLINE_PERCENT_MAX 1000
@@ -37,6 +38,10 @@ static const struct option long_options[] = {
         { "test-hook", required_argument, NULL, OPTION_TEST_HOOK },
         {},
 };
+
+void options_done(Options *o) {
+        o->worker = mfree(o->worker);
+}
 
 static void print_help(void) {
         puts("bootsyncd [OPTIONS...]\n"
@@ -90,8 +95,9 @@ static int parse_option(int c, Options *o) {
         case OPTION_PEER_FD:
                 return parse_fd(optarg, &o->peer_fd) < 0 ? -EINVAL : 1;
         case OPTION_WORKER:
-                o->worker = optarg;
-                return 1;
+                free(o->worker);
+                o->worker = strdup(optarg);
+                return o->worker ? 1 : -ENOMEM;
         case OPTION_DEBUG:
                 o->debug = true;
                 return 1;
@@ -118,9 +124,14 @@ static int parse_option(int c, Options *o) {
 }
 
 int options_parse(int argc, char *argv[], Options *ret) {
-        Options o = {
+        static const ProgramPath worker = {
+                .self = BOOTSYNCD_PATH,
+                .installed = BOOTSYNC_WORKER_PATH,
+                .beside = "worker/bootsync-worker",
+                .variable = "BOOTSYNC_WORKER",
+        };
+        _cleanup_(options_done) Options o = {
                 .root = "/",
-                .worker = secure_getenv("BOOTSYNC_WORKER") ?: BOOTSYNC_WORKER_PATH,
                 .peer_fd = -EBADF,
                 .deadline_percent = 100,
         };
@@ -136,6 +147,8 @@ int options_parse(int argc, char *argv[], Options *ret) {
                                argv[optind]);
                 return -EINVAL;
         }
-        *ret = o;
+        if (!o.worker && !(o.worker = program_path(&worker)))
+                return -ENOMEM;
+        *ret = TAKE_STRUCT(o);
         return 1;
 }

@@ -5,17 +5,18 @@
 
 #include "common/macros.h"
 
-/* Strings point into argv, the environment or the program. */
 typedef struct Options {
-        const char *root;   /* directory below which everything is found */
-        const char *worker; /* program */
-        int peer_fd;        /* -EBADF: speak on the system bus */
+        const char *root; /* directory below which everything is found */
+        char *worker;     /* program */
+        int peer_fd;      /* -EBADF: speak on the system bus */
         bool debug;
         /* for tests of the program, see WorkerConfig */
         unsigned deadline_percent;
         bool no_kill;
         const char *hook;
 } Options;
+
+void options_done(Options *o);
 
 /* 1: go on. 0: --help or --version was answered, exit. -EINVAL: a mistake, which was told on
  * stderr. */

@@ -36,6 +36,9 @@ typedef struct CopyWatch {
         bool (*stop)(void *userdata);
         /* @bytes more were moved: at each COPY_STRIDE, and the rest at the end. */
         void (*moved)(CopyMove move, uint64_t bytes, void *userdata);
+        /* Something that is to be known, and no reason to stop: a sentence without its full stop.
+         * NULL: nobody cares. */
+        void (*noted)(const char *sentence, void *userdata);
         void *userdata;
 } CopyWatch;
 

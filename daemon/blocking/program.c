@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* posix_spawn(3) with everything said: environment, descriptors, signals. The worker waits for its
- * child here, and tells the daemon each second that it does. A program leads a process group of its
- * own, so that what a script has started does not outlive its deadline and keep an ESP busy. */
+/* posix_spawn(3) with everything said: environment, descriptors, signals; for a program of another
+ * root fork and exec, with a few things more in between. The worker waits for its child here, and
+ * tells the daemon each second that it does. A program leads a process group of its own, so that
+ * what a script has started does not outlive its deadline and keep an ESP busy. */
 
 #include "blocking/program.h"
 
@@ -10,18 +11,21 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "blocking/confine.h"
 #include "blocking/program-output.h"
 #include "common/fd.h"
 #include "common/string-util.h"
 
-#define CHILD_FD 3
-#define CHROOT   "/usr/sbin/chroot"
+#define CHILD_FD    3
+#define EXIT_NOEXEC 127
 
 typedef struct Program {
+        const Root *root; /* another one, which is entered; NULL: our own */
         const char *const *argv;
         const char *variable; /* one more of the environment, or NULL */
         int fd;               /* CHILD_FD of the program, or negative */
@@ -60,13 +64,7 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, const Program *p
         return r;
 }
 
-static int spawn(const Program *p, pid_t *ret) {
-        char *const environment[] = {
-                (char *) "LC_ALL=C",
-                (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                (char *) p->variable,
-                NULL,
-        };
+static int spawn_here(const Program *p, char *const *environment, pid_t *ret) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         int r;
@@ -86,6 +84,83 @@ static int spawn(const Program *p, pid_t *ret) {
         (void) posix_spawn_file_actions_destroy(&actions);
         (void) posix_spawnattr_destroy(&attributes);
         return -r;
+}
+
+/* In the child. Its parent is told by what it prints, and by its exit status. */
+_Noreturn static void enter_and_exec(const Program *p, char *const *environment,
+                                     ConfineLevel level) {
+        const struct sigaction action = { .sa_handler = SIG_DFL };
+        sigset_t none;
+        int null_fd, r = 0;
+
+        for (int i = 1; i < _NSIG; i++) /* fails for some, which are default anyway */
+                (void) sigaction(i, &action, NULL);
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) setpgid(0, 0);
+        null_fd = open("/dev/null", O_RDONLY);
+        if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
+            (p->output >= 0 && dup2(p->output, STDERR_FILENO) < 0) ||
+            dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || close_range(CHILD_FD, ~0U, 0) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = confine_enter(root_path(p->root), level);
+        if (r < 0)
+                (void) dprintf(STDERR_FILENO, "Cannot enter '%s': %s.\n", root_path(p->root),
+                               strerror(-r));
+        else {
+                (void) execve(p->argv[0], (char *const *) p->argv, environment);
+                (void) dprintf(STDERR_FILENO, "Cannot run '%s' in '%s': %s.\n", p->argv[0],
+                               root_path(p->root), strerror(errno));
+        }
+        _exit(EXIT_NOEXEC);
+}
+
+static void note_level(const Program *p, ConfineLevel level, int why, const CopyWatch *watch) {
+        _cleanup_free_ char *sentence = NULL;
+
+        if (level == CONFINE_ALL || !watch->noted)
+                return;
+        sentence = strprintf("'%s' of '%s' is not kept from this host's processes, network%s (%s)",
+                             p->argv[0], root_path(p->root),
+                             level == CONFINE_NONE ? " and mounts" : "", strerror(-why));
+        if (sentence)
+                watch->noted(sentence, watch->userdata);
+}
+
+/* No signal may reach the child before it has shed our handlers. */
+static int spawn_confined(const Program *p, char *const *environment, const CopyWatch *watch,
+                          pid_t *ret) {
+        ConfineLevel level;
+        sigset_t all, old;
+        pid_t pid;
+        int why;
+
+        (void) sigfillset(&all);
+        if (sigprocmask(SIG_SETMASK, &all, &old) < 0)
+                return -errno;
+        pid = confine_fork(&level, &why);
+        if (pid == 0)
+                enter_and_exec(p, environment, level);
+        (void) sigprocmask(SIG_SETMASK, &old, NULL);
+        if (pid < 0)
+                return pid;
+        (void) setpgid(pid, pid); /* whoever of the two comes first */
+        note_level(p, level, why, watch);
+        *ret = pid;
+        return 0;
+}
+
+static int spawn(const Program *p, const CopyWatch *watch, pid_t *ret) {
+        char *const environment[] = {
+                (char *) "LC_ALL=C",
+                (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                (char *) p->variable,
+                NULL,
+        };
+
+        return p->root ? spawn_confined(p, environment, watch, ret)
+                       : spawn_here(p, environment, ret);
 }
 
 static int64_t monotonic_msec(void) {
@@ -130,22 +205,44 @@ static int reap(pid_t pid, siginfo_t *ret) {
         return 0;
 }
 
+/* posix_spawn() gives the errno of exec, which has a meaning of its own there. */
+static int explain_start(const char *program, int r, Error *error) {
+        if (r == -ENOENT && access(program, F_OK) < 0)
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "'%s' is needed and not there; install the package that it "
+                                 "comes with",
+                                 program);
+        if (r == -ENOENT)
+                (void) error_set(error, ERROR_FAILED,
+                                 "Cannot start '%s': its interpreter or /dev/null is missing; "
+                                 "install what it needs",
+                                 program);
+        else if (r == -EACCES)
+                (void) error_set(error, ERROR_FAILED,
+                                 "Cannot start '%s': it may not be executed; look at its mode, and "
+                                 "whether its file system is mounted noexec",
+                                 program);
+        else if (r == -ENOEXEC)
+                (void) error_set(error, ERROR_FAILED,
+                                 "Cannot start '%s': it is no program of this machine; install the "
+                                 "package that it comes with anew",
+                                 program);
+        else
+                (void) error_set_errno(error, r, "Cannot start '%s'", program);
+        return r;
+}
+
 static int run(const Program *p, ProgramOutput *output, const CopyWatch *watch, Error *error) {
         _cleanup_close_ int pidfd = -EBADF;
         siginfo_t si = {};
         pid_t pid;
         int r, q;
 
-        r = spawn(p, &pid);
+        r = spawn(p, watch, &pid);
         if (output)
                 output->write_fd = safe_close(output->write_fd);
-        if (r == -ENOENT)
-                return error_set(error, ERROR_NOT_SUPPORTED,
-                                 "'%s' is needed and not there; install the package that it "
-                                 "comes with",
-                                 p->argv[0]);
         if (r < 0)
-                return error_set_errno(error, r, "Cannot start '%s'", p->argv[0]);
+                return explain_start(p->argv[0], r, error);
 
         pidfd = pidfd_open(pid, 0);
         r = pidfd < 0 ? -errno : wait_for(pidfd, output, p->timeout_sec, watch);
@@ -171,7 +268,12 @@ static int run(const Program *p, ProgramOutput *output, const CopyWatch *watch, 
 
 int program_run(const char *const *argv, int fd, unsigned timeout_sec, const CopyWatch *watch,
                 Error *error) {
-        const Program p = { argv, NULL, fd, -EBADF, timeout_sec };
+        const Program p = {
+                .argv = argv,
+                .fd = fd,
+                .output = -EBADF,
+                .timeout_sec = timeout_sec,
+        };
 
         return run(&p, NULL, watch, error);
 }
@@ -188,23 +290,19 @@ static int fail(const char *name, int status, const ProgramOutput *output, Error
 int program_must_run(const Root *root, const char *const *argv, const char *variable,
                      unsigned timeout_sec, const CopyWatch *watch, Error *error) {
         _cleanup_(program_output_done) ProgramOutput output = PROGRAM_OUTPUT_INIT;
-        _cleanup_strv_ char **words = NULL;
-        int r = 0;
+        Program p = {
+                .root = root_is_host(root) ? NULL : root,
+                .argv = argv,
+                .variable = variable,
+                .fd = -EBADF,
+                .timeout_sec = timeout_sec,
+        };
+        int r;
 
-        if (!root_is_host(root)) {
-                r = strv_extend(&words, CHROOT);
-                if (r >= 0)
-                        r = strv_extend(&words, root_path(root));
-        }
-        for (size_t i = 0; r >= 0 && argv[i]; i++)
-                r = strv_extend(&words, argv[i]);
-        if (r >= 0)
-                r = program_output_open(&output);
+        r = program_output_open(&output);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot start '%s'", argv[0]);
-
-        r = run(&(Program){ (const char *const *) words, variable, -EBADF, output.write_fd,
-                            timeout_sec },
-                &output, watch, error);
+        p.output = output.write_fd;
+        r = run(&p, &output, watch, error);
         return r > 0 ? fail(argv[0], r, &output, error) : r;
 }

@@ -16,7 +16,8 @@
 int program_run(const char *const *argv, int fd, unsigned timeout_sec, const CopyWatch *watch,
                 Error *error);
 
-/* Run @argv of the system below @root, entering that by chroot(8) if it is not our own "/". It has
+/* Run @argv of the system below @root. If that is not our own "/" the program is cut off from the
+ * host as far as this works (see confine.h), and @watch is told what does not. It has
  * @variable ("NAME=VALUE") in its environment, too, and no descriptor. Only exit status 0 is
  * success: any other one is Failed, and @error ends with the last line that the program has
  * printed. All of it goes to our stderr as it comes; should we end before the program, that ends at

@@ -283,7 +283,10 @@ static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error 
         int r;
 
         r = bus_read_options(m, NULL, 0, error);
-        if (r >= 0)
+        if (r < 0)
+                return r;
+        r = bus_authorise(b, m, ACTION_KSM_PROCESSES, NULL, NULL, error);
+        if (r > 0)
                 r = keep_waiting(b, &b->processes_waiting, m, error);
         if (r <= 0 || b->listing_processes)
                 return r < 0 ? r : 1;

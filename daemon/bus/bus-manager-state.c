@@ -37,6 +37,9 @@ BUS_DEFINE_PROPERTY(get_protected, Bus, append_kernels, o, kernel_set_protected)
 BUS_DEFINE_PROPERTY(get_pinned, Bus, bus_append_string, manager_pinned_kernel(o->manager))
 BUS_DEFINE_PROPERTY(get_next_boot, Bus, bus_append_string, manager_next_boot_kernel(o->manager))
 BUS_DEFINE_PROPERTY(get_auto_sync, Bus, bus_append_boolean, manager_auto_sync(o->manager))
+BUS_DEFINE_PROPERTY(get_watching, Bus, bus_append_string, manager_watching(o->manager))
+BUS_DEFINE_PROPERTY(get_watching_reason, Bus, bus_append_string,
+                    manager_watching_reason(o->manager))
 BUS_DEFINE_PROPERTY(get_cmdline, Bus, bus_append_string, manager_cmdline(o->manager))
 BUS_DEFINE_PROPERTY(get_cmdline_source, Bus, bus_append_string,
                     cmdline_source_to_string(manager_cmdline_source(o->manager)))
@@ -63,6 +66,8 @@ static const sd_bus_vtable state_vtable[] = {
         SD_BUS_PROPERTY("PinnedKernel", "s", get_pinned, 0, CHANGES),
         SD_BUS_PROPERTY("NextBootKernel", "s", get_next_boot, 0, CHANGES),
         SD_BUS_PROPERTY("AutoSync", "b", get_auto_sync, 0, CHANGES),
+        SD_BUS_PROPERTY("Watching", "s", get_watching, 0, CHANGES),
+        SD_BUS_PROPERTY("WatchingReason", "s", get_watching_reason, 0, CHANGES),
         SD_BUS_PROPERTY("Cmdline", "s", get_cmdline, 0, CHANGES),
         SD_BUS_PROPERTY("CmdlineSource", "s", get_cmdline_source, 0, CHANGES),
         SD_BUS_PROPERTY("InSync", "b", get_in_sync, 0, CHANGES),
@@ -88,6 +93,8 @@ static const struct {
         { "PinnedKernel", MANAGER_CHANGED_KERNELS },
         { "NextBootKernel", MANAGER_CHANGED_KERNELS },
         { "AutoSync", MANAGER_CHANGED_CONFIG },
+        { "Watching", MANAGER_CHANGED_STATE },
+        { "WatchingReason", MANAGER_CHANGED_STATE },
         { "Cmdline", MANAGER_CHANGED_CONFIG },
         { "CmdlineSource", MANAGER_CHANGED_CONFIG },
         { "InSyncReason", MANAGER_CHANGED_STATE },

@@ -153,6 +153,13 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
                                           0, on_reconnect, b);
 }
 
+/* The bus delivers what is addressed to us, whoever has sent it, and sd-bus takes every sender for
+ * the bus itself. Our watch for callers that leave would believe a stranger that one has left. */
+static int drop_forged(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return sd_bus_message_is_signal(m, BUS_DRIVER, NULL) > 0 &&
+               !streq_ptr(sd_bus_message_get_sender(m), BUS_DRIVER);
+}
+
 /* Before the name is owned or the peer is let in, so that nobody finds an object missing. */
 static int go_public(Bus *b) {
         int r;
@@ -160,6 +167,8 @@ static int go_public(Bus *b) {
         r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local",
                                 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                 "Disconnected", on_disconnected, b);
+        if (r >= 0 && !b->peer)
+                r = sd_bus_add_filter(b->bus, NULL, drop_forged, NULL);
         if (r >= 0)
                 r = add_objects(b);
         if (r < 0) {

@@ -20,6 +20,7 @@
 #include "bus/bus-waiter.h"
 #include "bus/polkit.h"
 #include "common/log.h"
+#include "common/names.h"
 #include "common/string-util.h"
 
 /* The bus has no more connections, and lets one caller wait for no more replies. */
@@ -42,8 +43,7 @@
 #define UNSENT_USEC     UINT64_C(200)
 #define UNSENT_DROP_MIN 1024U
 
-#define DBUS_NAME "org.freedesktop.DBus" /* of its interface, too */
-#define DBUS_PATH "/org/freedesktop/DBus"
+#define DRIVER_PATH "/org/freedesktop/DBus"
 
 typedef struct Call {
         sd_bus_message *message;
@@ -162,8 +162,8 @@ static int watch_leavers(Bus *b) {
         if (b->leavers)
                 return 0;
         return sd_bus_add_match_async(b->bus, &b->leavers,
-                                      "type='signal',sender='" DBUS_NAME "',path='" DBUS_PATH
-                                      "',interface='" DBUS_NAME
+                                      "type='signal',sender='" BUS_DRIVER "',path='" DRIVER_PATH
+                                      "',interface='" BUS_DRIVER
                                       "',member='NameOwnerChanged',arg2=''",
                                       on_left, on_match_added, b);
 }
@@ -435,7 +435,7 @@ static int look_up(Caller *c, sd_bus_message *m) {
         r = put_call(c, 0, m, CALL_WEIGHT);
         if (r < 0)
                 return r;
-        r = sd_bus_call_method_async(c->bus->bus, &c->lookup, DBUS_NAME, DBUS_PATH, DBUS_NAME,
+        r = sd_bus_call_method_async(c->bus->bus, &c->lookup, BUS_DRIVER, DRIVER_PATH, BUS_DRIVER,
                                      "GetConnectionUnixUser", on_uid, c, "s", c->name);
         if (r < 0)
                 sd_bus_message_unref(take_call(c, 0));

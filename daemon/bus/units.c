@@ -31,6 +31,7 @@ struct UnitsCall {
         Units units;
         size_t index; /* of the unit that is asked for, started or stopped */
         char *job;    /* of systemd, which is waited for; NULL: none */
+        char *owner;  /* the unique name of the systemd that has it */
         sd_bus_slot *slot, *match;
         sd_event_source *deadline;
         Error error;
@@ -45,6 +46,7 @@ static UnitsCall *units_call_free(UnitsCall *call) {
         strv_free(call->names);
         units_done(&call->units);
         free(call->job);
+        free(call->owner);
         error_done(&call->error);
         return mfree(call);
 }
@@ -212,8 +214,10 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         const char *path, *unit, *result;
         UnitsCall *call = userdata;
 
-        if (sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0 ||
-            !streq_ptr(call->job, path))
+        /* Any user can address a signal to us. */
+        if (!call->job || !streq_ptr(sd_bus_message_get_sender(m), call->owner) ||
+            sd_bus_message_read(m, "uoss", NULL, &path, &unit, &result) < 0 ||
+            !streq(call->job, path))
                 return 0;
         call->job = mfree(call->job);
         call->deadline = sd_event_source_disable_unref(call->deadline);
@@ -234,6 +238,10 @@ static int on_job_queued(sd_bus_message *reply, void *userdata, sd_bus_error *er
                 return give_up(call, why);
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0 && !(call->job = strdup(path)))
+                r = -ENOMEM;
+        free(call->owner);
+        call->owner = strdup(strempty(sd_bus_message_get_sender(reply)));
+        if (!call->owner)
                 r = -ENOMEM;
         if (r >= 0)
                 r = sd_event_add_time_relative(call->bus->event, &call->deadline, CLOCK_MONOTONIC,

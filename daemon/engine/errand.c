@@ -8,6 +8,7 @@
 #include "engine/errand.h"
 
 #include "common/fd.h"
+#include "common/names.h"
 #include "common/string-util.h"
 #include "sys/lock.h"
 
@@ -105,7 +106,8 @@ static int try_to_start(Errand *errand, pid_t *ret_holder, Error *error) {
                                          (int) *ret_holder, errand->subject);
         }
         if (lock_fd < 0)
-                return error_set_errno(error, lock_fd, "Cannot lock %s", errand->subject);
+                return error_set_errno(error, lock_fd, "Cannot take the lock of %s in /" PATH_RUN,
+                                       errand->subject);
         *ret_holder = 0;
         r = task_start(errand->event, errand->config, errand->plan, lock_fd, &task_listener, errand,
                        &errand->task);

@@ -17,6 +17,7 @@ struct Esp {
         bool one_shot; /* systemd-boot takes one */
         EspState state;
         char *last_error;
+        bool manifest_stale;
         EspImage *image;
         char **kernels;
         uint64_t compared, tried; /* serials of the facts */
@@ -208,6 +209,14 @@ int esp_set_image(Esp *esp, EspImage *image) {
 
 void esp_set_one_shot(Esp *esp, bool offered) {
         esp->one_shot = offered;
+}
+
+bool esp_manifest_is_stale(const Esp *esp) {
+        return esp->manifest_stale;
+}
+
+void esp_set_manifest_stale(Esp *esp, bool stale) {
+        esp->manifest_stale = stale;
 }
 
 void esp_set_synced(Esp *esp, uint64_t usec) {

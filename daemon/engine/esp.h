@@ -66,6 +66,10 @@ void esp_set_state(Esp *esp, EspState state, const char *last_error);
 int esp_set_image(Esp *esp, EspImage *image);
 /* Whether systemd-boot takes a one-shot entry on this host. */
 void esp_set_one_shot(Esp *esp, bool offered);
+/* The manifest that is stored could be neither replaced nor removed when it had to be, and must not
+ * be believed. */
+bool esp_manifest_is_stale(const Esp *esp);
+void esp_set_manifest_stale(Esp *esp, bool stale);
 /* @synced: with the chance to change what differed. */
 void esp_set_compared(Esp *esp, uint64_t serial, bool synced);
 void esp_forget_compared(Esp *esp);

@@ -11,8 +11,9 @@ typedef struct KsmList KsmList;
 typedef struct KsmListListener {
         /* Its worker does not die: handed over, see ErrandListener. */
         void (*stuck)(Task *task, pid_t holder, void *userdata);
-        /* The list may be freed from within it; nothing else is called afterwards. */
-        void (*ended)(const KsmProcesses *found, const Error *error, void *userdata);
+        /* What was found may be taken, and the list be freed from within it; nothing else is called
+         * afterwards. */
+        void (*ended)(KsmProcesses *found, const Error *error, void *userdata);
 } KsmListListener;
 
 /* Look, from the next turn of the event loop on. @config outlives the look. Fails, with @error, if

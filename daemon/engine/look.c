@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Reports become an image, images teach the manifest. The manifest is only ever told what a worker
- * has read or written itself: an entry means "this content was seen to be that source's". */
+ * has read or written itself: an entry means "this content was seen to be that source's". It saves
+ * time and no more, so that no sync fails for it: where it can be neither written nor removed, it
+ * is not believed. */
 
 #include "engine/look.h"
 
+#include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
@@ -17,12 +20,14 @@ static char *manifest_path(const char *esp_uuid) {
         return strprintf(PATH_STATE "/esp-%s.manifest", esp_uuid);
 }
 
-int manifest_load(const Root *root, const char *esp_uuid, Manifest *ret) {
-        _cleanup_free_ char *path = manifest_path(esp_uuid), *text = NULL;
+int manifest_load(const Root *root, const Esp *esp, Manifest *ret) {
+        _cleanup_free_ char *path = manifest_path(esp_uuid(esp)), *text = NULL;
         size_t size;
         int r;
 
         *ret = (Manifest){};
+        if (esp_manifest_is_stale(esp))
+                return 0;
         if (!path)
                 return -ENOMEM;
         r = file_read(root, path, MANIFEST_SIZE_MAX, &text, &size);
@@ -32,8 +37,8 @@ int manifest_load(const Root *root, const char *esp_uuid, Manifest *ret) {
         return r == -ENOMEM ? r : 0;
 }
 
-int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
-                   const EspImage *image) {
+static int store(const Root *root, const char *esp_uuid, Manifest *manifest,
+                 const EspImage *image) {
         _cleanup_free_ char *path = manifest_path(esp_uuid), *text = NULL;
         size_t size;
         int r;
@@ -52,11 +57,39 @@ int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
         return file_replace(root, path, text, size, 0600);
 }
 
-int manifest_drop(const Root *root, const char *esp_uuid) {
+static int drop(const Root *root, const char *esp_uuid) {
         _cleanup_free_ char *path = manifest_path(esp_uuid);
-        int r = path ? file_remove(root, path) : -ENOMEM;
 
-        return r == -ENOENT ? 0 : r;
+        return path ? file_remove(root, path) : -ENOMEM;
+}
+
+static void warn(const Esp *esp, const char *what, int r) {
+        log_event(LOG_WARNING, NULL, FIELD_ESP_UUID, esp_uuid(esp), NULL,
+                  "Cannot %s the manifest of ESP '%s' in /" PATH_STATE
+                  ": %s; all of the ESP is compared by content until it can be stored.",
+                  what, esp_uuid(esp), strerror(-r));
+}
+
+/* On a full file system the old one can still be removed. */
+void manifest_store(const Root *root, Esp *esp, Manifest *manifest, const EspImage *image) {
+        int r, q = 0;
+
+        r = store(root, esp_uuid(esp), manifest, image);
+        if (r < 0) {
+                warn(esp, "store", r);
+                q = drop(root, esp_uuid(esp));
+        }
+        esp_set_manifest_stale(esp, q < 0);
+}
+
+/* Who believes it later, after a crash, finds in it no file that was replaced in the meantime: it
+ * names the source of each, its size and its time. */
+void manifest_drop(const Root *root, Esp *esp) {
+        int r = drop(root, esp_uuid(esp));
+
+        if (r < 0)
+                warn(esp, "remove", r);
+        esp_set_manifest_stale(esp, r < 0);
 }
 
 static int take_space(EspImage **image, const Report *report) {

@@ -7,21 +7,20 @@
 #include "core/manifest.h"
 #include "core/plan.h"
 #include "core/report.h"
+#include "engine/esp.h"
 #include "sys/root.h"
 
-/* A manifest that is absent, unknown or torn is an empty one. */
-int manifest_load(const Root *root, const char *esp_uuid, Manifest *ret);
+/* A manifest that is absent, unknown, torn or stale is an empty one. 0 or -ENOMEM. */
+int manifest_load(const Root *root, const Esp *esp, Manifest *ret);
 /* Written only if it differs; entries of files that @image does not hold are dropped. */
-int manifest_store(const Root *root, const char *esp_uuid, Manifest *manifest,
-                   const EspImage *image);
+void manifest_store(const Root *root, Esp *esp, Manifest *manifest, const EspImage *image);
+/* Forget the manifest on the disk, before anything is changed that it tells of. */
+void manifest_drop(const Root *root, Esp *esp);
 
 /* Take in REPORT_SPACE (a new image begins) or REPORT_FILE. Texts that the worker did not read
  * again are copied from @known (may be NULL). 0, -ENOMEM, or -EBADMSG for a file before the space.
  */
 int look_take_report(EspImage **image, Report *report, const EspImage *known);
-
-/* Forget the manifest on the disk, before anything is changed that it tells of. */
-int manifest_drop(const Root *root, const char *esp_uuid);
 
 /* After a probe: what differs is forgotten, and with @trust what was compared and is equal is
  * remembered. */

@@ -346,8 +346,10 @@ static int start_job(Manager *m, Job *job, Error *error) {
                 if (m->watch)
                         watch_clear(m->watch);
         }
-        if (job_syncs(job))
+        if (job_syncs(job)) {
+                manager_remove_leftovers(m);
                 manager_write_apt_conf(m);
+        }
         if (job_wants_disks(job) && !m->survey) {
                 r = manager_start_survey(m);
                 if (r < 0)
@@ -418,7 +420,10 @@ static int on_next(sd_event_source *source, void *userdata) {
         if (r == 0)
                 return 0;
         if (r < 0) {
-                fail_job(m, job, r, r == -EBUSY ? "work while another bootsync is at work" : "lock",
+                fail_job(m, job, r,
+                         r == -EBUSY ? "work while another bootsync is at work"
+                                     : "take the lock /" PATH_RUN "/root.lock, without which "
+                                       "nothing is changed,",
                          &error);
                 return 0;
         }
@@ -454,9 +459,26 @@ static Job *find_joinable(const Manager *m, const JobRequest *request) {
         return NULL;
 }
 
+/* A database that cannot be read says nothing against it. */
+static int check_new_kernel(const Manager *m, const char *version, Error *error) {
+        if (!kernel_version_is_valid(version))
+                return manager_refuse_version(version, error);
+        if (kernel_is_known(m->options.root, version) == 0)
+                return error_set(error, ERROR_NO_SUCH_KERNEL,
+                                 "There is no kernel '%s': /" PATH_BOOT
+                                 "/vmlinuz-%s is missing, and no package of it is installed or "
+                                 "being installed; see 'bootctl-pve kernel list'",
+                                 version, version);
+        return 0;
+}
+
 static int check_request(const Manager *m, const JobRequest *request, Error *error) {
-        if (request->new_kernel && !kernel_version_is_valid(request->new_kernel))
-                return manager_refuse_version(request->new_kernel, error);
+        if (request->new_kernel) {
+                int r = check_new_kernel(m, request->new_kernel, error);
+
+                if (r < 0)
+                        return r;
+        }
         if (request->device && request->device[0] != '/') {
                 _cleanup_free_ char *device =
                                 string_for_humans(request->device, strlen(request->device), 64);

@@ -6,6 +6,9 @@
 #include "common/log.h"
 #include "engine/manager-private.h"
 
+/* How long what a look has found is told again: a worker reads files of every process. */
+#define FOUND_USEC UINT64_C(10000000)
+
 static void on_job_changed(Job *job, void *userdata) {
         Manager *m = userdata;
 
@@ -68,11 +71,25 @@ void manager_restore_ksm(Manager *m) {
                 log_warning("%s; KSM is not set as it was.", strempty(error.message));
 }
 
-static void on_listed(const KsmProcesses *found, const Error *error, void *userdata) {
+static void on_listed(KsmProcesses *found, const Error *error, void *userdata) {
         Manager *m = userdata;
         _cleanup_(ksm_list_freep) KsmList *list = TAKE_PTR(m->ksm_list); /* it has @found */
 
+        if (!error_is_set(error)) {
+                ksm_processes_done(&m->ksm_found);
+                m->ksm_found = TAKE_STRUCT(*found);
+                if (sd_event_now(m->event, CLOCK_MONOTONIC, &m->ksm_found_usec) < 0)
+                        m->ksm_found_usec = 0;
+                found = &m->ksm_found;
+        }
         m->ksm_listed(found, error, m->ksm_listed_userdata);
+}
+
+static bool found_lately(const Manager *m) {
+        uint64_t now;
+
+        return m->ksm_found_usec > 0 && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0 &&
+               now - m->ksm_found_usec < FOUND_USEC;
 }
 
 static const KsmListListener list_listener = {
@@ -83,6 +100,10 @@ static const KsmListListener list_listener = {
 int manager_list_ksm_processes(Manager *m, ksm_listed_t listed, void *userdata, Error *error) {
         assert(!m->ksm_list);
 
+        if (found_lately(m)) {
+                listed(&m->ksm_found, NULL, userdata);
+                return 0;
+        }
         m->ksm_listed = listed;
         m->ksm_listed_userdata = userdata;
         return ksm_list_new(m->event, &m->options.worker, &list_listener, m, &m->ksm_list, error);

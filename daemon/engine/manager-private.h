@@ -44,9 +44,10 @@ struct Manager {
         void *userdata;
 
         Facts facts;
-        uint64_t serial;  /* of the facts: it goes up when they change, or cannot be read */
-        char *unreadable; /* why the last reading failed: "FILE: REASON"; NULL: it did not */
-        char **logged;    /* warnings that were logged already */
+        char **unstored_kernels; /* new ones that could not be written down */
+        uint64_t serial;         /* of the facts: it goes up when they change, or cannot be read */
+        char *unreadable;        /* why the last reading failed: "FILE: REASON"; NULL: it did not */
+        char **logged;           /* warnings that were logged already */
         Member **members;
         size_t n_members, n_members_allocated;
 
@@ -79,6 +80,8 @@ struct Manager {
         KsmList *ksm_list; /* a look that runs, and who waits for it */
         ksm_listed_t ksm_listed;
         void *ksm_listed_userdata;
+        KsmProcesses ksm_found;  /* by the last look that has not failed */
+        uint64_t ksm_found_usec; /* when, by CLOCK_MONOTONIC; 0: never */
 
         Watch *watch;
         bool started, stopping;
@@ -116,8 +119,12 @@ int manager_reload_for(Manager *m, Error *error);
 bool manager_update_presence(Manager *m);
 /* A snapshot for a job. */
 int manager_make_input(Manager *m, RefreshInput *ret);
-/* run/bootsync/new-kernels: what hooks hand over is kept until the next boot. */
+/* run/bootsync/new-kernels: what hooks hand over is kept until the next boot. Where that cannot be
+ * written it is kept as long as the daemon lives, and written at the next job that can. 0 or
+ * -ENOMEM. */
 int manager_keep_new_kernels(Manager *m, char *const *versions);
+/* Of what we write, what a daemon that was killed had not put in place yet. */
+void manager_remove_leftovers(const Manager *m);
 /* 76pveconf from the protected set; not while the package database is unreadable. */
 void manager_write_apt_conf(Manager *m);
 Member *manager_find_member(const Manager *m, const char *uuid);

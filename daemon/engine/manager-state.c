@@ -46,15 +46,13 @@ static int load_new_kernels(const Root *root, ListFile *ret) {
         return list_file_parse(text, size, LIST_KERNELS, ret, &warnings);
 }
 
-int manager_keep_new_kernels(Manager *m, char *const *versions) {
+static int store_new_kernels(const Root *root, char *const *versions) {
         _cleanup_(list_file_done) ListFile list = {};
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        if (strv_isempty(versions))
-                return 0;
-        r = load_new_kernels(m->options.root, &list);
+        r = load_new_kernels(root, &list);
         if (r < 0)
                 return r;
         r = strv_extend_uniq(&list.items, versions);
@@ -63,7 +61,27 @@ int manager_keep_new_kernels(Manager *m, char *const *versions) {
         r = list_file_format(&list, LIST_KERNELS, &text, &size);
         if (r < 0)
                 return r;
-        return file_replace(m->options.root, PATH_NEW_KERNELS, text, size, 0644);
+        return file_replace(root, PATH_NEW_KERNELS, text, size, 0644);
+}
+
+int manager_keep_new_kernels(Manager *m, char *const *versions) {
+        int r;
+
+        r = strv_extend_uniq(&m->unstored_kernels, versions);
+        if (r < 0 || strv_isempty(m->unstored_kernels))
+                return r;
+        r = store_new_kernels(m->options.root, m->unstored_kernels);
+        if (r >= 0)
+                m->unstored_kernels = strv_free(m->unstored_kernels);
+        else if (r == -ENOMEM)
+                return r;
+        else
+                for (; versions && *versions; versions++)
+                        log_event(LOG_WARNING, NULL, FIELD_KERNEL, *versions, NULL,
+                                  "Cannot write to /" PATH_NEW_KERNELS " that kernel '%s' is new: "
+                                  "%s; it is kept until bootsyncd ends or can write that.",
+                                  *versions, strerror(-r));
+        return 0;
 }
 
 static int select_kernels(const Facts *facts, KernelSet *ret) {
@@ -82,7 +100,8 @@ static int select_kernels(const Facts *facts, KernelSet *ret) {
 }
 
 /* On failure *@ret_reason may tell which file it was about. */
-static int facts_load(const Root *root, Facts *ret, char **ret_reason) {
+static int facts_load(const Root *root, char *const *unstored_kernels, Facts *ret,
+                      char **ret_reason) {
         _cleanup_(facts_done) Facts facts = FACTS_INIT;
         _cleanup_(list_file_done) ListFile installing = {};
         _cleanup_free_ char *reason = NULL;
@@ -108,6 +127,8 @@ static int facts_load(const Root *root, Facts *ret, char **ret_reason) {
         facts.grub_host = strv_isempty(facts.conf.esps.items) && host_grub_exists(root);
         facts.grub_one_shot = facts.grub_host && host_grub_is_writable(root);
         r = load_new_kernels(root, &installing);
+        if (r >= 0)
+                r = strv_extend_uniq(&installing.items, unstored_kernels);
         if (r < 0)
                 return r;
         facts.new_kernels = TAKE_PTR(installing.items);
@@ -350,7 +371,7 @@ int manager_reload(Manager *m) {
         char *reason = NULL;
         int r;
 
-        r = facts_load(m->options.root, &facts, &reason);
+        r = facts_load(m->options.root, m->unstored_kernels, &facts, &reason);
         if (r < 0)
                 return keep_what_is_known(m, r, reason);
         r = take_facts(m, &facts);
@@ -412,6 +433,22 @@ int manager_make_input(Manager *m, RefreshInput *ret) {
         }
         *ret = TAKE_STRUCT(input);
         return 0;
+}
+
+void manager_remove_leftovers(const Manager *m) {
+        static const char *const directories[] = {
+                PATH_ETC_KERNEL,   PATH_GRUB_CONF_DIR, PATH_GRUB_DIR,
+                PATH_APT_CONF_DIR, PATH_STATE,         PATH_RUN,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                int r = file_remove_leftovers(m->options.root, directories[i]);
+
+                if (r < 0)
+                        log_warning("Cannot remove from /%s the temporary files that an earlier "
+                                    "bootsyncd left: %s, ignoring.",
+                                    directories[i], strerror(-r));
+        }
 }
 
 void manager_write_apt_conf(Manager *m) {

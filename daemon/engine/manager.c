@@ -14,15 +14,22 @@
 #include "engine/manager-private.h"
 
 static void on_settled(void *userdata);
+static void on_polled(void *userdata);
 
 static void on_devices(void *userdata) {
         (void) manager_update_presence(userdata);
         manager_look_at_disks(userdata);
 }
 
+static void on_turned(void *userdata) {
+        manager_tell(userdata, MANAGER_CHANGED_STATE);
+}
+
 static const WatchListener watch_listener = {
         .settled = on_settled,
         .devices = on_devices,
+        .polled = on_polled,
+        .turned = on_turned,
 };
 
 Manager *manager_free(Manager *m) {
@@ -33,6 +40,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->retry_timer);
         manager_free_jobs(m);
         ksm_list_free(m->ksm_list);
+        ksm_processes_done(&m->ksm_found);
         ksm_control_free(m->ksm);
         job_free(m->ksm_job);
         survey_free(m->survey);
@@ -48,6 +56,7 @@ Manager *manager_free(Manager *m) {
         }
         free(m->members);
         facts_done(&m->facts);
+        strv_free(m->unstored_kernels);
         strv_free(m->logged);
         free(m->last_refresh_result);
         free(m->shown_redundancy);
@@ -106,15 +115,25 @@ static void on_settled(void *userdata) {
         manager_pursue_anew(m);
 }
 
+/* A minute that has passed is no reason to try again what has failed. */
+static void on_polled(void *userdata) {
+        Manager *m = userdata;
+
+        (void) manager_reload(m);
+        manager_pursue(m);
+}
+
 int manager_start(Manager *m) {
         int r;
 
         if (m->options.private)
                 return 0;
-        r = watch_new(m->event, m->options.root, &watch_listener, m, &m->watch);
+        r = watch_new(m->event, m->options.root, m->options.worker.deadline_percent,
+                      &watch_listener, m, &m->watch);
         if (r < 0)
                 return r;
         watch_set_settle(m->watch, m->facts.conf.settings.settle_sec);
+        manager_remove_leftovers(m);
         manager_look_at_disks(m);
         manager_restore_ksm(m);
 
@@ -379,6 +398,14 @@ Job *manager_find_job(const Manager *m, uint64_t id) {
                 if (job_id(manager_job(m, i)) == id)
                         return manager_job(m, i);
         return NULL;
+}
+
+const char *manager_watching(const Manager *m) {
+        return !m->watch ? "none" : watch_is_polling(m->watch) ? "timer" : "inotify";
+}
+
+const char *manager_watching_reason(const Manager *m) {
+        return m->watch ? watch_trouble(m->watch) : "";
 }
 
 uint64_t manager_last_refresh_usec(const Manager *m) {

@@ -83,8 +83,9 @@ void manager_cancel_job(Manager *m, Job *job);
 
 /* Lives as long as the manager. */
 KsmControl *manager_ksm(const Manager *m);
-/* Look for the processes that gain from KSM, one look at a time; @listed is called once, from the
- * event loop, unless it is forgotten before. */
+/* Look for the processes that gain from KSM, one look at a time. @listed is called once, with what a
+ * look of the last ten seconds has found at once, else from the event loop, unless it is forgotten
+ * before. */
 typedef void (*ksm_listed_t)(const KsmProcesses *found, const Error *error, void *userdata);
 int manager_list_ksm_processes(Manager *m, ksm_listed_t listed, void *userdata, Error *error);
 void manager_forget_ksm_processes(Manager *m);
@@ -101,6 +102,10 @@ const char *manager_next_boot_kernel(const Manager *m);
 bool manager_auto_sync(const Manager *m);
 const char *manager_cmdline(const Manager *m);
 CmdlineSource manager_cmdline_source(const Manager *m);
+/* How changes are noticed: "inotify"; "timer", once a minute, with the reason; "none", a private
+ * daemon. */
+const char *manager_watching(const Manager *m);
+const char *manager_watching_reason(const Manager *m);
 /* True if every ESP was compared with what was read last, and is as it should be. The reason why it
  * is not so is one sentence, "" if it is. */
 bool manager_in_sync(const Manager *m);

@@ -122,7 +122,7 @@ void part_start(Part *part) {
                 return;
         }
 
-        r = manifest_load(refresh->config->root, esp_uuid(part->esp), &part->manifest);
+        r = manifest_load(refresh->config->root, part->esp, &part->manifest);
         if (r >= 0)
                 r = plan_build_probe(esp_uuid(part->esp), &refresh->input.kernels, &part->manifest,
                                      known_image(part), job_verify(refresh->job), &plan);
@@ -275,21 +275,13 @@ static void tell_optional(const Part *part, const Plan *rest) {
                             esp_uuid(part->esp));
 }
 
-static void store_manifest(Part *part) {
-        int r = manifest_store(part->refresh->config->root, esp_uuid(part->esp), &part->manifest,
-                               part->image);
-
-        if (r < 0)
-                log_warning("Cannot store the manifest of ESP '%s': %s, ignoring.",
-                            esp_uuid(part->esp), strerror(-r));
-}
-
 /* A verification that failed half-way: what it found bad until then must not be trusted by the next
  * look, nor what it did not get to. */
 static void remember_bad(Part *part) {
         if (job_verify(part->refresh->job) && part->image &&
             look_learn(&part->manifest, part->image, part->plan, false) >= 0)
-                store_manifest(part);
+                manifest_store(part->refresh->config->root, part->esp, &part->manifest,
+                               part->image);
 }
 
 /* What is left to do after the last look decides the state. */
@@ -310,7 +302,7 @@ static void settle(Part *part, const Plan *rest, bool synced) {
 
         if (job_syncs(refresh->job) || type == JOB_VERIFY) {
                 tell_optional(part, rest);
-                store_manifest(part);
+                manifest_store(refresh->config->root, part->esp, &part->manifest, part->image);
         }
         r = esp_set_image(part->esp, TAKE_PTR(part->image));
         if (r < 0) {
@@ -331,19 +323,16 @@ static void settle(Part *part, const Plan *rest, bool synced) {
 /* Without its manifest, what an interrupted sync leaves is compared by content next time, and made
  * durable by a barrier before it is believed. */
 static void start_sync(Part *part, Plan *plan) {
-        int r = manifest_drop(part->refresh->config->root, esp_uuid(part->esp));
-
+        manifest_drop(part->refresh->config->root, part->esp);
         part->bytes_before = part->bytes_moved;
         part->bytes_total = part->bytes_before + plan_work_bytes(plan);
         part->phase = PART_SYNCING;
         part->rounds++;
         part->image = esp_image_free(part->image);
         /* The look after the last barrier is what success is judged by. */
-        if (r >= 0 && !plan_add(plan, PLAN_SCAN, NULL))
-                r = -ENOMEM;
-        if (r < 0) {
+        if (!plan_add(plan, PLAN_SCAN, NULL)) {
                 plan_free(plan);
-                part_fail(part, r, "plan the sync of");
+                part_fail(part, -ENOMEM, "plan the sync of");
                 return;
         }
         refresh_say(part->refresh, "copying");

@@ -191,9 +191,15 @@ static void explain_exit(Task *task, const siginfo_t *si) {
                                  "The worker of %s was ended by signal %s; what it had not put in "
                                  "place is as it was, and the next refresh repairs the rest",
                                  task->subject, strsignal(si->si_status));
+        else if (process_exec_errno(si->si_status) > 0)
+                (void) error_set(&task->error, ERROR_FAILED,
+                                 "The worker of %s cannot be started: %s; see that the file of "
+                                 "bootsync-worker is whole and executable, then restart bootsyncd",
+                                 task->subject, strerror(process_exec_errno(si->si_status)));
         else if (!task->done || si->si_status != 0)
                 (void) error_set(&task->error, ERROR_FAILED,
-                                 "The worker of %s ended with status %d without saying why",
+                                 "The worker of %s ended with status %d without saying why; see "
+                                 "the journal",
                                  task->subject, si->si_status);
 }
 

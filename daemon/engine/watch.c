@@ -3,7 +3,11 @@
 /* inotify on the directories that hold our truth. It keeps one bit, "dirty": what happened is not
  * remembered, because the files are read again anyway; a lost event (queue overflow) is the same
  * bit. A directory that does not exist is waited for at its nearest existing ancestor. A file that
- * was only created is not a change yet: it counts when it is closed, or renamed into place. */
+ * was only created is not a change yet: it counts when it is closed, or renamed into place.
+ *
+ * inotify's instances and watches are counted for each user, so that any program of root's can use
+ * up what we need. As long as one directory cannot be watched, a slow timer has everything read
+ * anew, and tries inotify again. */
 
 #include "engine/watch.h"
 
@@ -18,7 +22,9 @@
 #include "common/string-util.h"
 
 #define UNREST_MAX_USEC (30 * UINT64_C(1000000))
+#define POLL_USEC       (60 * UINT64_C(1000000))
 #define DRAIN_MAX       64
+#define ARM_TRIES_MAX   3
 
 #define DIRECTORY_EVENTS                                                                         \
         (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | \
@@ -35,10 +41,15 @@ static const char *const directories[] = {
 struct Watch {
         sd_event *event;
         const Root *root;
-        int inotify_fd;
-        int wd[ELEMENTSOF(directories)];       /* of the directory, or -1 */
-        int ancestor[ELEMENTSOF(directories)]; /* of its nearest existing ancestor, or -1 */
-        sd_event_source *source, *timer;
+        int inotify_fd;                        /* negative: there is none to be had */
+        int wd[ELEMENTSOF(directories)];       /* of the directory, or -errno */
+        int ancestor[ELEMENTSOF(directories)]; /* of its nearest existing ancestor, or -errno */
+        sd_event_source *source, *timer, *poll;
+        uint64_t poll_usec;
+        bool polling;            /* inotify does not do, but the timer */
+        char *trouble;           /* why, one sentence; NULL: out of memory, or not polling */
+        bool devices_known;      /* from an earlier poll: */
+        struct timespec devices; /* when dev/disk/by-uuid was changed; 0: there is none */
         uint64_t settle_usec;
         bool dirty;
         uint64_t dirty_since;
@@ -51,6 +62,8 @@ Watch *watch_free(Watch *watch) {
                 return NULL;
         sd_event_source_disable_unref(watch->source);
         sd_event_source_disable_unref(watch->timer);
+        sd_event_source_disable_unref(watch->poll);
+        free(watch->trouble);
         safe_close(watch->inotify_fd);
         sd_event_unref(watch->event);
         return mfree(watch);
@@ -75,39 +88,133 @@ static bool wd_in_use(const Watch *watch, int wd) {
         return false;
 }
 
+static bool is_absent(int r) {
+        return r == -ENOENT || r == -ENOTDIR;
+}
+
 /* Directories that share an ancestor share a watch descriptor, and a directory that is itself one
  * of ours must keep the larger mask: its own watch is added after the ancestors'. */
-static void arm_ancestor(Watch *watch, size_t i) {
+static int add_ancestor(Watch *watch, const char *directory) {
         char path[PATH_MAX];
         char *slash;
 
-        (void) snprintf(path, sizeof(path), "%s", directories[i]);
+        (void) snprintf(path, sizeof(path), "%s", directory);
         while ((slash = strrchr(path, '/'))) {
+                int wd;
+
                 *slash = '\0';
-                watch->ancestor[i] = add_watch(watch, path, ANCESTOR_EVENTS);
-                if (watch->ancestor[i] >= 0)
-                        return;
+                wd = add_watch(watch, path, ANCESTOR_EVENTS);
+                if (!is_absent(wd))
+                        return wd;
         }
-        watch->ancestor[i] = add_watch(watch, ".", ANCESTOR_EVENTS);
+        return add_watch(watch, ".", ANCESTOR_EVENTS);
 }
 
-static void arm(Watch *watch) {
-        int old[ELEMENTSOF(directories)];
+static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+static int open_inotify(Watch *watch) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (watch->inotify_fd >= 0)
+                return 0;
+        fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        r = sd_event_add_io(watch->event, &watch->source, fd, EPOLLIN, on_inotify, watch);
+        if (r < 0)
+                return r;
+        watch->inotify_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* -errno with the directory that is not watched, nor an ancestor that it would appear in. -ENOENT
+ * if it went between two looks. */
+static int arm_all(Watch *watch, size_t *ret_failed) {
+        int old[ELEMENTSOF(directories)], r = 0;
 
         memcpy(old, watch->ancestor, sizeof(old));
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
                 _cleanup_close_ int fd =
                                 root_openat(watch->root, directories[i], O_PATH | O_DIRECTORY, 0);
 
-                watch->ancestor[i] = -1;
-                if (fd < 0)
-                        arm_ancestor(watch, i);
+                watch->ancestor[i] = fd >= 0 ? -ENOENT : add_ancestor(watch, directories[i]);
         }
-        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
-                watch->wd[i] = add_watch(watch, directories[i], DIRECTORY_EVENTS);
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                int wd = add_watch(watch, directories[i], DIRECTORY_EVENTS);
+
+                watch->wd[i] = wd;
+                if (is_absent(wd))
+                        wd = watch->ancestor[i];
+                if (wd < 0 && r == 0) {
+                        r = wd;
+                        *ret_failed = i;
+                }
+        }
         for (size_t i = 0; i < ELEMENTSOF(old); i++)
                 if (old[i] >= 0 && !wd_in_use(watch, old[i]))
                         (void) inotify_rm_watch(watch->inotify_fd, old[i]);
+        return r;
+}
+
+/* @directory is NULL if there is not even an instance. NULL when out of memory. */
+static char *explain(int r, const char *directory) {
+        if (!directory && r == -EMFILE)
+                return strdup("No inotify instance is left, so changes are noticed once a minute "
+                              "only; raise fs.inotify.max_user_instances with sysctl(8).");
+        if (directory && r == -ENOSPC)
+                return strprintf("No inotify watch is left for '/%s', so changes are noticed once "
+                                 "a minute only; raise fs.inotify.max_user_watches with sysctl(8).",
+                                 directory);
+        return strprintf("%s%s%s cannot be watched, so changes are noticed once a minute only: %s.",
+                         directory ? "'/" : "The files", strempty(directory), directory ? "'" : "",
+                         strerror(-r));
+}
+
+/* Said once, until inotify does again. */
+static void start_polling(Watch *watch, int r, const char *directory) {
+        free(watch->trouble);
+        watch->trouble = explain(r, directory);
+        if (watch->polling)
+                return;
+        watch->polling = true;
+        watch->devices_known = false;
+        log_event(LOG_WARNING, MSG_WATCH_LOST, NULL, "%s", strempty(watch->trouble));
+        (void) sd_event_source_set_time_relative(watch->poll, watch->poll_usec);
+        (void) sd_event_source_set_enabled(watch->poll, SD_EVENT_ONESHOT);
+}
+
+static void stop_polling(Watch *watch) {
+        if (!watch->polling)
+                return;
+        watch->polling = false;
+        watch->trouble = mfree(watch->trouble);
+        (void) sd_event_source_set_enabled(watch->poll, SD_EVENT_OFF);
+        log_event(LOG_NOTICE, MSG_WATCH_BACK, NULL,
+                  "The files are watched by inotify again, so changes are noticed at once.");
+}
+
+/* True if it has begun or ended that inotify does not do. */
+static bool arm(Watch *watch) {
+        bool polling = watch->polling;
+        size_t failed = 0;
+        int r;
+
+        r = open_inotify(watch);
+        if (r < 0) {
+                start_polling(watch, r, NULL);
+                return !polling;
+        }
+        for (unsigned i = 0; i < ARM_TRIES_MAX; i++) {
+                r = arm_all(watch, &failed);
+                if (!is_absent(r))
+                        break;
+        }
+        if (r < 0)
+                start_polling(watch, r, directories[failed]);
+        else
+                stop_polling(watch);
+        return watch->polling != polling;
 }
 
 static void mark_dirty(Watch *watch) {
@@ -122,6 +229,40 @@ static void mark_dirty(Watch *watch) {
         due = MIN(now + watch->settle_usec, watch->dirty_since + UNREST_MAX_USEC);
         (void) sd_event_source_set_time(watch->timer, due);
         (void) sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+}
+
+/* The time of a directory changes with each name in it. True also if nothing is known yet. */
+static bool devices_have_changed(Watch *watch) {
+        struct timespec now = {};
+        bool changed;
+        struct stat st;
+
+        if (root_stat(watch->root, directories[DEVICES], &st) >= 0)
+                now = st.st_mtim;
+        changed = !watch->devices_known || now.tv_sec != watch->devices.tv_sec ||
+                  now.tv_nsec != watch->devices.tv_nsec;
+        watch->devices = now;
+        watch->devices_known = true;
+        return changed;
+}
+
+/* Armed first, so that what changes while everything is read anew is heard of. */
+static int on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
+        Watch *watch = userdata;
+        bool turned = arm(watch);
+
+        if (watch->polling) {
+                (void) sd_event_source_set_time_relative(source, watch->poll_usec);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        }
+        if (turned)
+                watch->listener->turned(watch->userdata);
+        if (devices_have_changed(watch)) {
+                mark_dirty(watch);
+                watch->listener->devices(watch->userdata);
+        } else
+                watch->listener->polled(watch->userdata);
+        return 0;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -200,8 +341,8 @@ static bool hear(Watch *watch) {
                 handle_event(watch, e, &rearm, &devices);
                 p += sizeof(*e) + e->len;
         }
-        if (rearm)
-                arm(watch);
+        if (rearm && arm(watch))
+                watch->listener->turned(watch->userdata);
         if (devices || (rearm && watch->wd[DEVICES] >= 0))
                 watch->listener->devices(watch->userdata);
         return true;
@@ -212,8 +353,14 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-int watch_new(sd_event *event, const Root *root, const WatchListener *listener, void *userdata,
-              Watch **ret) {
+static int add_timer(Watch *watch, sd_event_time_handler_t handler, sd_event_source **ret) {
+        int r = sd_event_add_time(watch->event, ret, CLOCK_MONOTONIC, 0, 0, handler, watch);
+
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int watch_new(sd_event *event, const Root *root, unsigned poll_percent,
+              const WatchListener *listener, void *userdata, Watch **ret) {
         _cleanup_(watch_freep) Watch *watch = malloc(sizeof(*watch));
         int r;
 
@@ -222,26 +369,29 @@ int watch_new(sd_event *event, const Root *root, const WatchListener *listener, 
         *watch = (Watch){
                 .event = sd_event_ref(event),
                 .root = root,
+                .inotify_fd = -EBADF,
+                .poll_usec = POLL_USEC / 100 * poll_percent,
                 .listener = listener,
                 .userdata = userdata,
         };
         for (size_t i = 0; i < ELEMENTSOF(directories); i++)
-                watch->wd[i] = watch->ancestor[i] = -1;
-        watch->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (watch->inotify_fd < 0)
-                return -errno;
-        r = sd_event_add_time(event, &watch->timer, CLOCK_MONOTONIC, 0, 0, on_timer, watch);
+                watch->wd[i] = watch->ancestor[i] = -ENOENT;
+        r = add_timer(watch, on_timer, &watch->timer);
+        if (r >= 0)
+                r = add_timer(watch, on_poll, &watch->poll);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_add_io(event, &watch->source, watch->inotify_fd, EPOLLIN, on_inotify, watch);
-        if (r < 0)
-                return r;
-        arm(watch);
+        (void) arm(watch);
         *ret = TAKE_PTR(watch);
         return 0;
+}
+
+bool watch_is_polling(const Watch *watch) {
+        return watch->polling;
+}
+
+const char *watch_trouble(const Watch *watch) {
+        return strempty(watch->trouble);
 }
 
 void watch_set_settle(Watch *watch, uint64_t sec) {

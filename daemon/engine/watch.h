@@ -12,10 +12,16 @@ typedef struct Watch Watch;
 typedef struct WatchListener {
         void (*settled)(void *userdata); /* quiet for the settling time, or 30 s of unrest */
         void (*devices)(void *userdata); /* at once: dev/disk/by-uuid has changed */
+        void (*polled)(void *userdata);  /* without inotify: a file may have changed */
+        void (*turned)(void *userdata);  /* watch_is_polling() says something else now */
 } WatchListener;
 
-int watch_new(sd_event *event, const Root *root, const WatchListener *listener, void *userdata,
-              Watch **ret);
+/* Where the user's inotify instances (fs.inotify.max_user_instances) or watches (…watches) are used
+ * up, or a directory cannot be watched for another reason, the watch says so in the journal, calls
+ * polled() once a minute, and tries inotify again each time. @poll_percent of that minute, for
+ * tests. turned() is not called from here. Returns 0 or -errno of sd-event. */
+int watch_new(sd_event *event, const Root *root, unsigned poll_percent,
+              const WatchListener *listener, void *userdata, Watch **ret);
 Watch *watch_free(Watch *watch);
 DEFINE_CLEANUP(Watch *, watch_free)
 
@@ -26,3 +32,7 @@ void watch_set_settle(Watch *watch, uint64_t sec);
 void watch_drain(Watch *watch);
 /* The caller has read everything anew: nothing is dirty any more. */
 void watch_clear(Watch *watch);
+
+/* True while inotify does not do, and the reason, one sentence; else "". */
+bool watch_is_polling(const Watch *watch);
+const char *watch_trouble(const Watch *watch);

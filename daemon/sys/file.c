@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@
 #define READ_SIZE_MIN  4096
 #define LINKS_MAX      8
 #define NAME_TRIES_MAX 16
+#define MARK           ".bootsync-"
+#define RANDOM_SIZE    6
+
+static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 static int check_regular(const struct stat *st) {
         return S_ISREG(st->st_mode) ? 0 : S_ISDIR(st->st_mode) ? -EISDIR : -EINVAL;
@@ -126,29 +131,52 @@ static bool has_content(int directory, const char *name, const char *data, size_
         return old_size == size && (size == 0 || memcmp(old, data, size) == 0);
 }
 
+/* ".NAME.bootsync-XXXXXX" */
+static bool is_leftover(const char *name) {
+        size_t size = strlen(name);
+        const char *suffix;
+
+        if (name[0] != '.' || size < strlen("."
+                                            "x" MARK) + RANDOM_SIZE)
+                return false;
+        suffix = name + size - RANDOM_SIZE;
+        return strspn(suffix, letters) == RANDOM_SIZE &&
+               memcmp(suffix - strlen(MARK), MARK, strlen(MARK)) == 0;
+}
+
+/* The lock says that the writer lives. False if somebody took the file for a leftover before it was
+ * locked, and has removed it or is about to. */
+static bool mark_alive(int fd) {
+        struct stat st;
+
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+                return false;
+        return fstat(fd, &st) >= 0 && st.st_nlink > 0;
+}
+
 /* Not only exclusive but unpredictable, in case the directory is writable by others. */
 static int create_temporary(int directory, const char *name, char **ret_name) {
-        static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-
         for (unsigned i = 0; i < NAME_TRIES_MAX; i++) {
                 _cleanup_free_ char *temporary = NULL;
-                unsigned char random[6];
+                _cleanup_close_ int fd = -EBADF;
+                unsigned char random[RANDOM_SIZE];
                 char suffix[sizeof(random) + 1] = "";
-                int fd;
 
                 if (getrandom(random, sizeof(random), 0) != sizeof(random))
                         return -EIO;
                 for (size_t j = 0; j < sizeof(random); j++)
                         suffix[j] = letters[random[j] % 32];
-                temporary = strprintf(".%s.bootsync-%s", name, suffix);
+                temporary = strprintf(".%s" MARK "%s", name, suffix);
                 if (!temporary)
                         return -ENOMEM;
                 fd = openat(directory, temporary,
                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-                if (fd >= 0)
+                if (fd < 0 && errno != EEXIST)
+                        return -errno;
+                if (fd >= 0 && mark_alive(fd)) {
                         *ret_name = TAKE_PTR(temporary);
-                if (fd >= 0 || errno != EEXIST)
-                        return fd < 0 ? -errno : fd;
+                        return TAKE_FD(fd);
+                }
         }
         return -EEXIST;
 }
@@ -209,10 +237,15 @@ int file_replace(const Root *root, const char *path, const char *data, size_t si
 int file_remove(const Root *root, const char *path) {
         _cleanup_close_ int directory = -EBADF;
         const char *name;
+        struct stat st;
 
         directory = root_open_parent(root, path, false, &name);
         if (directory < 0)
                 return directory == -ENOENT ? 0 : directory;
+        /* On a read-only file system unlinkat() fails without a look at whether there is anything.
+         */
+        if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
         if (unlinkat(directory, name, 0) < 0)
                 return errno == ENOENT ? 0 : -errno;
         return fsync(directory) < 0 ? -errno : 1;
@@ -249,4 +282,41 @@ int directory_list(const Root *root, const char *path, name_filter_t wanted, cha
         }
         *ret = TAKE_PTR(names);
         return 0;
+}
+
+/* 1 if it is gone now; 0 if it is not ours or its writer lives. */
+static int remove_leftover(int directory, const char *name) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+                return 0;
+        fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return 0;
+        if (unlinkat(directory, name, 0) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return 1;
+}
+
+int file_remove_leftovers(const Root *root, const char *path) {
+        _cleanup_close_ int directory = -EBADF;
+        _cleanup_strv_ char **names = NULL;
+        int n = 0, r;
+
+        r = directory_list(root, path, is_leftover, &names);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (strv_isempty(names))
+                return 0;
+        directory = root_openat(root, path, O_RDONLY | O_DIRECTORY, 0);
+        if (directory < 0)
+                return directory;
+        STRV_FOREACH(name, names) {
+                r = remove_leftover(directory, *name);
+                if (r < 0)
+                        return r;
+                n += r;
+        }
+        return n;
 }

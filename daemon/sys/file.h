@@ -26,8 +26,14 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
  * fsync of the directory failed). */
 int file_replace(const Root *root, const char *path, const char *data, size_t size, mode_t mode);
 
+/* Remove from the directory @path what a file_replace() that was killed has left there: regular
+ * files named ".NAME.bootsync-XXXXXX", with exactly its letters, that no writer has locked
+ * (flock(2); so a writer that lives is never disturbed, whatever the clock says). Returns how many
+ * there were, or -errno. */
+int file_remove_leftovers(const Root *root, const char *path);
+
 /* Unlink @path, the link itself if it is one, and fsync its directory. 1 if it was there, 0 if
- * not. */
+ * not, also on a read-only file system. */
 int file_remove(const Root *root, const char *path);
 
 /* The names in the directory @path that @wanted says yes to (NULL: all that do not begin with a

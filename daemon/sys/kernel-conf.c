@@ -426,3 +426,17 @@ int package_db_load(const Root *root, PackageDb *ret, char **ret_reason) {
                 *ret_reason = TAKE_PTR(reason);
         return r;
 }
+
+int kernel_is_known(const Root *root, const char *version) {
+        _cleanup_(package_db_done) PackageDb db = {};
+        _cleanup_free_ char *image = strprintf(PATH_BOOT "/vmlinuz-%s", version), *reason = NULL;
+        struct stat st;
+        int r;
+
+        if (!image)
+                return -ENOMEM;
+        if (root_stat(root, image, &st) >= 0 && S_ISREG(st.st_mode))
+                return 1;
+        r = package_db_load(root, &db, &reason);
+        return r < 0 ? r : strv_contains(db.kernels, version);
+}

@@ -54,6 +54,11 @@ int kernel_conf_store_pin(const Root *root, PinScope scope, const char *version)
  * the error, the kernels on the ESPs must then stay. */
 int package_db_load(const Root *root, PackageDb *ret, char **ret_reason);
 
+/* 1 if @version's image is in boot/, or dpkg has its package, be it only half installed as it is
+ * while the package's hooks run; 0 if neither. -errno if there is no image and the database cannot
+ * be read, so that it is unknown. */
+int kernel_is_known(const Root *root, const char *version);
+
 /* "/etc/kernel/…" for messages: @path with a slash in front and in @root if that is not "/", made
  * fit for humans. NULL when out of memory. */
 char *path_for_humans(const Root *root, const char *path);

@@ -56,9 +56,11 @@ int lock_try(const Root *root, const char *name, pid_t *ret_holder) {
                         *ret_holder = read_holder(fd);
                 return -EBUSY;
         }
-        /* An earlier holder's pid may be another process by now. */
-        if (ftruncate(fd, 0) < 0)
-                return -errno;
+        /* An earlier holder's pid may be another process by now. The file is not emptied: what it
+         * takes is then there for the next pid even if the file system is full. */
+        r = lock_set_holder(fd, 0);
+        if (r < 0 && st.st_size > 0)
+                return r;
         return TAKE_FD(fd);
 }
 

@@ -13,5 +13,6 @@
  * file, or 0 if there is none. */
 int lock_try(const Root *root, const char *name, pid_t *ret_holder);
 
-/* Write @pid into the locked file, for those who find it held. */
+/* Write @pid into the locked file, for those who find it held; 0: nobody they could wait for. Works
+ * on a full file system if the file has held a pid before. */
 int lock_set_holder(int fd, pid_t pid);

@@ -17,8 +17,9 @@
 #include "common/fd.h"
 #include "common/string-util.h"
 
-#define FIRST_FD    3
-#define EXIT_NOEXEC 127
+#define FIRST_FD       3
+#define EXIT_NOEXEC    128 /* and the errno */
+#define EXEC_ERRNO_MAX 127
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -32,21 +33,27 @@ typedef struct Spawn {
         size_t n_fds;
 } Spawn;
 
-/* Ours, without what would lead libefivar away from the firmware, and @extra, which may do so. NULL
- * when out of memory. */
+/* Nothing of ours but what sanitizers and the C library's allocator read, which are told how to
+ * look for our own mistakes; and @extra. The libraries of a program obey many a variable:
+ * OPENSSL_CONF may even name code that libcrypto loads. NULL when out of memory. */
 static char **make_environment(char *const *extra) {
-        static const char *const dropped[] = { "EFIVARFS_PATH=", "LIBEFIVAR_OPS=" };
+        static const char *const kept[] = {
+                "ASAN_OPTIONS=",
+                "LSAN_OPTIONS=",
+                "UBSAN_OPTIONS=",
+                "MALLOC_PERTURB_=",
+        };
         char **environment = calloc(strv_length(environ) + strv_length(extra) + 1, sizeof(char *));
         size_t n = 0;
 
         if (!environment)
                 return NULL;
         STRV_FOREACH(variable, environ) {
-                bool drop = false;
+                bool keep = false;
 
-                for (size_t i = 0; i < ELEMENTSOF(dropped); i++)
-                        drop = drop || startswith(*variable, dropped[i]);
-                if (!drop)
+                for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                        keep = keep || startswith(*variable, kept[i]);
+                if (keep)
                         environment[n++] = *variable;
         }
         for (size_t i = 0; i < strv_length(extra); i++)
@@ -92,14 +99,16 @@ static void reset_signals(void) {
 }
 
 static void run_child(const Spawn *s) {
-        int exec_fd;
+        int r;
 
         reset_signals();
         (void) setsid();
-        exec_fd = arrange_fds(s);
-        if (exec_fd >= 0)
-                (void) fexecve(exec_fd, s->argv, s->environment);
-        _exit(EXIT_NOEXEC);
+        r = arrange_fds(s);
+        if (r >= 0) {
+                (void) fexecve(r, s->argv, s->environment);
+                r = -errno;
+        }
+        _exit(EXIT_NOEXEC + MIN(-r, EXEC_ERRNO_MAX));
 }
 
 /* No signal may reach the child before it has shed our handlers. */
@@ -154,6 +163,10 @@ int process_spawn(int exec_fd, char *const *argv, char *const *extra, const int 
         *ret_pid = pid;
         *ret_pidfd = pidfd;
         return 0;
+}
+
+int process_exec_errno(int status) {
+        return status > EXIT_NOEXEC ? status - EXIT_NOEXEC : 0;
 }
 
 int process_sealed_memfd(const char *name, const void *data, size_t size) {

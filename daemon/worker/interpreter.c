@@ -8,6 +8,8 @@
 
 #include "worker/interpreter.h"
 
+#include <stdio.h>
+
 #include "blocking/disk-probe.h"
 #include "blocking/esp-boot-entry.h"
 #include "blocking/esp-bootloader.h"
@@ -64,6 +66,10 @@ static void bytes_moved(CopyMove move, uint64_t bytes, void *userdata) {
         (void) channel_send(i->channel, &(Report){ .type = REPORT_PROGRESS, .bytes = i->moved });
         if (move == COPY_WRITTEN)
                 hook_reached(i->hook, HOOK_STAGE);
+}
+
+static void print_note(const char *sentence, void *userdata) {
+        (void) fprintf(stderr, "bootsync-worker: %s.\n", sentence);
 }
 
 static int run_known(Interpreter *i, const PlanStep *step) {
@@ -417,7 +423,7 @@ int interpreter_run(const char *root, const Plan *plan, Channel *channel, Hook *
                 .channel = channel,
                 .hook = hook,
                 .volume = ESP_VOLUME_INIT,
-                .watch = { .stop = wants_stop, .moved = bytes_moved },
+                .watch = { .stop = wants_stop, .moved = bytes_moved, .noted = print_note },
         };
         int r;
 

@@ -13,6 +13,8 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from gi.repository import Gio, GLib
+
 sys.path.insert(0, str(Path(__file__).parent.parent / 'integration'))
 
 from tap import main  # noqa: E402
@@ -29,7 +31,7 @@ EXPOSURE_MAX = 25  # tenths
 READ_ONLY = [Path('/boot'), Path('/etc/bootsync'), Path('/etc/default/grub'), Path('/var/lib/dpkg')]
 WRITTEN = [Path('/boot/grub')]  # below those
 
-# The standard configuration of the system bus, in what matters here.
+# The standard configuration of the system bus and of polkit, in what matters here.
 BUS = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -47,8 +49,24 @@ BUS = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
     <allow receive_type="*"/>
     <allow send_destination="org.freedesktop.DBus"/>
   </policy>
+  <policy context="default">
+    <allow own="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"/>
+  </policy>
   <include>{policy}</include>
 </busconfig>
+'''
+# Every connection answers calls of org.freedesktop.DBus.Peer.
+ANSWERER = '''import os
+from gi.repository import Gio, GLib
+flags = Gio.DBusConnectionFlags
+bus = Gio.DBusConnection.new_for_address_sync(
+    os.environ['BUS'], flags.AUTHENTICATION_CLIENT | flags.MESSAGE_BUS_CONNECTION, None, None)
+bus.call_sync('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus',
+              'RequestName', GLib.Variant('(su)', ('org.freedesktop.PolicyKit1', 4)), None, 0, -1,
+              None)
+print('ready', flush=True)
+GLib.MainLoop().run()
 '''
 
 
@@ -130,8 +148,11 @@ class Bus(unittest.TestCase):
 
     def call(self, *arguments, root=False):
         """Call as root or as somebody else. Returns what busctl says."""
+        return self.busctl('call', *arguments, root=root)
+
+    def busctl(self, *arguments, root=False):
         other = {'user': 65534, 'group': 65534, 'extra_groups': []}
-        done = run('busctl', f'--address={self.address}', 'call', *arguments, cwd='/',
+        done = run('busctl', f'--address={self.address}', *arguments, cwd='/',
                    **({} if root or os.geteuid() != 0 else other))
         return done.stdout.strip()
 
@@ -151,6 +172,55 @@ class Bus(unittest.TestCase):
             self.assertRegex(said, r'/bin/false|exited with status 1')
         said = self.call(f'{NAME}2', '/org/bootsync1', f'{NAME}.Manager', 'ListKernels')
         self.assertNotRegex(said, r'/bin/false|exited with status 1')
+
+    def connect(self, name):
+        """A connection of root, which owns that name if it may."""
+        connection = Gio.DBusConnection.new_for_address_sync(
+            self.address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+            | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+        self.addCleanup(connection.close_sync, None)
+        connection.call_sync(
+            'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'RequestName',
+            GLib.Variant('(su)', (name, 4)), None, 0, 30000, None)
+        return connection
+
+    def hears(self, connection, **options):
+        """Address a signal to the connection, then call it. The signals and calls that it gets."""
+        heard = []
+
+        def record(_connection, message, incoming):
+            if incoming and message.get_sender() != 'org.freedesktop.DBus':
+                heard.append(message.get_member())
+            return message
+        number = connection.add_filter(record)
+        name = connection.get_unique_name()
+        self.busctl('emit', f'--destination={name}', '/x', 'a.b', 'Signal', **options)
+        said = self.call(name, '/', 'org.freedesktop.DBus.Peer', 'Ping', **options)
+        connection.remove_filter(number)
+        self.assertEqual(said, '')
+        return heard
+
+    def test_nobody_but_root_may_send_the_daemon_a_signal(self):
+        polkit, daemon = self.connect('org.freedesktop.PolicyKit1'), self.connect(NAME)
+        self.assertEqual(self.hears(polkit), ['Signal', 'Ping'])
+        self.assertEqual(self.hears(daemon), ['Ping'])
+        self.assertEqual(self.hears(daemon, root=True), ['Signal', 'Ping'])
+
+    def test_the_daemon_gets_the_answers_of_polkit(self):
+        daemon = self.connect(NAME)
+        polkit = subprocess.Popen(
+            [sys.executable, '-c', ANSWERER], env=dict(os.environ, BUS=self.address), user=65534,
+            group=65534, extra_groups=[], stdout=subprocess.PIPE, text=True, cwd='/')
+        self.addCleanup(polkit.stdout.close)
+        self.addCleanup(polkit.wait, 30)
+        self.addCleanup(polkit.terminate)
+        self.assertEqual(polkit.stdout.readline(), 'ready\n')
+        call = ('org.freedesktop.PolicyKit1', '/', 'org.freedesktop.DBus.Peer')
+        daemon.call_sync(*call, 'Ping', None, None, 0, 30000, None)
+        with self.assertRaises(GLib.Error) as caught:
+            daemon.call_sync(*call, 'Nonsense', None, None, 0, 30000, None)
+        self.assertEqual(Gio.DBusError.get_remote_error(caught.exception),
+                         'org.freedesktop.DBus.Error.UnknownMethod')
 
     def test_the_activation_names_the_unit_and_the_unit_the_bus_name(self):
         keys = dict(re.findall(r'(?m)^(\w+)=(.*)$', ACTIVATION.read_text()))

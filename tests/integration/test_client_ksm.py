@@ -168,6 +168,27 @@ class Status(KsmCase):
         self.assertEqual(done.returncode, 1)
         self.assertNotIn('processes', json.loads(done.stdout))
 
+    def test_who_may_not_see_the_processes_sees_the_rest_and_is_told_why(self):
+        for name in ACCESS_DENIED, NEEDS_PASSWORD:
+            fake = {'ksm': {'SavedBytes': MIB, 'Units': units()},
+                    'refused': {'GetProcesses': [name, 'No.']}}
+            done = self.run_private('ksm', 'status', fake=fake)
+            self.assertEqual((done.returncode, done.stderr), (0, 'stray output of the daemon\n'))
+            self.assertRegex(done.stdout, r'(?m)^The processes are not shown: .*root.*'
+                                          r'org\.bootsync1\.ksm-processes')
+            self.assertIn('ksmtuned.service', done.stdout)
+            self.assertNotIn('PID', done.stdout)
+            self.assertNotIn('No guest', done.stdout)
+            self.assertRegex(done.stdout, f'Warning: where several guests run, .*{WARNING}')
+            done = self.run_private('ksm', 'status', '--json', fake=fake)
+            self.assertEqual(done.returncode, 0)
+            self.assertNotIn('processes', json.loads(done.stdout))
+
+    def test_who_may_not_see_the_processes_is_not_warned_where_nothing_is_merged(self):
+        fake = {'ksm': {'RunState': 'unmerged'},
+                'refused': {'GetProcesses': [ACCESS_DENIED, 'No.']}}
+        self.assertNotIn(WARNING, self.run_private('ksm', 'status', fake=fake).stdout)
+
     def test_an_answer_that_fails_is_a_failure_without_output(self):
         for method in 'GetCounters', 'GetTunables', 'GetUnits':
             fake = {'refused': {method: [ERROR + 'Busy', 'Too many wait.']}}

@@ -285,6 +285,34 @@ class Files(LabCase):
         for path in made:
             self.assertEqual(path.stat().st_mode & 0o022, 0, path)
 
+    LEFT = [f'{directory}/.file.bootsync-abcdef' for directory in
+            ('etc/kernel', 'etc/default/grub.d', 'etc/apt/apt.conf.d', 'boot/grub',
+             'var/lib/bootsync', 'run/bootsync')]
+    FOREIGN = ['etc/kernel/.file.other-abcdef', 'etc/.file.bootsync-abcdef']
+
+    def leave(self):
+        for name in self.LEFT + self.FOREIGN:
+            self.lab.write(name, 'half')
+
+    def assert_left(self, names):
+        self.assertEqual([name for name in self.LEFT + self.FOREIGN
+                          if self.lab.path(name).exists()], names)
+
+    def test_what_a_killed_daemon_has_left_is_removed_when_one_starts_on_the_bus(self):
+        self.lab.settings(auto_sync=False)
+        self.leave()
+        self.lab.start_daemon()
+        self.lab.bus.wait_no_job()
+        self.assert_left(self.FOREIGN)
+
+    def test_what_a_killed_daemon_has_left_is_removed_by_a_sync_and_by_no_look(self):
+        self.leave()
+        self.bootctl('status', status=3)
+        self.bootctl('refresh', '--dry-run')
+        self.assert_left(self.LEFT + self.FOREIGN)
+        self.bootctl('refresh')
+        self.assert_left(self.FOREIGN)
+
 
 class Call(NamedTuple):
     """A line of strace: NAME(FD<PATH>REST = RESULT<RESULT_PATH>."""
@@ -450,6 +478,22 @@ class Killed(LabCase):
     def test_a_killed_worker_is_an_error_that_names_the_esp(self):
         result = self.bootctl('refresh', status=1, daemon_options=['--test-hook=stage:1:kill'])
         self.assertIn(self.ESPS[0], result.out + result.err)
+
+    def test_a_worker_that_cannot_be_started_is_an_error_that_says_why(self):
+        worker = self.lab.path('worker')
+        self.lab.settings(auto_sync=False)
+        for content, mode, why in (('text', 0o755, 'Exec format error'),
+                                   ('text', 0o644, 'Permission denied'),
+                                   ('#!/nowhere/sh', 0o755, 'No such file or directory')):
+            with self.subTest(why=why):
+                worker.write_text(content + '\n')
+                worker.chmod(mode)
+                self.lab.start_daemon(f'--worker={worker}')
+                with self.assertRaises(CallError) as caught:
+                    self.lab.bus.refresh(esps=[self.ESPS[0]])
+                self.assertIn(why, caught.exception.message)
+                self.assertIn(self.ESPS[0], caught.exception.message)
+                self.lab.stop_daemon()
 
 
 class Stuck(LabCase):

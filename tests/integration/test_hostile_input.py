@@ -145,6 +145,8 @@ class HostileCalls(LabCase):
     def test_a_kernel_that_is_not_there_is_refused(self):
         self.refused(['NoSuchKernel'], 'AddKernel', '(sa{sv})', ('9.9.9-9-pve', {}))
         self.refused(['NoSuchKernel'], 'PinKernel', '(ssa{sv})', ('9.9.9-9-pve', 'permanent', {}))
+        self.refused(['NoSuchKernel'], 'Refresh', '(a{sv})',
+                     (self.bus.options(new_kernel='9.9.9-9-pve'),))
 
     def test_hostile_esps_are_refused_by_a_typed_error(self):
         for uuid in ('', '..', '../../etc', '/', 'DEAD-BEEF', 'x' * 10000, 'x' * 1024 * 1024,

@@ -65,6 +65,27 @@ class KernelList(LabCase):
         self.bootctl('refresh', '--new-kernel', '6.2.16-20-pve')
         self.assertEqual(self.reasons()['6.2.16-20-pve'], ['installing'])
 
+    def test_what_a_hook_hands_over_is_a_kernel_whose_image_is_there_or_whose_package_is(self):
+        self.lab.add_package('linux-image-foreign')
+        self.assertIn("'6.2.16-20-pve'",
+                      self.bootctl('refresh', '--new-kernel', '6.2.16-20-pve', status=1).err)
+        self.assertNotIn('6.2.16-20-pve', self.reasons())
+        for status in ('install reinstreq half-installed', 'install ok unpacked',
+                       'install ok half-configured'):
+            with self.subTest(status=status):
+                self.lab.new_boot()
+                self.lab.write('var/lib/dpkg/updates/0001', 'Package: proxmox-kernel-6.2.16-20-pve\n'
+                               f'Status: {status}\n')
+                self.bootctl('refresh', '--new-kernel', '6.2.16-20-pve')
+                self.assertIn('installing', self.reasons()['6.2.16-20-pve'])
+        self.lab.path('var/lib/dpkg/updates/0001').unlink()
+        self.lab.write_boot('vmlinuz-6.2.16-21-pve', b'image')
+        self.bootctl('refresh', '--new-kernel', '6.2.16-21-pve')
+
+    def test_what_a_hook_hands_over_is_believed_where_the_database_cannot_be_read(self):
+        self.lab.path('var/lib/dpkg/status').unlink()
+        self.bootctl('refresh', '--new-kernel', '6.2.16-20-pve')
+
     def test_a_kernel_without_initrd_is_listed_as_not_bootable_and_is_no_default(self):
         self.lab.add_kernel('6.8.12-9-pve', initrd=None)
         result = self.list()

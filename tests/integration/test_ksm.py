@@ -350,6 +350,26 @@ class Ksm(LabCase):
                                  (200, 'postgres', 0, True, 9 * 4096, False, 0),
                                  (400, 'kvm', 102, True, 0, False, 0)])
 
+    def test_who_asks_within_ten_seconds_is_told_what_was_found_and_nothing_is_started(self):
+        def put(pid):
+            self.lab.write(f'proc/{pid}/comm', 'kvm\n')
+            self.lab.write(f'proc/{pid}/cgroup', f'0::/qemu.slice/{pid}.scope\n')
+            self.lab.write(f'proc/{pid}/ksm_merging_pages', '1\n')
+
+        def pids():
+            return [row[0] for row in self.call('GetProcesses')[0]]
+
+        put(100)
+        self.start()
+        self.assertEqual(pids(), [100])
+        began = time.monotonic()
+        put(101)
+        for _ in range(500):
+            self.assertEqual(pids(), [100])
+        self.assertLess(time.monotonic() - began, 9, 'this machine is too slow for this test')
+        time.sleep(10)
+        self.assertEqual(pids(), [100, 101])
+
     def test_nothing_wakes_the_daemon_while_nobody_asks(self):
         def wakings():
             status = Path(f'/proc/{self.bus.daemon.pid}/status').read_text()

@@ -209,7 +209,7 @@ class Polkit(LabCase):
         self.start_polkit()
         self.assert_done(self.call('ListKernels', '(a{sv})', [{}]))
         self.assert_done(self.call('ListPartitions', '(a{sv})', [{}]))
-        for method in 'GetCounters', 'GetTunables', 'GetUnits', 'GetProcesses':
+        for method in 'GetCounters', 'GetTunables', 'GetUnits':
             self.assert_done(self.call(method, '(a{sv})', [{}]))
         self.assert_done(self.call('GetManagedObjects', '()', [],
                                    interface='org.freedesktop.DBus.ObjectManager'))
@@ -217,6 +217,29 @@ class Polkit(LabCase):
             self.assert_done(self.call('GetAll', '(s)', [interface], path=path,
                                        interface='org.freedesktop.DBus.Properties'))
         self.assertEqual(self.asked(), [])
+
+    def test_who_shares_memory_is_for_those_to_see_whom_polkit_allows(self):
+        look = ('GetProcesses', '(a{sv})', [{}])
+        self.assert_refused(self.call(*look), 'ksm-processes')
+        self.start_polkit(ksm_processes='challenge')
+        self.assert_refused(self.call(*look), 'ksm-processes', 'InteractiveAuthorizationRequired')
+        self.answer(ksm_processes='yes')
+        done = self.call(*look)
+        self.assert_done(done)
+        self.assertEqual(done.value, [[]])
+        self.answer(ksm_processes='no')  # what was found lately is no answer for everybody
+        self.assert_refused(self.call(*look), 'ksm-processes')
+        self.assertEqual([q['action'] for q in self.asked()], [NAME + '.ksm-processes'] * 3)
+        self.assert_done(self.call(*look, uid=0))
+
+    def test_a_client_that_may_not_see_who_shares_memory_shows_the_rest(self):
+        done = subprocess.run(
+            self.as_user(STRANGER, program('BOOTCTL_PVE'), 'ksm', 'status'), text=True, timeout=90,
+            env=self.environment(), capture_output=True, stdin=subprocess.DEVNULL)
+        complain_of_sanitizer(done.stderr)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertIn('The processes are not shown', done.stdout)
+        self.assertIn('sleep_millisecs', done.stdout)
 
     def test_without_polkit_nobody_but_root_changes_anything(self):
         before = self.state()

@@ -5,8 +5,16 @@
 #include "blocking/program.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -115,6 +123,42 @@ START_TEST(what_is_no_program_is_an_error) {
         ck_assert_int_eq(program_run(argv, -1, TIMEOUT_SEC, &watch, &error), -EACCES);
         ck_assert_int_eq(error.code, ERROR_FAILED);
         ck_assert_ptr_nonnull(strstr(error.message, "'/etc/passwd'"));
+        ck_assert_ptr_nonnull(strstr(error.message, "noexec"));
+}
+END_TEST
+
+/* Run a file that holds @text. */
+static int run_text(const char *text, Error *error) {
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &(Watcher){} };
+        char path[] = "/tmp/bootsync-test.XXXXXX";
+        const char *const argv[] = { path, NULL };
+        _cleanup_close_ int fd = mkstemp(path);
+        int r;
+
+        ck_assert_int_ge(write(fd, text, strlen(text)), 0);
+        ck_assert_int_ge(fchmod(fd, 0700), 0);
+        fd = safe_close(fd);
+        r = program_run(argv, -1, TIMEOUT_SEC, &watch, error);
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_ptr_nonnull(strstr(strempty(error->message), path));
+        return r;
+}
+
+START_TEST(program_without_its_interpreter_is_not_called_absent) {
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(run_text("#!/nowhere/sh\n", &error), -ENOENT);
+        ck_assert_int_eq(error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, "interpreter"));
+}
+END_TEST
+
+START_TEST(file_that_no_kernel_runs_is_told_to_be_no_program) {
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(run_text("text\n", &error), -ENOEXEC);
+        ck_assert_int_eq(error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, "no program"));
 }
 END_TEST
 
@@ -377,23 +421,318 @@ START_TEST(deadline_ends_what_the_program_has_started_too) {
 }
 END_TEST
 
-START_TEST(program_of_another_root_is_run_in_it) {
-        static const char *const argv[] = { "/bin/true", NULL };
-        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &(Watcher){} };
-        char dir[] = "/tmp/bootsync-test.XXXXXX";
-        _cleanup_(root_freep) Root *root = NULL;
+/* A system below a directory, as somebody mounts it who works on one: with programs of the host, a
+ * dev/ of its own, and the host's proc/ and sys/. It is in a mount namespace of a process of its
+ * own, which ends with the test. */
+typedef struct Tree {
+        char dir[sizeof("/tmp/bootsync-test.XXXXXX")];
+        Root *root;
+        char *note;
+} Tree;
+
+static char *tree_path(const Tree *t, const char *path) {
+        char *joined = strprintf("%s/%s", t->dir, path);
+
+        ck_assert_ptr_nonnull(joined);
+        return joined;
+}
+
+static void tree_mount(const Tree *t, const char *source, const char *path, const char *type) {
+        _cleanup_free_ char *target = tree_path(t, path);
+
+        ck_assert(mkdir(target, 0755) >= 0 || errno == EEXIST);
+        ck_assert_int_eq(mount(source, target, type, type ? 0 : MS_BIND | MS_REC, NULL), 0);
+}
+
+static void tree_device(const Tree *t, const char *path, dev_t device) {
+        _cleanup_free_ char *target = tree_path(t, path);
+
+        ck_assert_int_eq(mknod(target, S_IFCHR | 0600, device), 0);
+}
+
+/* False where that cannot be done, by another user than root or in some containers. */
+static bool tree_init(Tree *t) {
+        static const char *const directories[] = { "/usr", "/bin", "/sbin", "/lib", "/lib64" };
+
+        *t = (Tree){ .dir = "/tmp/bootsync-test.XXXXXX" };
+        ck_assert_ptr_nonnull(mkdtemp(t->dir));
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return false;
+        ck_assert_int_eq(mount("tree", t->dir, "tmpfs", 0, NULL), 0);
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (access(directories[i], F_OK) >= 0)
+                        tree_mount(t, directories[i], directories[i] + 1, NULL);
+        tree_mount(t, "/proc", "proc", NULL);
+        tree_mount(t, "/sys", "sys", NULL);
+        tree_mount(t, "devices", "dev", "tmpfs");
+        tree_device(t, "dev/null", makedev(1, 3));
+        ck_assert_int_eq(root_open(t->dir, &t->root), 0);
+        return true;
+}
+
+/* The mounts go with the namespace, so only the directory is left. */
+static void tree_done(Tree *t) {
+        root_free(t->root);
+        free(t->note);
+        (void) umount2(t->dir, MNT_DETACH);
+        (void) rmdir(t->dir);
+}
+#define _cleanup_tree_ _cleanup_(tree_done)
+
+static void take_note(const char *sentence, void *userdata) {
+        Tree *t = userdata;
+
+        ck_assert_ptr_null(t->note);
+        t->note = strdup(sentence);
+}
+
+static void ignore_move(CopyMove move, uint64_t bytes, void *userdata) {
+}
+
+static int tree_run(Tree *t, const char *script, unsigned timeout_sec, char **ret_output,
+                    Error *error) {
+        const char *const argv[] = { SHELL, "-c", script, NULL };
+        const CopyWatch watch = {
+                .stop = never_asked,
+                .moved = ignore_move,
+                .noted = take_note,
+                .userdata = t,
+        };
+        Capture capture;
+        int r;
+
+        capture_begin(&capture);
+        r = program_must_run(t->root, argv, "X=variable", timeout_sec, &watch, error);
+        *ret_output = capture_end(&capture);
+        return r;
+}
+
+static void assert_tree_output(Tree *t, const char *script, const char *expect) {
+        _cleanup_free_ char *output = NULL;
         _cleanup_error_ Error error = {};
 
-        ck_assert_ptr_nonnull(mkdtemp(dir));
-        ck_assert_int_eq(root_open(dir, &root), 0);
-        ck_assert_int_lt(program_must_run(root, argv, NULL, TIMEOUT_SEC, &watch, &error), 0);
-        ck_assert_ptr_nonnull(strstr(error.message, "chroot: "));
-        ck_assert_int_eq(rmdir(dir), 0);
+        ck_assert_msg(tree_run(t, script, TIMEOUT_SEC, &output, &error) == 0, "%s: %s", script,
+                      error.message);
+        ck_assert_str_eq(output, expect);
+        ck_assert_ptr_null(t->note);
+}
+
+START_TEST(program_of_another_root_is_run_in_it_as_any_other) {
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        assert_tree_output(&t, "pwd; ls -d /home /tmp 2>/dev/null; id -u", "/\n0\n");
+        assert_tree_output(&t, "wc -c <&0; " LIST_FDS, "0\n0\n1\n2\n");
+        assert_tree_output(&t, "tr '\\0' '\\n' </proc/$$/environ",
+                           "LC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nX=variable\n");
+        assert_tree_output(&t, "echo one; echo two >&2", "one\ntwo\n");
+        assert_tree_output(&t, "grep -E '^Sig(Blk|Ign)' /proc/self/status",
+                           "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+END_TEST
+
+START_TEST(program_that_is_not_in_another_root_is_named_with_it) {
+        static const char *const argv[] = { "/usr/sbin/nothing", NULL };
+        const CopyWatch watch = { .stop = never_asked, .moved = count, .userdata = &(Watcher){} };
+        _cleanup_error_ Error error = {};
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        ck_assert_int_eq(program_must_run(t.root, argv, NULL, TIMEOUT_SEC, &watch, &error),
+                         error_code_to_errno(ERROR_FAILED));
+        ck_assert_ptr_nonnull(strstr(error.message, "Cannot run '/usr/sbin/nothing' in '/tmp/"));
+}
+END_TEST
+
+START_TEST(program_of_another_root_sees_no_process_of_the_host) {
+        _cleanup_free_ char *script = strprintf("kill -0 %d 2>/dev/null || echo nobody; echo $$; "
+                                                "cd /proc; for i in [0-9]*; do "
+                                                "[ $i -gt 9 ] && echo $i; done; true",
+                                                (int) getpid());
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        assert_tree_output(&t, script, "nobody\n1\n");
+}
+END_TEST
+
+START_TEST(program_of_another_root_has_no_network) {
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        assert_tree_output(&t, "grep -c : /proc/net/dev; grep -o ' *lo:' /proc/net/dev",
+                           "1\n    lo:\n");
+        assert_tree_output(&t,
+                           "for i in net ipc uts cgroup pid mnt; do "
+                           "readlink /proc/self/ns/$i | grep -q $i || echo $i; done",
+                           "");
+}
+END_TEST
+
+START_TEST(program_of_another_root_sees_and_makes_no_mount_of_the_host) {
+        _cleanup_free_ char *env = NULL;
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        env = tree_path(&t, "usr/bin/env");
+        ck_assert_int_eq(mount("secret-of-the-host", "/mnt", "tmpfs", 0, NULL), 0);
+        assert_tree_output(&t,
+                           "grep -c 'secret-of-the-host' /proc/self/mountinfo; "
+                           "grep -c ' / / ' /proc/self/mountinfo",
+                           "0\n1\n");
+        tree_mount(&t, "mapper", "dev/mapper", "tmpfs"); /* so that it can mount at all */
+        tree_device(&t, "dev/mapper/control", makedev(10, 236));
+        assert_tree_output(&t, "mount -t tmpfs other /usr/bin && cd /usr/bin && echo *", "*\n");
+        ck_assert_int_eq(access(env, F_OK), 0);
+}
+END_TEST
+
+#define CAPABILITIES "sed -n 's/^Cap\\(Inh\\|Prm\\|Eff\\|Bnd\\|Amb\\):.//p' /proc/self/status"
+
+START_TEST(program_of_another_root_has_few_capabilities_and_can_gain_none) {
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        assert_tree_output(&t, CAPABILITIES "; grep NoNewPrivs /proc/self/status",
+                           "0000000000000000\n000000000000001b\n000000000000001b\n"
+                           "000000000000001b\n0000000000000000\nNoNewPrivs:\t1\n");
+        assert_tree_output(&t,
+                           "for i in 'mount -t tmpfs x /dev' 'umount /proc' 'chroot /' "
+                           "'mknod /dev/mem c 1 1' 'hostname x' 'unshare -m'; do "
+                           "$i true >/dev/null 2>&1 && echo \"$i\"; done; true",
+                           "");
+        assert_tree_output(&t, "touch /x; chown 7:7 /x; chmod 600 /x; cat /x; stat -c %u /x; rm /x",
+                           "7\n");
+}
+END_TEST
+
+START_TEST(device_mapper_in_another_root_costs_one_capability_more) {
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        tree_mount(&t, "mapper", "dev/mapper", "tmpfs");
+        tree_device(&t, "dev/mapper/control", makedev(10, 236));
+        assert_tree_output(&t, CAPABILITIES " | uniq | tr '\\n' ' '",
+                           "0000000000000000 000000000020001b 0000000000000000 ");
+}
+END_TEST
+
+/* Read-only or not, in the last mount there. */
+#define MOUNTED_HOW(path)                                                       \
+        "how=; while read -r what where type options; do "                      \
+        "[ \"$where\" = " path " ] && how=${options%%,*}; done </proc/mounts; " \
+        "echo \"$how\"; "
+
+START_TEST(program_of_another_root_cannot_steer_the_kernel) {
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        assert_tree_output(&t,
+                           "for i in /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
+                           "/sys/kernel/uevent_helper /sys/kernel/mm/ksm/run; do "
+                           "[ -e $i ] && (: >>$i) 2>/dev/null && echo $i; done; " MOUNTED_HOW(
+                                           "/proc") MOUNTED_HOW("/sys"),
+                           "ro\nro\n");
+}
+END_TEST
+
+START_TEST(program_of_another_root_has_no_way_to_talk_to_the_host_that_is_mounted_there) {
+        static const char *const paths[] = { "run", "run/dbus", "run/systemd", "dev/pts",
+                                             "dev/shm" };
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                _cleanup_free_ char *file = NULL, *inside = NULL;
+                int fd;
+
+                tree_mount(&t, "host", paths[i], "tmpfs");
+                inside = strprintf("%s/socket", paths[i]);
+                file = tree_path(&t, inside);
+                fd = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+                ck_assert_int_ge(fd, 0);
+                (void) close(fd);
+        }
+        assert_tree_output(&t, "ls -d /run/socket /run/*/socket /dev/*/socket 2>/dev/null; true",
+                           "/run/socket\n");
+}
+END_TEST
+
+START_TEST(what_a_program_of_another_root_has_started_ends_with_it) {
+        _cleanup_free_ char *output = NULL, *begin = NULL, *find = NULL, *wait = NULL;
+        _cleanup_tree_ Tree t;
+
+        if (!tree_init(&t))
+                return;
+        begin = strprintf("setsid sleep 4711.%d & echo done", (int) getpid());
+        wait = strprintf("%s; wait", begin);
+        find = strprintf("pgrep -f '^sleep 4711[.]%d$' >/dev/null", (int) getpid());
+        assert_tree_output(&t, begin, "done\n");
+        ck_assert_int_ne(system(find), 0);
+        ck_assert_int_eq(tree_run(&t, wait, 1, &output, NULL), error_code_to_errno(ERROR_TIMEOUT));
+        ck_assert_int_ne(system(find), 0);
+}
+END_TEST
+
+/* As a container does: whoever asks for one of these namespaces gets EPERM. */
+static void refuse_namespaces(uint32_t refused) {
+        struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+                BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, refused, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const struct sock_fprog program = { .len = ELEMENTSOF(filter), .filter = filter };
+
+        ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(where_namespaces_are_refused_the_program_runs_and_that_is_noted) {
+        static const struct {
+                uint32_t refused;
+                const char *proc, *note;
+        } cases[] = {
+                { CLONE_NEWPID, "ro\n", "processes, network (Operation not permitted)" },
+                { CLONE_NEWNS, "rw\n", "processes, network and mounts (Operation not permitted)" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *output = NULL, *expect = NULL;
+                _cleanup_error_ Error error = {};
+                _cleanup_tree_ Tree t;
+
+                if (!tree_init(&t))
+                        return;
+                refuse_namespaces(cases[i].refused); /* for good: the second case has both */
+                ck_assert_int_eq(tree_run(&t,
+                                          "grep CapBnd /proc/self/status; " MOUNTED_HOW("/proc"),
+                                          TIMEOUT_SEC, &output, &error),
+                                 0);
+                expect = strprintf("CapBnd:\t000000000000001b\n%s", cases[i].proc);
+                ck_assert_str_eq(output, expect);
+                ck_assert_ptr_nonnull(t.note);
+                ck_assert_ptr_nonnull(strstr(t.note, "'" SHELL "' of '/tmp/bootsync-test."));
+                ck_assert_msg(endswith(t.note, cases[i].note), "%s", t.note);
+        }
 }
 END_TEST
 
 CHECK_MAIN("program", exit_status_is_returned_and_is_no_error,
            program_that_is_not_there_is_not_supported_and_named, what_is_no_program_is_an_error,
+           program_without_its_interpreter_is_not_called_absent,
+           file_that_no_kernel_runs_is_told_to_be_no_program,
            end_by_a_signal_is_a_failure_that_names_it,
            program_that_does_not_end_in_time_is_killed_and_reaped,
            watch_hears_a_sign_of_life_each_second, stdin_is_empty,
@@ -404,4 +743,15 @@ CHECK_MAIN("program", exit_status_is_returned_and_is_no_error,
            long_line_is_cut_and_all_of_it_goes_to_our_stderr,
            success_gives_no_error_and_prints_what_it_prints,
            program_that_left_something_running_is_not_waited_for_beyond_its_end,
-           deadline_ends_what_the_program_has_started_too, program_of_another_root_is_run_in_it)
+           deadline_ends_what_the_program_has_started_too,
+           program_of_another_root_is_run_in_it_as_any_other,
+           program_that_is_not_in_another_root_is_named_with_it,
+           program_of_another_root_sees_no_process_of_the_host,
+           program_of_another_root_has_no_network,
+           program_of_another_root_sees_and_makes_no_mount_of_the_host,
+           program_of_another_root_has_few_capabilities_and_can_gain_none,
+           device_mapper_in_another_root_costs_one_capability_more,
+           program_of_another_root_cannot_steer_the_kernel,
+           program_of_another_root_has_no_way_to_talk_to_the_host_that_is_mounted_there,
+           what_a_program_of_another_root_has_started_ends_with_it,
+           where_namespaces_are_refused_the_program_runs_and_that_is_noted)

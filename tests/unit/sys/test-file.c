@@ -6,6 +6,7 @@
 #include "sys/file.h"
 
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -41,7 +42,20 @@ int fsync(int fd) {
         return traced(S_ISDIR(st.st_mode) ? 'D' : 'F') ? (int) syscall(SYS_fsync, fd) : -1;
 }
 
+static void sweep(void);
+static bool sweep_at_lock;
+
+/* The first lock that is asked for comes after somebody else has looked for leftovers. */
+int flock(int fd, int operation) {
+        if (sweep_at_lock) {
+                sweep_at_lock = false;
+                sweep();
+        }
+        return (int) syscall(SYS_flock, fd, operation);
+}
+
 int renameat(int from_fd, const char *from, int to_fd, const char *to) {
+        sweep();
         return traced('R') ? (int) syscall(SYS_renameat2, from_fd, from, to_fd, to, 0) : -1;
 }
 
@@ -449,6 +463,19 @@ START_TEST(removal_is_durable_and_happens_once) {
 }
 END_TEST
 
+/* A read-only file system refuses to unlink even what is not there. */
+START_TEST(removal_of_what_is_not_there_needs_no_right_to_remove) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_mkdir(&t, "dir");
+        start_trace();
+        fails = 'U';
+        ck_assert_int_eq(file_remove(t.root, "dir/absent"), 0);
+        fails = 0;
+        ck_assert_str_eq(trace, "");
+}
+END_TEST
+
 START_TEST(removal_takes_the_link_and_not_what_it_leads_to) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
 
@@ -459,6 +486,75 @@ START_TEST(removal_takes_the_link_and_not_what_it_leads_to) {
         temp_assert_text(&t, "target", "content");
         ck_assert_int_eq(file_remove(t.root, "directory"), -EISDIR);
         ck_assert_int_eq(file_remove(t.root, "target/below"), -ENOTDIR);
+}
+END_TEST
+
+START_TEST(leftovers_of_a_killed_replacement_are_removed_and_nothing_else) {
+        static const char *const kept[] = {
+                "dir/.file.bootsync-abcde",      "dir/.file.bootsync-abcde1",
+                "dir/.file.bootsync-abcdefg",    "dir/.file.bootsync-ABCDEF",
+                "dir/file.bootsync-abcdef",      "dir/.bootsync-abcdef",
+                "dir/.file.bootsync-abcdef.new", "dir/.file.bootsync_abcdef",
+                "dir/.file.other-abcdef",        "dir/file",
+        };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                temp_puts(&t, kept[i], "theirs");
+        temp_puts(&t, "dir/.file.bootsync-abcdef", "ours");
+        temp_puts(&t, "dir/.a.b.bootsync-z2y7a4", "ours");
+        temp_symlink(&t, "dir/.link.bootsync-abcdef", "file");
+        temp_mkdir(&t, "dir/.dir.bootsync-abcdef");
+        temp_mkfifo(&t, "dir/.fifo.bootsync-abcdef");
+
+        ck_assert_int_eq(file_remove_leftovers(t.root, "dir"), 2);
+        ck_assert(!temp_exists(&t, "dir/.file.bootsync-abcdef"));
+        ck_assert(!temp_exists(&t, "dir/.a.b.bootsync-z2y7a4"));
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                ck_assert_msg(temp_exists(&t, kept[i]), "%s", kept[i]);
+        ck_assert(temp_exists(&t, "dir/.link.bootsync-abcdef"));
+        ck_assert(temp_exists(&t, "dir/.dir.bootsync-abcdef"));
+        ck_assert(temp_exists(&t, "dir/.fifo.bootsync-abcdef"));
+        ck_assert_int_eq(file_remove_leftovers(t.root, "dir"), 0);
+        ck_assert_int_eq(file_remove_leftovers(t.root, "absent"), 0);
+}
+END_TEST
+
+/* Another daemon looks for leftovers in the midst of a replacement. */
+static const TempRoot *swept;
+static int n_swept;
+
+static void sweep(void) {
+        if (swept)
+                n_swept += file_remove_leftovers(swept->root, "dir");
+}
+
+START_TEST(replacement_that_goes_on_is_no_leftover) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_mkdir(&t, "dir");
+        swept = &t;
+        n_swept = 0;
+        ck_assert_int_eq(replace(&t, "dir/file", "content"), 1);
+        swept = NULL;
+        ck_assert_int_eq(n_swept, 0);
+        temp_assert_text(&t, "dir/file", "content");
+}
+END_TEST
+
+START_TEST(replacement_whose_file_is_taken_before_it_is_locked_takes_another) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_mkdir(&t, "dir");
+        swept = &t;
+        n_swept = 0;
+        sweep_at_lock = true;
+        ck_assert_int_eq(replace(&t, "dir/file", "content"), 1);
+        swept = NULL;
+        ck_assert(!sweep_at_lock);
+        ck_assert_int_eq(n_swept, 1);
+        temp_assert_text(&t, "dir/file", "content");
+        ck_assert_int_eq(file_remove_leftovers(t.root, "dir"), 0);
 }
 END_TEST
 
@@ -500,5 +596,10 @@ CHECK_MAIN("file", file_is_read_whole_and_terminated, empty_file_is_an_empty_tex
            symlink_out_of_the_root_is_replaced_itself,
            symlink_to_no_regular_file_is_replaced_itself, fifo_is_replaced_and_a_directory_is_not,
            unreadable_file_is_replaced_with_its_mode, read_only_directory_is_an_error,
-           removal_is_durable_and_happens_once, removal_takes_the_link_and_not_what_it_leads_to,
+           removal_is_durable_and_happens_once,
+           removal_of_what_is_not_there_needs_no_right_to_remove,
+           removal_takes_the_link_and_not_what_it_leads_to,
+           leftovers_of_a_killed_replacement_are_removed_and_nothing_else,
+           replacement_that_goes_on_is_no_leftover,
+           replacement_whose_file_is_taken_before_it_is_locked_takes_another,
            directory_lists_the_wanted_names)

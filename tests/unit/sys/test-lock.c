@@ -5,6 +5,7 @@
 #include "sys/lock.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "common/string-util.h"
@@ -12,6 +13,19 @@
 #include "tests/unit/sys/temp-root.h"
 
 #define LOCK_FILE "run/bootsync/esp-AAAA-0001.lock"
+
+/* There is no block to be had: an empty file stays empty, any other has the one that it needs. */
+static bool full;
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+        struct stat st;
+
+        if (full && (fstat(fd, &st) < 0 || st.st_size == 0)) {
+                errno = ENOSPC;
+                return -1;
+        }
+        return syscall(SYS_pwrite64, fd, data, size, offset);
+}
 
 static int try_esp(const TempRoot *t, pid_t *ret_holder) {
         return lock_try(t->root, "esp-AAAA-0001", ret_holder);
@@ -161,6 +175,34 @@ START_TEST(content_left_by_a_crash_is_no_obstacle) {
 }
 END_TEST
 
+START_TEST(holder_is_told_on_a_full_file_system_once_the_file_has_held_one) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_close_ int fd = try_esp(&t, NULL);
+
+        ck_assert_int_eq(lock_set_holder(fd, 12), 0);
+        fd = safe_close(fd);
+        full = true;
+        fd = try_esp(&t, NULL);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(holder(&t), 0);
+        ck_assert_int_eq(lock_set_holder(fd, 13), 0);
+        ck_assert_int_eq(holder(&t), 13);
+        full = false;
+}
+END_TEST
+
+START_TEST(new_lock_is_taken_on_a_full_file_system) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_close_ int fd = -EBADF;
+
+        full = true;
+        fd = try_esp(&t, NULL);
+        full = false;
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(holder(&t), 0);
+}
+END_TEST
+
 START_TEST(what_is_no_regular_file_cannot_be_locked) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
 
@@ -194,5 +236,6 @@ CHECK_MAIN("lock", lock_is_taken_and_excludes_others, nobody_else_may_open_the_l
            closing_frees_the_lock_and_forgets_the_holder,
            lock_lives_as_long_as_the_process_that_inherited_it,
            garbage_in_the_lock_file_is_no_holder, content_left_by_a_crash_is_no_obstacle,
-           what_is_no_regular_file_cannot_be_locked, run_that_is_no_directory_is_an_error,
-           holder_cannot_be_written_to_a_closed_descriptor)
+           holder_is_told_on_a_full_file_system_once_the_file_has_held_one,
+           new_lock_is_taken_on_a_full_file_system, what_is_no_regular_file_cannot_be_locked,
+           run_that_is_no_directory_is_an_error, holder_cannot_be_written_to_a_closed_descriptor)

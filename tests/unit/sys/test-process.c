@@ -263,23 +263,23 @@ END_TEST
 
 static void set_environment(void) {
         (void) clearenv();
-        (void) setenv("FIRST", "kept", 1);
+        (void) setenv("MALLOC_PERTURB_", "7", 1);
         (void) setenv("EFIVARFS_PATH", "/tmp/", 1);
         (void) setenv("LIBEFIVAR_OPS", "vars", 1);
-        (void) setenv("EFIVARFS_PATHS", "another", 1);
-        (void) setenv("LIBEFIVAR_OPSET", "another", 1);
-        (void) setenv("LAST", "", 1);
+        (void) setenv("OPENSSL_CONF", "/tmp/openssl.cnf", 1);
+        (void) setenv("LIBMOUNT_FSTAB", "/tmp/fstab", 1);
+        (void) setenv("BLKID_FILE", "", 1);
+        (void) setenv("PATH", "/tmp", 1);
 }
 
-START_TEST(libefivar_is_not_led_astray_by_the_environment) {
+START_TEST(libraries_are_not_led_astray_by_the_environment) {
         const Case c = { .program = "/usr/bin/env",
                          .argv = ARGV((char *) "env"),
                          .prepare = set_environment };
         char output[4096];
 
         ck_assert_int_eq(run(&c, output), 0);
-        ck_assert_str_eq(output,
-                         "FIRST=kept\nEFIVARFS_PATHS=another\nLIBEFIVAR_OPSET=another\nLAST=\n");
+        ck_assert_str_eq(output, "MALLOC_PERTURB_=7\n");
 }
 END_TEST
 
@@ -291,8 +291,7 @@ START_TEST(caller_leads_libefivar_where_it_wants) {
         char output[4096];
 
         ck_assert_int_eq(run(&c, output), 0);
-        ck_assert_str_eq(output, "FIRST=kept\nEFIVARFS_PATHS=another\nLIBEFIVAR_OPSET=another\n"
-                                 "LAST=\nEFIVARFS_PATH=/root/\nMORE=x\n");
+        ck_assert_str_eq(output, "MALLOC_PERTURB_=7\nEFIVARFS_PATH=/root/\nMORE=x\n");
 }
 END_TEST
 
@@ -323,17 +322,32 @@ START_TEST(arguments_and_exit_status_are_passed) {
 }
 END_TEST
 
-START_TEST(what_cannot_be_executed_exits_with_127) {
+START_TEST(what_cannot_be_executed_exits_with_its_errno) {
         const Case text = { .program = "/etc/passwd", .argv = ARGV((char *) "x") };
         const Case directory = { .program = "/etc", .argv = ARGV((char *) "x") };
         const Case absent = { .program = "/absent", .argv = ARGV((char *) "x") };
         const Case bad_fd = { SHELL("exit 0"), .fds = { 600 }, .n_fds = 1 };
         char output[4096];
 
-        ck_assert_int_eq(run(&text, output), 127);
-        ck_assert_int_eq(run(&directory, output), 127);
-        ck_assert_int_eq(run(&absent, output), 127);
-        ck_assert_int_eq(run(&bad_fd, output), 127);
+        ck_assert_int_eq(process_exec_errno(run(&text, output)), EACCES);
+        ck_assert_int_eq(process_exec_errno(run(&directory, output)), EACCES);
+        ck_assert_int_eq(process_exec_errno(run(&absent, output)), EBADF);
+        ck_assert_int_eq(process_exec_errno(run(&bad_fd, output)), EBADF);
+}
+END_TEST
+
+START_TEST(text_without_an_interpreter_is_told_from_a_failure_of_the_program) {
+        char path[] = "/tmp/bootsync-test.XXXXXX", output[4096];
+        const Case text = { .program = path, .argv = ARGV((char *) "x") };
+        _cleanup_close_ int fd = mkstemp(path);
+
+        ck_assert_int_eq(write(fd, "text\n", 5), 5);
+        ck_assert_int_ge(fchmod(fd, 0700), 0);
+        fd = safe_close(fd);
+        ck_assert_int_eq(process_exec_errno(run(&text, output)), ENOEXEC);
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_int_eq(process_exec_errno(127), 0); /* the dynamic linker's */
+        ck_assert_int_eq(process_exec_errno(0), 0);
 }
 END_TEST
 
@@ -447,8 +461,10 @@ CHECK_MAIN("process", exactly_the_given_descriptors_are_open,
            program_may_stand_where_a_descriptor_has_to_go, one_descriptor_may_be_given_twice,
            stdin_is_dev_null_even_if_it_is_given_as_another, stdin_is_dev_null_where_there_was_none,
            program_leads_a_session_of_its_own, signals_are_default_and_unblocked,
-           libefivar_is_not_led_astray_by_the_environment, caller_leads_libefivar_where_it_wants,
+           libraries_are_not_led_astray_by_the_environment, caller_leads_libefivar_where_it_wants,
            environment_may_be_empty, arguments_and_exit_status_are_passed,
-           what_cannot_be_executed_exits_with_127, pidfd_tells_the_exit_and_reaps,
-           caller_keeps_its_signals_and_descriptors, sealed_memfd_holds_the_data_from_its_beginning,
-           sealed_memfd_cannot_be_changed, sealed_memfd_may_be_empty_or_large)
+           what_cannot_be_executed_exits_with_its_errno,
+           text_without_an_interpreter_is_told_from_a_failure_of_the_program,
+           pidfd_tells_the_exit_and_reaps, caller_keeps_its_signals_and_descriptors,
+           sealed_memfd_holds_the_data_from_its_beginning, sealed_memfd_cannot_be_changed,
+           sealed_memfd_may_be_empty_or_large)
