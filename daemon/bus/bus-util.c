@@ -164,6 +164,10 @@ int bus_errorf(sd_bus_error *ret, ErrorCode code, const char *format, ...) {
         return bus_error(ret, error_code_to_errno(code), &error);
 }
 
+bool message_is_of(sd_bus_message *m, const char *name) {
+        return streq(strempty(sd_bus_message_get_sender(m)), name);
+}
+
 int bus_append_string(sd_bus_message *m, const char *s) {
         _cleanup_free_ char *mended = NULL;
 

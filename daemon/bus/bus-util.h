@@ -41,6 +41,9 @@ char *bus_error_name(ErrorCode code);
 int bus_error(sd_bus_error *ret, int r, const Error *error);
 int bus_errorf(sd_bus_error *ret, ErrorCode code, const char *format, ...) _printf_(3, 4);
 
+/* True if @name, a unique name, sent @m. */
+bool message_is_of(sd_bus_message *m, const char *name);
+
 /* Append to @m. Strings are made fit for D-Bus first; NULL counts as empty. */
 int bus_append_string(sd_bus_message *m, const char *s);
 int bus_append_strv(sd_bus_message *m, char *const *l);

@@ -120,10 +120,6 @@ void callers_forget_all(Bus *b) {
         b->admitted = (BusMessages){};
 }
 
-bool message_is_of(sd_bus_message *m, const char *name) {
-        return streq(strempty(sd_bus_message_get_sender(m)), name);
-}
-
 static Caller *find(const Bus *b, const char *name) {
         for (Caller *c = b->callers; c; c = c->next)
                 if (streq(c->name, name))

@@ -51,8 +51,5 @@ int caller_find_place(const Caller *c, CallerPlace place, const char *what, sd_b
 void caller_take_place(Bus *b, sd_bus_message *m, CallerPlace place);
 void caller_leave_place(Bus *b, sd_bus_message *m, CallerPlace place);
 
-/* True if @name, the unique name of somebody who has left, sent @m. */
-bool message_is_of(sd_bus_message *m, const char *name);
-
 /* Forget everybody, and what waits to be looked up. */
 void callers_forget_all(Bus *b);

@@ -9,6 +9,7 @@
 #include "bus/polkit.h"
 
 #include "bus/bus-internal.h"
+#include "bus/bus-util.h"
 #include "bus/caller.h"
 #include "common/log.h"
 #include "common/names.h"
