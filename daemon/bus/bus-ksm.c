@@ -290,9 +290,10 @@ static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error 
                 r = keep_waiting(b, &b->processes_waiting, m, error);
         if (r <= 0 || b->listing_processes)
                 return r < 0 ? r : 1;
+        b->listing_processes = true; /* before: it may be told at once */
         r = manager_list_ksm_processes(b->manager, on_processes, b, &reason);
-        b->listing_processes = r >= 0;
         if (r < 0) {
+                b->listing_processes = false;
                 messages_done(b, &b->processes_waiting);
                 return bus_error(error, r, &reason);
         }
