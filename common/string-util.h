@@ -101,6 +101,8 @@ bool strv_remove(char **l, const char *s);
 int strv_copy(char *const *l, char ***ret);
 /* "a, b, c"; "" for an empty one. NULL when out of memory. */
 char *strv_join(char *const *l, const char *separator);
+/* "'a', 'b' and 7 more": @max of them are named. NULL when out of memory. */
+char *strv_quote(char *const *l, size_t max);
 typedef int (*string_compare_t)(const char *a, const char *b);
 /* Sort by @compare, which is 0 for equal strings only, and drop repetitions. @l may be NULL. */
 void strv_sort_uniq(char **l, string_compare_t compare);

@@ -6,7 +6,6 @@
 
 #include "blocking/esp-device.h"
 
-#include <blkid/blkid.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
 #include <sys/file.h>
@@ -14,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "blocking/disk-content.h"
 #include "common/fd.h"
 #include "common/string-util.h"
 #include "sys/file.h"
@@ -23,7 +23,6 @@
 #define BUSY_TRIES_MAX  200
 #define BUSY_PAUSE_NSEC (100 * 1000 * 1000)
 
-DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
 
 void esp_device_done(EspDevice *d) {
@@ -31,37 +30,21 @@ void esp_device_done(EspDevice *d) {
         *d = ESP_DEVICE_INIT;
 }
 
-static const char *probe_value(blkid_probe probe, const char *name) {
-        const char *value;
-
-        return blkid_probe_lookup_value(probe, name, &value, NULL) < 0 ? "" : value;
-}
-
 static int check_content(const EspDevice *d, const char *uuid, Error *error) {
-        _cleanup_(blkid_free_probep) blkid_probe probe = blkid_new_probe();
+        _cleanup_(partition_done) Partition found = {};
         int r;
 
-        if (!probe)
-                return -ENOMEM;
-        errno = 0;
-        if (blkid_probe_set_device(probe, d->fd, 0, 0) < 0)
-                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
-                                       uuid);
-        (void) blkid_probe_enable_superblocks(probe, true);
-        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID);
-
-        errno = 0;
-        r = blkid_do_safeprobe(probe);
-        if (r == -1)
-                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
-                                       uuid);
-        if (r == -2)
+        r = disk_content_probe(d->fd, 0, 0, &found);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return error_set_errno(error, r, "Cannot read the disk of ESP '%s'", uuid);
+        if (streq_ptr(found.fs_type, PARTITION_SEVERAL))
                 return error_set(error, ERROR_NOT_AN_ESP,
                                  "The partition of ESP '%s' holds the signatures of several file "
                                  "systems; look at it with 'wipefs' and remove the wrong ones",
                                  uuid);
-        if (r == 1 || !streq(probe_value(probe, "TYPE"), "vfat") ||
-            strcasecmp(probe_value(probe, "UUID"), uuid) != 0)
+        if (!streq_ptr(found.fs_type, "vfat") || strcasecmp(strempty(found.fs_uuid), uuid) != 0)
                 return error_set(error, ERROR_NOT_AN_ESP,
                                  "The partition of ESP '%s' holds no FAT file system with that "
                                  "UUID any more; was it formatted?",

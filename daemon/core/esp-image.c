@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What an ESP holds, kept as a sorted list of files. The names alone tell the loader; which kernel
- * boots is told by doing in memory what systemd-boot 252 does with the same files. Nothing here
- * knows what the ESP should hold. */
+ * boots is esp-boot's business, and what the ESP should hold the plan's. */
 
 #include "core/esp-image.h"
 
 #include <fnmatch.h>
-#include <strings.h>
 
 #include "common/string-util.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
-#include "core/kernel-version.h"
-#include "core/loader-conf.h"
 #include "core/loader-files.h"
 
 static const char *const esp_loader_table[_ESP_LOADER_MAX] = {
@@ -81,6 +77,15 @@ const EspFile *esp_image_find(const EspImage *image, const char *path) {
         size_t i = esp_image_position(image, path);
 
         return i < image->n_files && streq(image->files[i].path, path) ? &image->files[i] : NULL;
+}
+
+const EspFile *esp_image_below(const EspImage *image, const char *dir, size_t *ret_n) {
+        size_t begin = esp_image_position(image, dir), end = begin;
+
+        while (end < image->n_files && startswith(image->files[end].path, dir))
+                end++;
+        *ret_n = end - begin;
+        return image->files + begin;
 }
 
 EspFile *esp_image_get(EspImage *image, const char *path) {
@@ -171,185 +176,4 @@ char *esp_image_kernel_path(const EspImage *image, const char *version, KernelFi
 const char *esp_image_memtest_path(const EspImage *image, MemtestFile file) {
         return image->loader == ESP_LOADER_GRUB ? memtest_file_name(file)
                                                 : memtest_systemd_boot_path(file);
-}
-
-/* The regular file that the value of an entry's "linux" or "initrd" key names. */
-static const EspFile *entry_target(const EspImage *image, const char *value) {
-        const EspFile *file;
-
-        if (!value)
-                return NULL;
-        file = esp_image_find(image, value + strspn(value, "/"));
-        return file && file->type == FILE_REGULAR ? file : NULL;
-}
-
-/* An entry as systemd-boot sees it while it makes its menu. */
-typedef struct Candidate {
-        char *id;       /* the file name in lower case */
-        bool matches;   /* the default of loader.conf */
-        bool exhausted; /* no tries left */
-        char *version;  /* NULL: not ours */
-        bool complete;  /* image and initrd are there, and not empty */
-} Candidate;
-
-static void candidate_done(Candidate *c) {
-        free(c->id);
-        free(c->version);
-        *c = (Candidate){};
-}
-
-/* systemd-boot's filter for loader/entries. */
-static const char *entry_file_name(const EspFile *file) {
-        const char *name = startswith(file->path, ESP_ENTRY_DIR "/");
-        size_t n, suffix = strlen(ENTRY_SUFFIX);
-
-        if (!name || file->type != FILE_REGULAR || !file->text || strchr(name, '/'))
-                return NULL;
-        if (name[0] == '.' || startswith(name, "auto-"))
-                return NULL;
-        n = strlen(name);
-        return n >= suffix && strcasecmp(name + n - suffix, ENTRY_SUFFIX) == 0 ? name : NULL;
-}
-
-/* Returns 1, or 0 if systemd-boot would not show the entry: the file behind "linux" must exist, the
- * initrd is not looked at. Of entries that are not ours the image does not hold the kernels, so
- * those are taken for granted. */
-static int candidate_read(const EspImage *image, const EspFile *file, const char *pattern,
-                          Candidate *ret) {
-        _cleanup_(boot_entry_done) BootEntry entry = {};
-        _cleanup_(candidate_done) Candidate c = {};
-        const char *name = entry_file_name(file);
-        const EspFile *kernel, *initrd;
-        uint64_t left;
-        int r;
-
-        if (!name)
-                return 0;
-        r = boot_entry_parse(file->text, strlen(file->text), &entry);
-        if (r < 0)
-                return r;
-        kernel = entry_target(image, entry.image);
-        initrd = entry_target(image, entry.initrd);
-
-        r = esp_entry_version(file->path, &c.version, NULL);
-        if (r == -ENOMEM)
-                return r;
-        if (c.version && !kernel)
-                return 0;
-
-        c.id = strdup(name);
-        if (!c.id)
-                return -ENOMEM;
-        for (char *p = c.id; *p; p++)
-                if (*p >= 'A' && *p <= 'Z')
-                        *p = (char) (*p - 'A' + 'a');
-
-        c.matches = pattern && fnmatch(pattern, c.id, FNM_CASEFOLD) == 0;
-        c.exhausted = boot_entry_counter(name, &left) && left == 0;
-        c.complete = kernel && kernel->size > 0 && initrd && initrd->size > 0;
-
-        *ret = TAKE_STRUCT(c);
-        return 1;
-}
-
-/* systemd-boot's order: entries without tries left last, else by id, newest first; the first that
- * matches the default boots, or the first of all. (Its sort-keys, which our entries do not have,
- * are not looked at.) */
-static bool candidate_is_before(const Candidate *a, const Candidate *b) {
-        if (a->matches != b->matches)
-                return a->matches;
-        if (a->exhausted != b->exhausted)
-                return b->exhausted;
-        return kernel_version_compare(a->id, b->id) > 0;
-}
-
-int esp_image_entry_boots(const EspImage *image, const char *path) {
-        const EspFile *file = esp_image_find(image, path);
-        _cleanup_(candidate_done) Candidate c = {};
-        int r;
-
-        if (!file)
-                return 0;
-        r = candidate_read(image, file, NULL, &c);
-        return r > 0 ? c.version && c.complete : r;
-}
-
-int esp_image_kernels(const EspImage *image, char ***ret) {
-        _cleanup_strv_ char **versions = NULL;
-
-        assert(ret);
-
-        if (image->loader == ESP_LOADER_GRUB)
-                return grub_image_kernels(image, ret);
-        for (size_t i = 0; i < image->n_files; i++) {
-                _cleanup_(candidate_done) Candidate c = {};
-                int r;
-
-                r = candidate_read(image, &image->files[i], NULL, &c);
-                if (r < 0)
-                        return r;
-                if (!c.version || !c.complete)
-                        continue;
-                r = strv_extend(&versions, c.version);
-                if (r < 0)
-                        return r;
-        }
-        strv_sort_uniq(versions, kernel_version_compare_newest_first);
-
-        *ret = TAKE_PTR(versions);
-        return 0;
-}
-
-/* What systemd-boot takes; with @complete, of what leads to an image and an initrd of ours. */
-static int choose_entry(const EspImage *image, bool complete, char **ret) {
-        const EspFile *conf = esp_image_find(image, ESP_LOADER_CONF);
-        _cleanup_(candidate_done) Candidate best = {};
-        _cleanup_free_ char *pattern = NULL;
-        int r;
-
-        if (conf && conf->text) {
-                r = loader_conf_default(conf->text, &pattern);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < image->n_files; i++) {
-                _cleanup_(candidate_done) Candidate c = {};
-
-                r = candidate_read(image, &image->files[i], pattern, &c);
-                if (r < 0)
-                        return r;
-                if (r == 0 || (complete && !(c.version && c.complete)))
-                        continue;
-                if (!best.id || candidate_is_before(&c, &best)) {
-                        candidate_done(&best);
-                        best = TAKE_STRUCT(c);
-                }
-        }
-
-        *ret = best.complete ? TAKE_PTR(best.version) : NULL;
-        return 0;
-}
-
-int esp_image_default(const EspImage *image, char **ret) {
-        assert(ret);
-
-        return image->loader == ESP_LOADER_GRUB ? grub_image_default(image, ret)
-                                                : choose_entry(image, false, ret);
-}
-
-int esp_image_best(const EspImage *image, char **ret) {
-        _cleanup_strv_ char **complete = NULL;
-        int r;
-
-        assert(ret);
-
-        if (image->loader != ESP_LOADER_GRUB)
-                return choose_entry(image, true, ret);
-        r = esp_image_kernels(image, &complete);
-        if (r >= 0 && strv_isempty(complete))
-                r = grub_image_complete(image, &complete);
-        if (r < 0)
-                return r;
-        *ret = strv_isempty(complete) ? NULL : strdup(complete[0]);
-        return strv_isempty(complete) || *ret ? 0 : -ENOMEM;
 }

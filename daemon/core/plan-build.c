@@ -15,6 +15,7 @@
 #include <inttypes.h>
 
 #include "common/string-util.h"
+#include "core/kernel-source.h"
 #include "core/plan-loader.h"
 #include "core/plan-memtest.h"
 #include "core/space.h"
@@ -134,16 +135,22 @@ static bool leaves_a_kernel(const PlanBuilder *b) {
 }
 
 /* What goes at the end: stale kernels, but not the one that boots now unless another default is
- * settled. */
+ * settled. Those which stay are still stale, or others would be spared in their place. */
 static void build_removals(PlanBuilder *b) {
         const PlanTarget *first = plan_default_target(b);
+        bool settled = b->loader->is_settled(b) && first && first->status != TARGET_BLOCKED;
+        _cleanup_strv_ char **going = NULL;
 
-        if (!b->in->kernels->database_readable || !leaves_a_kernel(b))
+        if (!plan_survey_may_remove(&b->survey) || !leaves_a_kernel(b))
                 return;
-        if (b->survey.current &&
-            (!b->loader->is_settled(b) || !first || first->status == TARGET_BLOCKED))
-                strv_remove(b->survey.stale, b->survey.current);
-        b->loader->remove(b, b->survey.stale, true);
+        STRV_FOREACH(v, b->survey.stale) {
+                if (plan_survey_spares(&b->survey, *v) ||
+                    (!settled && streq_ptr(*v, b->survey.current)))
+                        continue;
+                if (strv_extend(&going, *v) < 0)
+                        b->error = -ENOMEM;
+        }
+        b->loader->remove(b, going, true);
 }
 
 static void refuse_removal(PlanBuilder *b) {
@@ -155,10 +162,28 @@ static void refuse_removal(PlanBuilder *b) {
                          b->in->esp_uuid, strempty(versions));
 }
 
+/* What boot/ lacks stays on the ESP as it is, but nobody can say that it is as it should be. */
+static int refuse_source(PlanBuilder *b) {
+        _cleanup_free_ char *gap = NULL;
+        int r;
+
+        r = kernel_source_gap(b->in->kernels, &gap);
+        if (r < 0 || !gap)
+                return r;
+        (void) error_set(&b->problem, ERROR_NO_SUCH_KERNEL,
+                         "%s, so what ESP '%s' holds of it is left as it is; mount '/boot', or "
+                         "install the kernel again",
+                         gap, b->in->esp_uuid);
+        return 0;
+}
+
 static int build(PlanBuilder *b) {
         bool readable = b->in->kernels->database_readable, side_by_side, repair;
         int r;
 
+        r = refuse_source(b);
+        if (r < 0)
+                return r;
         r = plan_survey_make(b->in, &b->survey, &b->problem);
         if (r < 0)
                 return r;
@@ -172,7 +197,7 @@ static int build(PlanBuilder *b) {
         if (!readable && !strv_isempty(b->survey.stale))
                 refuse_removal(b);
         /* What must not be removed must not be evicted either. */
-        if (!readable || !leaves_a_kernel(b)) {
+        if (!plan_survey_may_remove(&b->survey) || !leaves_a_kernel(b)) {
                 b->survey.stale = strv_free(b->survey.stale);
                 b->survey.copies = strv_free(b->survey.copies);
         }

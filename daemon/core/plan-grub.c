@@ -7,6 +7,7 @@
  * grub.cfg, a stale kernel that does not boot by default goes first, to make room for it. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-config.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
@@ -32,6 +33,7 @@ static bool default_is_placed(const PlanBuilder *b) {
 static bool is_hidden(const PlanBuilder *b, const char *version) {
         return strv_contains(b->grub.gone, version) ||
                (strv_contains(b->survey.stale, version) &&
+                !plan_survey_spares(&b->survey, version) &&
                 (default_is_placed(b) || !streq_ptr(version, b->survey.current)));
 }
 

@@ -39,6 +39,7 @@ static bool evict_one(PlanBuilder *b) {
         STRV_FOREACH(v, b->survey.stale) {
                 if (b->loader->holds(b, *v))
                         continue;
+                strv_remove(b->survey.complete, *v); /* it is spared no more */
                 b->loader->remove(b, (char *[]){ *v, NULL }, false);
                 b->free += plan_survey_version_bytes(&b->survey, *v);
                 free(take_first(v));

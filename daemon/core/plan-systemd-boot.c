@@ -4,6 +4,7 @@
  * when the kernel that it names is in place, and not before. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/loader-conf.h"
 #include "core/plan-loader.h"
 #include "core/report.h"

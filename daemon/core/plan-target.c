@@ -7,6 +7,7 @@
 #include "core/plan-target.h"
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-image.h"
 #include "core/space.h"
 

@@ -83,7 +83,7 @@ static void format_error(Buffer *b, const Error *error) {
 
         if (error->message)
                 message = string_for_humans(error->message, strlen(error->message),
-                                            REPORT_MESSAGE_MAX);
+                                            REPORT_MESSAGE_MAX - strlen("..."));
         record_add(b, "error", error_code_to_string(error->code));
         record_add(b, "message", message);
 }
@@ -202,16 +202,25 @@ static int take_look(Report *r, const Record *record) {
         return n;
 }
 
+/* It goes to the bus and to terminals as it is. */
+static int take_message(Report *r, const char *message) {
+        _cleanup_free_ char *fit = string_for_humans(message, strlen(message), REPORT_MESSAGE_MAX);
+
+        if (!fit)
+                return -ENOMEM;
+        if (!streq(fit, message))
+                return -EBADMSG;
+        r->error.message = TAKE_PTR(fit);
+        return 2;
+}
+
 static int take_error(Report *r, const Record *record) {
         const char *message = record_get(record, "message");
 
         r->error.code = error_code_from_string(record_get(record, "error"));
         if (r->error.code <= ERROR_NONE)
                 return -EBADMSG;
-        if (!message)
-                return 1;
-        r->error.message = strdup(message);
-        return r->error.message ? 2 : -ENOMEM;
+        return message ? take_message(r, message) : 1;
 }
 
 static const struct {

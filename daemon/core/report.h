@@ -49,9 +49,8 @@ typedef struct Report {
 void report_done(Report *r);
 
 /* One line with its newline. The text of a file is left out over REPORT_TEXT_MAX, any other is
- * -E2BIG then; an error's message is made
- * fit for humans and D-Bus, and cut after REPORT_MESSAGE_MAX bytes. -E2BIG beyond REPORT_SIZE_MAX
- * (no path that a kernel allows gets there), or -ENOMEM. */
+ * -E2BIG then; an error's message is made fit for humans and D-Bus, and cut to REPORT_MESSAGE_MAX
+ * bytes. -E2BIG beyond REPORT_SIZE_MAX (no path that a kernel allows gets there), or -ENOMEM. */
 int report_format(const Report *r, char **ret, size_t *ret_size);
 
 /* -EBADMSG for anything that report_format() would not write, but for the order of the fields. A

@@ -11,6 +11,7 @@
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
+#include "core/esp-boot.h"
 #include "core/plan-target.h"
 #include "sys/file.h"
 
@@ -218,7 +219,6 @@ int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kerne
 
 int look_unreadable(const EspImage *image, char **ret) {
         _cleanup_strv_ char **paths = NULL;
-        _cleanup_free_ char *joined = NULL;
 
         for (size_t i = 0; i < image->n_files; i++)
                 if (image->files[i].verdict == VERDICT_UNREADABLE &&
@@ -228,8 +228,7 @@ int look_unreadable(const EspImage *image, char **ret) {
                 *ret = NULL;
                 return 0;
         }
-        joined = strv_join(paths, "', '");
-        *ret = joined ? strprintf("'%s'", joined) : NULL;
+        *ret = strv_quote(paths, LOOK_NAMES_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 

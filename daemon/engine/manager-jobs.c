@@ -13,6 +13,7 @@
 #include "core/kernel-version.h"
 #include "engine/manager-private.h"
 #include "sys/grub-conf.h"
+#include "sys/host-grub.h"
 #include "sys/lock.h"
 
 #define JOBS_MAX           16
@@ -73,6 +74,16 @@ void manager_bury_job(Manager *m, Job *job) {
         manager_pursue(m);
 }
 
+/* A job may have made GRUB's menu of the host anew. */
+static void learn_grub_default(Manager *m) {
+        _cleanup_free_ char *version = NULL;
+
+        if (!m->facts.grub_host || host_grub_default(m->options.root, &version) < 0)
+                return;
+        free(m->facts.grub_default);
+        m->facts.grub_default = TAKE_PTR(version);
+}
+
 void manager_end_job(Manager *m, Job *job) {
         size_t i = 0;
 
@@ -93,7 +104,9 @@ void manager_end_job(Manager *m, Job *job) {
                 free(m->last_refresh_result);
                 m->last_refresh_result = strdup(job_result_to_string(job_get_result(job)));
         }
+        learn_grub_default(m);
         manager_update_verdict(m);
+        manager_show_default(m);
         manager_tell(m, MANAGER_CHANGED_STATE | MANAGER_CHANGED_CONFIG);
         manager_bury_job(m, job);
 }

@@ -22,6 +22,7 @@ typedef enum ManagerChange {
         MANAGER_CHANGED_KERNELS = 1 << 0, /* lists, pins, default, running */
         MANAGER_CHANGED_CONFIG = 1 << 1,  /* AutoSync, command line */
         MANAGER_CHANGED_STATE = 1 << 2,   /* InSync, Redundancy, LastRefresh… */
+        MANAGER_CHANGED_DEFAULT = 1 << 3, /* what boots, and what should */
 } ManagerChange;
 
 /* Who hears of changes. Called in the order things happen; job_new before the verb that made the
@@ -96,7 +97,9 @@ const Partitions *manager_partitions(const Manager *m);
 bool manager_partition_is_listed(const Manager *m, const Partition *partition);
 const KernelSet *manager_kernels(const Manager *m);
 const char *manager_running_kernel(const Manager *m);
+/* What boots this host when no one-shot is armed, and what should. */
 const char *manager_default_kernel(const Manager *m);
+const char *manager_wanted_kernel(const Manager *m);
 const char *manager_pinned_kernel(const Manager *m);
 const char *manager_next_boot_kernel(const Manager *m);
 bool manager_auto_sync(const Manager *m);

@@ -248,7 +248,7 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
                         ret);
 }
 
-/* File by file. */
+/* File by file, as far as anybody reads. */
 static void tell_differences(Part *part, const Plan *rest) {
         _cleanup_free_ char *names = NULL, *unreadable = NULL;
         _cleanup_strv_ char **paths = NULL;
@@ -259,10 +259,10 @@ static void tell_differences(Part *part, const Plan *rest) {
                                  "anew, but check the disk",
                                  esp_uuid(part->esp), unreadable);
         if (plan_changes(rest, &paths) >= 0)
-                names = strv_join(paths, "', '");
+                names = strv_quote(paths, LOOK_NAMES_MAX);
         (void) error_set(&part->error, ERROR_VERIFY_FAILED,
                          "On ESP '%s' these are not as they should be, and a refresh repairs them: "
-                         "'%s'",
+                         "%s",
                          esp_uuid(part->esp), strempty(names));
 }
 

@@ -378,8 +378,8 @@ class Answers(ClientCase):
 
     def test_kernel_list_has_its_keys(self):
         value = json.loads(self.run_private('kernel', 'list', '--json').stdout)
-        self.assertEqual(set(value), {'running', 'default', 'manual', 'automatic', 'selected',
-                                      'protected', 'pinned', 'next_boot', 'kernels'})
+        self.assertEqual(set(value), {'running', 'default', 'wanted', 'manual', 'automatic',
+                                      'selected', 'protected', 'pinned', 'next_boot', 'kernels'})
         self.assertEqual(value['kernels'], [
             {'version': '6.8.12-4-pve', 'bootable': True, 'reasons': ['running', 'newest']},
             {'version': '6.5.13-5-pve', 'bootable': False, 'reasons': []}])

@@ -5,6 +5,7 @@
  * and an entry of it boots. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
 #include "core/grub-pin.h"

@@ -383,7 +383,26 @@ START_TEST(leftovers_are_cleared_before_the_menu_could_show_them) {
 }
 END_TEST
 
-CHECK_MAIN("plan-grub", esp_in_sync_gives_no_steps,
+START_TEST(kernel_that_is_spared_stays_in_the_menu) {
+        _cleanup_(lab_done) Lab lab;
+
+        init(&lab);
+        lab_keep(&lab, V614)->state = KERNEL_STATE_INITRD_MISSING;
+        lab_keep(&lab, V68);
+        put_kernel(&lab, V68);
+        put_kernel(&lab, V65);
+        put_kernel(&lab, V62);
+        put_menu(&lab, "0");
+        lab_plan(&lab);
+        assert_hidden(&lab, "initrd.img-" V62 "\nvmlinuz-" V62);
+        run(&lab);
+        ck_assert_ptr_nonnull(esp_image_find(&lab.esp.image, "vmlinuz-" V65));
+        lab_plan(&lab);
+        ck_assert_ptr_null(lab_find_step(&lab, PLAN_REMOVE_FILE, "vmlinuz-" V65));
+}
+END_TEST
+
+CHECK_MAIN("plan-grub", kernel_that_is_spared_stays_in_the_menu, esp_in_sync_gives_no_steps,
            new_kernel_is_in_place_before_the_menu_and_stale_ones_go_after_it,
            changed_initrd_needs_no_new_menu, menu_of_another_configuration_is_made_again,
            menu_that_is_missing_or_cannot_be_read_is_made,
