@@ -64,7 +64,7 @@ struct Caller {
 
 static const struct {
         unsigned of_all, of_one;
-} place_limits[_CALLER_PLACE_MAX] = {
+} place_limits[] = {
         [CALLER_ASKS_POLKIT] = { 64, 4 },
         [CALLER_WAITS_FOR_JOB] = { 512, 64 },
         [CALLER_WAITS_FOR_NEWS] = { 64, 4 },
@@ -309,8 +309,8 @@ static uint64_t n_unsent(const Bus *b) {
         return sd_bus_get_n_queued_write(b->bus, &n) < 0 ? 0 : n;
 }
 
-/* An error of the connection is for the connection's own event source to find. */
-static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {
+/* An error is for the connection's own event source to find. */
+static int on_turn(sd_event_source *source, void *userdata) {
         Bus *b = userdata;
 
         for (unsigned i = 0; i < TURNS_MAX; i++) {
@@ -325,17 +325,20 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *userdata) {
         return wake_turn(b, 0);
 }
 
-/* By the clock, since a source that is deferred would leave no turn to the others. */
-static int wake_turn(Bus *b, uint64_t usec) {
-        int r;
+static int on_turn_later(sd_event_source *source, uint64_t usec, void *userdata) {
+        return on_turn(source, userdata);
+}
 
-        if (!b->turn)
-                return sd_event_add_time_relative(b->event, &b->turn, CLOCK_MONOTONIC, usec, 1,
-                                                  on_turn, b);
-        if (usec == 0 && sd_event_source_get_enabled(b->turn, NULL) > 0)
+/* A new source each time: one that is deferred again would be older than all that waits, and leave
+ * no turn to the others; a timer costs more than to take a call in. */
+static int wake_turn(Bus *b, uint64_t usec) {
+        if (usec == 0 && b->turn && sd_event_source_get_enabled(b->turn, NULL) > 0)
                 return 0;
-        r = sd_event_source_set_time_relative(b->turn, usec);
-        return r < 0 ? r : sd_event_source_set_enabled(b->turn, SD_EVENT_ONESHOT);
+        b->turn = sd_event_source_disable_unref(b->turn);
+        if (usec == 0)
+                return sd_event_add_defer(b->event, &b->turn, on_turn, b);
+        return sd_event_add_time_relative(b->event, &b->turn, CLOCK_MONOTONIC, usec, 1,
+                                          on_turn_later, b);
 }
 
 static int refuse(sd_bus_message *m, sd_bus_error *error) {
