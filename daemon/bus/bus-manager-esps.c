@@ -198,7 +198,7 @@ static int method_clean_esps(sd_bus_message *m, void *userdata, sd_bus_error *er
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        r = bus_authorise(b, m, ACTION_MANAGE_ESP, NULL, error);
+        r = bus_authorise(b, m, ACTION_MANAGE_ESP, NULL, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = manager_clean_esps(b->manager, dry_run, &removed, &reason);
