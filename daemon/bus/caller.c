@@ -12,7 +12,6 @@
 
 #include "bus/caller.h"
 
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -32,14 +31,14 @@
 #define CALL_WEIGHT 1024U
 
 /* To take a call in costs some µs, to handle it up to a hundred times as much. While calls arrive
- * without end, one is handled for so many that are taken in: faster than the bus delivers them.
- * After some turns it is that of all else that the daemon does. */
+ * without end, one is handled for so many that are taken in, faster than the bus delivers them, and
+ * after some turns all else that the daemon does has its own. */
 #define ARRIVALS_A_TURN 256U
 #define TURNS_MAX       8U
 
 /* Answers that the bus has not taken yet stand in one queue, whomever they are for: while there are
- * any, it is nobody's turn, and a look again later. If they become so many, the bus does not
- * listen, and who calls gets no answer any more. */
+ * any, nobody has a turn. If they become so many, the bus does not listen, and calls get no answer
+ * any more. */
 #define UNSENT_USEC     UINT64_C(200)
 #define UNSENT_DROP_MIN 1024U
 
