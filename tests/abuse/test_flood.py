@@ -6,12 +6,13 @@ import time
 
 import abuse
 from abuse import AbuseCase, call
-from measure import Measure, figure
+from measure import Measure, TooSlow, figure
 from privatebus import KSM, KSM_PATH, MANAGER
 from wire import NO_REPLY_EXPECTED, Wire, stopped
 
 FLOOD_SEC = 3
 TIMES = 30
+TRIES = 3
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 OBJECT_MANAGER = 'org.freedesktop.DBus.ObjectManager'
 
@@ -49,13 +50,24 @@ class Flood(AbuseCase):
         do anything about that. It is more from a second connection on, and with one a little, as the
         bus adds the sender; hence TIMES, which is more than measure.py allows."""
         for message in messages:
-            with Measure(self.bus, what, times=TIMES):
-                child = self.hostile(attack, message)
-                time.sleep(FLOOD_SEC)
-                sent = child.stop()
-            figure(f'{what}: {sent} calls')
-            self.assertGreater(sent, 1000)
-            self.assertEqual(self.bus.call('ListKernels')[0][0][0], self.NEW)
+            for number in range(TRIES):
+                try:
+                    self.run_once(what, attack, message)
+                    break
+                except TooSlow:
+                    # Bus, daemon, attacker and bystander fill two cores; what else runs there makes an
+                    # answer late, never early.
+                    if number == TRIES - 1:
+                        raise
+
+    def run_once(self, what, attack, message):
+        with Measure(self.bus, what, times=TIMES):
+            child = self.hostile(attack, message)
+            time.sleep(FLOOD_SEC)
+            sent = child.stop()
+        figure(f'{what}: {sent} calls')
+        self.assertGreater(sent, 1000)
+        self.assertEqual(self.bus.call('ListKernels')[0][0][0], self.NEW)
 
     def test_a_flood_of_calls_that_need_leave(self):
         self.run_flood('calls that need leave', flood,
