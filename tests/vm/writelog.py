@@ -10,6 +10,7 @@ from collections import Counter, namedtuple
 from itertools import combinations, islice
 
 from fat import FatError, FatReader
+from loaders import GRUB_CFG
 from nbdlog import Flush
 
 BLOCK = 4096
@@ -202,7 +203,7 @@ class Judge:
 
 
 NO_LOADER = Boot(None, None, 'no boot loader')
-NO_ENTRY = Boot(None, None, 'a boot loader, and no entry')
+NO_ENTRY = Boot(None, None, 'no entry')
 
 
 class InitJudge(Judge):
@@ -215,6 +216,13 @@ class InitJudge(Judge):
             return NO_LOADER
         loader = tuple(self._file(fat, path) for path in there)
         return self._default(fat, loader) if has_entry(fat) else NO_ENTRY
+
+
+class GrubInitJudge(Judge):
+    """The same for GRUB, by its menu alone: grub-install writes all else in place."""
+
+    def _boot(self, fat):
+        return self._default(fat, ()) if size_of(fat, GRUB_CFG) else NO_ENTRY
 
 
 def size_of(fat, path):
