@@ -1,6 +1,6 @@
-"""A recorded refresh is cut in the midst of what it writes: while it stages, where a rename is half on the
-disk so that two names lead to one chain, and at the last leftover that there is. The ESP is laid back to each
-of these states, dirty as they are, and the refresh that repairs it is recorded and judged as the first one
+"""A recorded refresh is cut in the midst of what it writes: while it stages, and at the last leftover that there is;
+that one once more with its rename half on the disk, so that two names lead to one chain. The ESP is laid back to
+each of these states, dirty as they are, and the refresh that repairs it is recorded and judged as the first one
 was: a cut of the repair, too, leaves a default that boots."""
 
 import random
@@ -13,22 +13,19 @@ from writelog import Blocks, FatView, Log, State, subsets
 
 LIVE = [f'EFI/proxmox/{DEFAULT}/{stem}-{DEFAULT}' for stem in recorded.STEMS]
 TRIES = 50  # subsets of each interval that are looked at
-STAGING, HALF, LAST = 'while it stages', 'a rename in half', 'at the last leftover'
+STAGING, LAST, HALF = 'while it stages', 'at the last leftover', 'with a rename in half'
 
 
 def leftovers(fat):
-    """The slots of live files beside which there is a new one, each with that one's."""
+    """The live files beside which there is a new one."""
     found = []
     for path in LIVE:
         try:
-            found.append((fat.slot(path), fat.slot(f'{path}.new')))
+            fat.slot(f'{path}.new')
+            found.append(path)
         except FatError:
             continue
     return found
-
-
-def is_dirty(fat):
-    return bool(fat.read(DIRTY_AT, 1)[0] & 1)
 
 
 def cuts(recording):
@@ -41,19 +38,16 @@ def cuts(recording):
         for subset in subsets(interval.end - interval.begin, TRIES, rng):
             kept = [log.writes[interval.begin + n] for n in subset]
             fat = FatView(safe.after(kept), set(), {})
-            left = leftovers(fat)
-            if not left or not is_dirty(fat):
-                continue
-            writes = [write.write for write in (*log.writes[:interval.begin], *kept)]
-            found.setdefault(STAGING, writes)
-            if any(live.cluster == new.cluster for live, new in left):
-                found.setdefault(HALF, writes)
-            found[LAST] = writes
+            if leftovers(fat) and fat.read(DIRTY_AT, 1)[0] & 1:
+                writes = [write.write for write in (*log.writes[:interval.begin], *kept)]
+                found.setdefault(STAGING, writes)
+                found[LAST] = writes
+    found[HALF] = found[LAST]
     return found
 
 
-def lay_back(machine, base, writes):
-    """Make the ESP what it was, and then these writes."""
+def lay_back(machine, base, writes, half):
+    """Make the ESP what it was, and then these writes; @half: with the rename of a leftover half done."""
     esp = machine.esps[0]
     machine.detach(esp)
     with open(esp.path, 'r+b') as disk:
@@ -62,7 +56,13 @@ def lay_back(machine, base, writes):
         for write in writes:
             disk.seek(esp.esp_offset + write.offset)
             disk.write(write.data)
+    fat = Fat(esp)
+    left = leftovers(fat)
+    assert fat.dirty and left
+    if half:
+        fat.share(left[0], f'{left[0]}.new')
     machine.attach(esp)
+    return left
 
 
 def run(lab):
@@ -73,15 +73,11 @@ def run(lab):
     known = recorded.change(lab, machine)
     recording = recorded.record(machine)
     base, moments = recording.base.read_bytes(), cuts(recording)
-    assert set(moments) == {STAGING, HALF, LAST}, [*moments]
-
     trials = []
     for moment, writes in moments.items():
-        lay_back(machine, base, writes)
-        fat = Fat(esp)
-        print(f'# cut {moment}: {len(writes)} writes are on the disk, dirty {fat.dirty}, '
-              f'{len(leftovers(fat))} leftovers beside their live files', flush=True)
-        assert fat.dirty and leftovers(fat)
+        left = lay_back(machine, base, writes, moment == HALF)
+        print(f'# cut {moment}: {len(writes)} writes are on the disk; beside their leftovers: '
+              f'{", ".join(left)}', flush=True)
         again = recorded.record(machine)
         trials.append(recorded.judge(again, loaders.systemd_boot, known,
                                      [lab.CMDLINE, recorded.CMDLINE]))
