@@ -1,7 +1,7 @@
 """`init` of an ESP on which nothing is, and `reinit` after an upgrade of systemd-boot, recorded and judged as a
-refresh is. In the midst of `init` there is no boot loader yet, or one with no entry yet (the firmware's list
-has it after the other ESPs of the host), or the default boots. In the midst of `reinit` the default boots,
-and each copy of the boot loader is complete, old or new."""
+refresh is. In the midst of `init` there is no boot loader yet, or one with no entry yet, or the default
+boots. In the midst of `reinit` the default boots, and each copy of the boot
+loader is complete, old or new."""
 
 import loaders
 import recorded
