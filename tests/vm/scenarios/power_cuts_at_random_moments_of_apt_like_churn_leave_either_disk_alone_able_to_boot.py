@@ -19,8 +19,9 @@ from kernels import INSTALLED
 COPIES = {'6.8.12-9-pve': '6.8.12-4-pve', '6.8.12-7-pve': '6.5.13-5-pve',
           '6.5.13-9-pve': '6.5.13-1-pve'}
 ALWAYS = ['6.8.12-4-pve', '6.5.13-5-pve']
-WRITES_MAX = 400  # of a moment that is counted in writes to the ESP
+WRITES_MAX = 100  # of a moment that is counted in writes to the ESP
 SECONDS_MAX = 30  # of one that is counted in seconds, and the longest that is waited for writes
+QUIET = 5  # seconds after the first write in which the others must come
 UP_TIMEOUT = 900
 SELECTED = ('cat /sys/firmware/efi/efivars/LoaderEntrySelected-'
             "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f | tail -c+5 | tr -d '\\0'")
@@ -87,15 +88,17 @@ class Churn:
 
 
 def wait_for_moment(machine, esp, rng):
-    """Wait some seconds, or, more often, for some writes to an ESP: few as often as many, since a pin
-    makes ten and a kernel hundreds."""
-    deadline = time.monotonic() + SECONDS_MAX
+    """Wait some seconds; or, more often, until an ESP is written, and then for some more writes, few
+    as often as many: a pin makes less than ten, a kernel a hundred."""
     if rng.random() < 0.25:
         time.sleep(rng.uniform(0, SECONDS_MAX))
         return
-    wanted = machine.writes(esp)[0] + int(WRITES_MAX ** rng.random())
-    while time.monotonic() < deadline and machine.writes(esp)[0] < wanted:
-        time.sleep(0.01)
+    begin = machine.writes(esp)[0]
+    wanted, deadline = begin + int(WRITES_MAX ** rng.random()), time.monotonic() + SECONDS_MAX
+    while (now := machine.writes(esp)[0]) < wanted and time.monotonic() < deadline:
+        if now > begin and deadline - time.monotonic() > QUIET:
+            deadline = time.monotonic() + QUIET
+        time.sleep(0.005)
 
 
 def cut(machine, esp, number):
@@ -123,6 +126,7 @@ def churn_and_cut(lab, churn, count):
         print(f'# cut {number}, {esp.serial}, {what}: '
               f'{"in mid-sync" if Fat(disks[-1]).dirty else "between syncs"}', flush=True)
         machine.sh('while [ -e /run/changing ]; do sleep 0.2; done', 900)
+    machine.sh('cat /root/churn.log')  # for agent.log
     machine.sh('bootctl-pve kernel unpin', 900)
     lab.wait_in_sync(machine, 900)
     machine.stop_quietly()
