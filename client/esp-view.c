@@ -38,6 +38,7 @@ json_object *esp_view_json(const EspInfos *infos) {
                 json_add_string(object, "one_shot_method", esp->one_shot_method);
                 json_add_string(object, "state", esp->state);
                 json_add_strings(object, "kernels", esp->kernels);
+                json_add_string(object, "default", esp->default_kernel);
                 json_add_u64(object, "size_bytes", esp->size_bytes);
                 json_add_u64(object, "free_bytes", esp->free_bytes);
                 json_add_u64(object, "last_sync_usec", esp->last_sync_usec);

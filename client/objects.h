@@ -7,7 +7,7 @@
 #include "client/connection.h"
 
 typedef struct ManagerInfo {
-        char *version, *running, *default_kernel, *pinned, *next_boot;
+        char *version, *running, *default_kernel, *wanted, *pinned, *next_boot;
         char **manual, **automatic, **selected, **protected;
         char *watching, *watching_reason;
         char *cmdline, *cmdline_source;
@@ -26,6 +26,7 @@ ExitStatus manager_info_get(Connection *c, ManagerInfo *ret);
 typedef struct EspInfo {
         char *uuid, *device, *disk, *part_uuid, *loader, *loader_version, *one_shot_method, *state;
         char *last_error;
+        char *default_kernel;
         char **kernels;
         uint64_t size_bytes, free_bytes; /* 0: not known */
         uint64_t last_sync_usec, last_verify_usec;

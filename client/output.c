@@ -109,17 +109,7 @@ const char *colour_off(Colour colour) {
 }
 
 char *format_bytes(uint64_t bytes) {
-        static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-        double value = (double) bytes / 1024;
-        size_t i = 0;
-
-        if (bytes < 1024)
-                return must(strprintf("%" PRIu64 " B", bytes));
-        while (value >= 1023.95 && i + 1 < ELEMENTSOF(units)) {
-                value /= 1024;
-                i++;
-        }
-        return must(strprintf("%.1f %s", value, units[i]));
+        return must(bytes_for_humans(bytes));
 }
 
 char *format_time(uint64_t usec) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Reads the list of partitions, in one call. It holds no opinion on which of them may be touched:
- * that is the daemon's, and it is asked for by trying. */
+/* Reads what the daemon knows of partitions, in one call. It holds no opinion on which of them may
+ * be touched: that is the daemon's, and it is asked for by trying. */
 
 #include "client/partitions.h"
 
@@ -49,17 +49,41 @@ ExitStatus partition_infos_get(Connection *c, PartitionInfos *ret) {
         return STATUS_DONE;
 }
 
-ExitStatus partition_infos_probe(Connection *c, PartitionInfos *ret) {
+ExitStatus partitions_probe(Connection *c) {
         _cleanup_job_result_ JobResult result = {};
         ExitStatus status;
 
         /* The job is about the ESPs, too; that one of them cannot be looked at does not matter. */
         status = job_run(c, METHOD_MANAGER("ProbePartitions"), NULL, NULL, &result);
-        if (status == STATUS_NOT_AUTHORISED)
-                (void) fail(status, "Going by what bootsyncd remembers of its last look.");
-        else if (status != STATUS_DONE)
+        if (status != STATUS_NOT_AUTHORISED)
                 return status;
-        return partition_infos_get(c, ret);
+        (void) fail(status, "Going by what bootsyncd remembers of its last look.");
+        return STATUS_DONE;
+}
+
+void partition_description_done(PartitionDescription *d) {
+        sd_bus_message_unref(d->reply);
+        *d = (PartitionDescription){};
+}
+
+ExitStatus partition_describe(Connection *c, const char *name, PartitionDescription *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        _cleanup_partition_description_ PartitionDescription d = {};
+        ExitStatus status;
+        int r;
+
+        status = call_new(c, CALL_READ, METHOD_MANAGER("GetPartition"),
+                          (char *[]){ (char *) name, NULL }, NULL, &call);
+        if (status == STATUS_DONE)
+                status = call_send(c, CALL_READ, call, &d.reply);
+        if (status != STATUS_DONE)
+                return status;
+        r = sd_bus_message_read(d.reply, "sssssst", &d.device, &d.disk, &d.model, &d.serial,
+                                &d.content, &d.in_use, &d.size_bytes);
+        if (r < 0)
+                return call_bad_reply(r);
+        *ret = TAKE_STRUCT(d);
+        return STATUS_DONE;
 }
 
 const PartitionInfo *partition_infos_find(const PartitionInfos *infos, const char *device) {

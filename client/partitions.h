@@ -19,14 +19,29 @@ typedef struct PartitionInfos {
         size_t n, allocated;
 } PartitionInfos;
 
+/* One of them, for a question. */
+typedef struct PartitionDescription {
+        sd_bus_message *reply;      /* that the strings are part of */
+        const char *device;         /* as the kernel calls it */
+        const char *disk;           /* empty, and so is all that follows: nobody has looked yet */
+        const char *model, *serial; /* of the disk; empty: it does not tell */
+        const char *content, *in_use;
+        uint64_t size_bytes;
+} PartitionDescription;
+
+void partition_description_done(PartitionDescription *d);
+#define _cleanup_partition_description_ _cleanup_(partition_description_done)
+
 void partition_infos_done(PartitionInfos *infos);
 #define _cleanup_partition_infos_ _cleanup_(partition_infos_done)
 
 /* What the daemon remembers of all disks. */
 ExitStatus partition_infos_get(Connection *c, PartitionInfos *ret);
-/* The same after a fresh look. A caller who may not ask for that gets what is remembered, and is
- * told so. */
-ExitStatus partition_infos_probe(Connection *c, PartitionInfos *ret);
+/* Have it look at them again. That a caller may not ask for that is said, and no failure. */
+ExitStatus partitions_probe(Connection *c);
+
+/* What the daemon makes of @name, and remembers of it. */
+ExitStatus partition_describe(Connection *c, const char *name, PartitionDescription *ret);
 
 /* NULL if it is not listed. */
 const PartitionInfo *partition_infos_find(const PartitionInfos *infos, const char *device);

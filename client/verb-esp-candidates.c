@@ -72,7 +72,9 @@ ExitStatus verb_esp_candidates(const Options *options, char **arguments) {
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = partition_infos_probe(&c, &infos);
+        status = partitions_probe(&c);
+        if (status == STATUS_DONE)
+                status = partition_infos_get(&c, &infos);
         if (status != STATUS_DONE)
                 return status;
         if (option_given(options, OPTION_JSON))

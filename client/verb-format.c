@@ -11,31 +11,46 @@
 #include "client/partitions.h"
 #include "common/string-util.h"
 
-static bool ask_about(const PartitionInfo *p) {
-        _cleanup_free_ char *size = format_bytes(p->size_bytes);
-        const char *quote = isempty(p->fs_type) ? "" : "'";
-
-        return ask_yes_no("Format %s (%s, holds %s%s%s%s%s)? What is on it will be lost.",
-                          p->device, size, quote, isempty(p->fs_type) ? "nothing" : p->fs_type,
-                          quote, isempty(p->in_use) ? "" : ", ", p->in_use);
+/* ", on /dev/sdb, 'SanDisk Ultra' with the serial number '4C53'"; "" where nothing is known. */
+static char *describe_disk(const PartitionDescription *p) {
+        if (isempty(p->disk))
+                return must(strdup(""));
+        if (isempty(p->model) && isempty(p->serial))
+                return must(strprintf(", on %s, of unknown make", p->disk));
+        return must(strprintf(", on %s, '%s' with the serial number '%s'", p->disk,
+                              isempty(p->model) ? "unknown" : p->model,
+                              isempty(p->serial) ? "unknown" : p->serial));
 }
 
-/* STATUS_DONE if the partition is to be formatted. */
-static ExitStatus confirm(Connection *c, const Options *options, const char *path) {
-        _cleanup_partition_infos_ PartitionInfos infos = {};
-        const PartitionInfo *partition;
+static bool ask_about(const PartitionDescription *p) {
+        _cleanup_free_ char *size = format_bytes(p->size_bytes), *disk = describe_disk(p);
+        const char *quote = isempty(p->content) ? "" : "'";
+
+        if (isempty(p->disk))
+                return ask_yes_no("Format %s? What is on it will be lost.", p->device);
+        return ask_yes_no("Format %s (%s, holds %s%s%s%s%s%s)? What is on it will be lost.",
+                          p->device, size, quote, isempty(p->content) ? "nothing" : p->content,
+                          quote, isempty(p->in_use) ? "" : ", ", p->in_use, disk);
+}
+
+/* STATUS_DONE if the partition is to be formatted; *@path becomes the kernel's name of what was
+ * shown. */
+static ExitStatus confirm(Connection *c, const Options *options, char **path) {
+        _cleanup_partition_description_ PartitionDescription partition = {};
         ExitStatus status;
-        bool yes;
 
         if (option_given(options, OPTION_YES) || !is_interactive())
                 return STATUS_DONE;
-        status = partition_infos_probe(c, &infos);
+        status = partitions_probe(c);
+        if (status == STATUS_DONE)
+                status = partition_describe(c, *path, &partition);
         if (status != STATUS_DONE)
                 return status;
-        partition = partition_infos_find(&infos, path);
-        yes = partition ? ask_about(partition)
-                        : ask_yes_no("Format %s? What is on it will be lost.", path);
-        return yes ? STATUS_DONE : fail(STATUS_FAILED, "'%s' was left as it is.", path);
+        if (!ask_about(&partition))
+                return fail(STATUS_FAILED, "'%s' was left as it is.", partition.device);
+        free(*path);
+        *path = must(strdup(partition.device));
+        return STATUS_DONE;
 }
 
 /* By the name that it keeps when disks are renumbered, too. */
@@ -60,7 +75,7 @@ ExitStatus verb_format(const Options *options, char **arguments) {
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = confirm(&c, options, path);
+        status = confirm(&c, options, &path);
         if (status != STATUS_DONE)
                 return status;
         status = job_run(&c, METHOD_MANAGER("FormatEsp"), (char *[]){ path, NULL }, &call, &result);

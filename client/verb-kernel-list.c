@@ -5,8 +5,7 @@
 #include "client/verbs.h"
 
 #include "client/call.h"
-#include "client/json.h"
-#include "client/objects.h"
+#include "client/esp-view.h"
 #include "client/table.h"
 #include "common/string-util.h"
 
@@ -60,6 +59,7 @@ static int print_json(sd_bus_message *m, const ManagerInfo *info) {
 
         json_add_string(object, "running", info->running);
         json_add_string(object, "default", info->default_kernel);
+        json_add_string(object, "wanted", info->wanted);
         json_add_strings(object, "manual", info->manual);
         json_add_strings(object, "automatic", info->automatic);
         json_add_strings(object, "selected", info->selected);
@@ -75,8 +75,11 @@ static int print_json(sd_bus_message *m, const ManagerInfo *info) {
 
 static char *format_marks(const KernelInfo *k, const ManagerInfo *info) {
         _cleanup_strv_ char **marks = NULL;
+        bool differs = !streq_ptr(info->default_kernel, info->wanted);
 
         if ((streq_ptr(k->version, info->default_kernel) && strv_extend(&marks, "default") < 0) ||
+            (differs && streq_ptr(k->version, info->wanted) &&
+             strv_extend(&marks, "wanted default") < 0) ||
             (streq_ptr(k->version, info->pinned) && strv_extend(&marks, "pinned") < 0) ||
             (streq_ptr(k->version, info->next_boot) && strv_extend(&marks, "next boot") < 0))
                 out_of_memory();
@@ -113,10 +116,15 @@ ExitStatus verb_kernel_list(const Options *options, char **arguments) {
         _cleanup_connection_ Connection c = {};
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_manager_info_ ManagerInfo info = {};
+        _cleanup_esp_infos_ EspInfos infos = {};
         ExitStatus status;
         int r;
 
         status = connection_open(options, &c);
+        if (status != STATUS_DONE)
+                return status;
+        /* What boots is on the ESPs. */
+        status = esp_view_get(&c, &infos);
         if (status != STATUS_DONE)
                 return status;
         status = manager_info_get(&c, &info);

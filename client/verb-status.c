@@ -37,6 +37,7 @@ static void print_json(const ManagerInfo *info, const EspInfos *infos) {
         json_add_string(object, "redundancy_reason", info->redundancy_reason);
         json_add_string(object, "running", info->running);
         json_add_string(object, "default", info->default_kernel);
+        json_add_string(object, "wanted", info->wanted);
         json_add_string(object, "pinned", info->pinned);
         json_add_string(object, "next_boot", info->next_boot);
         json_add_string(object, "cmdline", info->cmdline);
@@ -55,6 +56,22 @@ static Colour redundancy_colour(const char *redundancy) {
         return COLOUR_WARNING;
 }
 
+/* What boots, and beside it what should while that is another. */
+static void print_default(const ManagerInfo *info) {
+        _cleanup_free_ char *wish = NULL;
+
+        if (isempty(info->default_kernel) && isempty(info->wanted))
+                return;
+        if (streq_ptr(info->default_kernel, info->wanted)) {
+                say_field("Default kernel:", info->default_kernel, COLOUR_NONE, NULL);
+                return;
+        }
+        wish = must(strprintf("wanted: %s", isempty(info->wanted) ? "none" : info->wanted));
+        say_field("Default kernel:",
+                  isempty(info->default_kernel) ? "not known" : info->default_kernel,
+                  COLOUR_WARNING, wish);
+}
+
 static void print_manager(const ManagerInfo *info) {
         _cleanup_free_ char *last = format_time(info->last_refresh_usec);
 
@@ -64,7 +81,7 @@ static void print_manager(const ManagerInfo *info) {
             !streq_ptr(info->in_sync_reason, info->redundancy_reason))
                 say_field("Not in sync:", info->in_sync_reason, COLOUR_WARNING, NULL);
         say_field("Running kernel:", info->running, COLOUR_NONE, NULL);
-        say_field("Default kernel:", info->default_kernel, COLOUR_NONE, NULL);
+        print_default(info);
         say_field("Pinned kernel:", info->pinned, COLOUR_NONE, NULL);
         say_field("Next boot only:", info->next_boot, COLOUR_NONE, NULL);
         say_field("Command line:", info->cmdline, COLOUR_NONE, info->cmdline_source);
@@ -75,8 +92,8 @@ static void print_manager(const ManagerInfo *info) {
 }
 
 static void print_esps(const EspInfos *infos) {
-        _cleanup_table_ Table *table =
-                        table_new("ESP", "DEVICE", "LOADER", "STATE", "FREE", "KERNELS", NULL);
+        _cleanup_table_ Table *table = table_new("ESP", "DEVICE", "LOADER", "STATE", "BOOTS",
+                                                 "FREE", "KERNELS", NULL);
 
         for (size_t i = 0; i < infos->n; i++) {
                 const EspInfo *esp = &infos->esps[i];
@@ -87,6 +104,10 @@ static void print_esps(const EspInfos *infos) {
                 table_add(table, esp->device);
                 table_add(table, esp->loader);
                 table_add_coloured(table, esp->state, esp_view_colour(esp));
+                table_add_coloured(table, esp->default_kernel,
+                                   strv_contains(esp->kernels, strempty(esp->default_kernel))
+                                                   ? COLOUR_NONE
+                                                   : COLOUR_BAD);
                 table_add(table, space);
                 table_add(table, kernels);
         }

@@ -23,6 +23,7 @@ typedef enum ErrorCode {
         ERROR_NOT_A_PARTITION,
         ERROR_NOT_AN_ESP,
         ERROR_DUPLICATE_UUID,
+        ERROR_DEVICE_CHANGED,
         ERROR_TOO_SMALL,
         ERROR_ALREADY_FORMATTED,
         ERROR_NO_SPACE,

@@ -193,6 +193,20 @@ char *string_for_humans(const char *s, size_t size, size_t max) {
         return ret;
 }
 
+char *bytes_for_humans(uint64_t bytes) {
+        static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+        double value = (double) bytes / 1024;
+        size_t i = 0;
+
+        if (bytes < 1024)
+                return strprintf("%llu B", (unsigned long long) bytes);
+        while (value >= 1023.95 && i + 1 < ELEMENTSOF(units)) {
+                value /= 1024;
+                i++;
+        }
+        return strprintf("%.1f %s", value, units[i]);
+}
+
 void buffer_done(Buffer *b) {
         b->data = mfree(b->data);
         *b = (Buffer){};
@@ -364,18 +378,29 @@ char *strv_join(char *const *l, const char *separator) {
         return buffer_take(&b, &s, NULL) < 0 ? NULL : s;
 }
 
+char *strv_quote(char *const *l, size_t max) {
+        size_t n = strv_length(l);
+        Buffer b = {};
+        char *s;
+
+        for (size_t i = 0; i < MIN(n, max); i++)
+                buffer_printf(&b, "%s'%s'", i > 0 ? ", " : "", l[i]);
+        if (n > max)
+                buffer_printf(&b, " and %zu more", n - max);
+        return buffer_take(&b, &s, NULL) < 0 ? NULL : s;
+}
+
+static int compare_by(const void *a, const void *b, void *userdata) {
+        const string_compare_t *compare = userdata;
+
+        return (*compare)(*(char *const *) a, *(char *const *) b);
+}
+
 void strv_sort_uniq(char **l, string_compare_t compare) {
         size_t n = strv_length(l), to = 0;
 
-        /* Insertion sort: stable, and lists are short. */
-        for (size_t i = 1; i < n; i++)
-                for (size_t j = i; j > 0 && compare(l[j - 1], l[j]) > 0; j--) {
-                        char *t = l[j];
-
-                        l[j] = l[j - 1];
-                        l[j - 1] = t;
-                }
-
+        if (n > 0)
+                qsort_r(l, n, sizeof(*l), compare_by, &compare);
         for (size_t i = 0; i < n; i++) {
                 if (to > 0 && streq(l[to - 1], l[i]))
                         free(l[i]);

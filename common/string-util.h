@@ -59,6 +59,9 @@ bool text_is(const char *s, size_t size, const char *word) _pure_;
  * bytes is cut before a character, and "..." follows. NULL when out of memory. */
 char *string_for_humans(const char *s, size_t size, size_t max);
 
+/* "512 B", "1.5 MiB". NULL when out of memory. */
+char *bytes_for_humans(uint64_t bytes);
+
 /* A growing string; FILE-less, never fails half-way: an out-of-memory is sticky and reported by
  * buffer_take(). */
 typedef struct Buffer {
@@ -101,6 +104,8 @@ bool strv_remove(char **l, const char *s);
 int strv_copy(char *const *l, char ***ret);
 /* "a, b, c"; "" for an empty one. NULL when out of memory. */
 char *strv_join(char *const *l, const char *separator);
+/* "'a', 'b' and 7 more": @max of them are named. NULL when out of memory. */
+char *strv_quote(char *const *l, size_t max);
 typedef int (*string_compare_t)(const char *a, const char *b);
 /* Sort by @compare, which is 0 for equal strings only, and drop repetitions. @l may be NULL. */
 void strv_sort_uniq(char **l, string_compare_t compare);

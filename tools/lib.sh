@@ -1,12 +1,14 @@
 # shellcheck shell=bash disable=SC2034
-# What tools/try and tools/test share: packages, builds, words on the terminal.
+# What the tools share: packages, builds, words on the terminal.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libsystemd-dev libssl-dev libblkid-dev libmount-dev
         libfdisk-dev libefivar-dev libefiboot-dev libjson-c-dev)
-test_packages=(check dbus dosfstools e2fsprogs fdisk mtools procps python3 python3-gi gir1.2-glib-2.0 strace
-        systemd util-linux)
+test_packages=(check dbus dosfstools e2fsprogs fdisk man-db mtools procps python3 python3-gi gir1.2-glib-2.0
+        strace systemd util-linux)
+check_packages=(binutils clang clang-format git groff-base libclang-rt-dev libxml2-utils mmdebstrap
+        shellcheck valgrind)
 
 say() {
         printf '\n== %s\n' "$*"

@@ -10,6 +10,7 @@
 #include <ctype.h>
 
 #include "common/string-util.h"
+#include "core/report-quota.h"
 
 #define SECTOR    512  /* in which libblkid counts, whatever the disk's sectors are */
 #define WIPES_MAX 4096 /* a ZFS pool has some hundred signatures */
@@ -49,6 +50,26 @@ static int copy_value(blkid_probe probe, const char *name, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* Tell several signatures from a read that failed after blkid_do_safeprobe() has said one of both:
+ * -2 or -errno up to util-linux 2.38, -1 of either since 2.39, whatever its documentation says. One
+ * by one the signatures are found again, or the read fails again. */
+static int find_several(blkid_probe probe, Partition *p) {
+        unsigned found = 0;
+        int r;
+
+        blkid_reset_probe(probe);
+        (void) blkid_probe_enable_partitions(probe, false);
+        do {
+                errno = 0;
+                r = blkid_do_probe(probe);
+                found += r == 0;
+        } while (r == 0);
+        if (r < 0 || found < 2)
+                return -(errno ?: EIO);
+        p->fs_type = strdup(PARTITION_SEVERAL);
+        return p->fs_type ? 0 : -ENOMEM;
+}
+
 int disk_content_probe(int fd, uint64_t offset, uint64_t size, Partition *p) {
         _cleanup_(blkid_free_probep) blkid_probe probe = NULL;
         int r;
@@ -60,16 +81,11 @@ int disk_content_probe(int fd, uint64_t offset, uint64_t size, Partition *p) {
         (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID);
         (void) blkid_probe_enable_partitions(probe, true);
 
-        errno = 0;
         r = blkid_do_safeprobe(probe);
-        if (r == -1)
-                return -(errno ?: EIO);
+        if (r < 0)
+                return find_several(probe, p);
         if (r == 1)
                 return 0;
-        if (r == -2) {
-                p->fs_type = strdup(PARTITION_SEVERAL);
-                return p->fs_type ? 0 : -ENOMEM;
-        }
         r = copy_value(probe, "TYPE", &p->fs_type);
         if (r >= 0)
                 r = copy_value(probe, "UUID", &p->fs_uuid);
@@ -147,7 +163,7 @@ static int read_entries(blkid_probe probe, const char *disk, Partitions *l) {
                 blkid_partition entry = blkid_partlist_get_partition(entries, i);
 
                 if (is_partition(entry))
-                        r = add_entry(entry, disk, l);
+                        r = l->n < DISK_PARTITIONS_MAX ? add_entry(entry, disk, l) : -E2BIG;
         }
         return r;
 }
@@ -162,6 +178,11 @@ int disk_content_read_table(int fd, const char *disk, Partitions *ret, Error *er
                 r = add_disk(probe, disk, &l);
         if (r >= 0)
                 r = read_entries(probe, disk, &l);
+        if (r == -E2BIG)
+                return error_set(error, ERROR_FAILED,
+                                 "The partition table of '%s' has more than %u partitions; look at "
+                                 "it with 'fdisk -l %s'",
+                                 disk, DISK_PARTITIONS_MAX - 1, disk);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the partition table of '%s'", disk);
         *ret = TAKE_STRUCT(l);

@@ -13,7 +13,7 @@
 int disk_content_read_table(int fd, const char *disk, Partitions *ret, Error *error);
 
 /* Fill in fs_type and fs_uuid of @p from the @size bytes at @offset of @fd; @size 0: up to the end.
- * 0, -ENOMEM, or -errno of reading. */
+ * 0, -ENOMEM, or -errno of reading: what cannot be read is not empty. */
 int disk_content_probe(int fd, uint64_t offset, uint64_t size, Partition *p);
 
 /* Make libblkid find nothing in the partition @p, which is open for reading and writing as @fd, as

@@ -117,6 +117,24 @@ static int probe_all(const Root *root, const BlockDevice *disk, int disk_fd, Par
         return r;
 }
 
+/* Each partition tells of its disk, too: it is what one is recognised by. */
+static int add_labels(const Root *root, const BlockDevice *disk, Partitions *l) {
+        _cleanup_free_ char *model = NULL, *serial = NULL;
+        int r;
+
+        r = block_disk_labels(root, disk->name, &model, &serial);
+        for (size_t i = 0; i < l->n && r >= 0; i++) {
+                Partition *p = &l->items[i];
+
+                p->diskseq = disk->id.diskseq;
+                p->model = model ? strdup(model) : NULL;
+                p->serial = serial ? strdup(serial) : NULL;
+                if ((model && !p->model) || (serial && !p->serial))
+                        r = -ENOMEM;
+        }
+        return r;
+}
+
 int disk_probe(const Root *root, const char *name, Partitions *ret, Error *error) {
         _cleanup_free_ char *path = strprintf("/dev/%s", name);
         _cleanup_(block_device_done) BlockDevice disk = {};
@@ -137,7 +155,9 @@ int disk_probe(const Root *root, const char *name, Partitions *ret, Error *error
         r = disk_content_read_table(fd, path, &l, error);
         if (r < 0)
                 return r;
-        r = probe_all(root, &disk, fd, &l);
+        r = add_labels(root, &disk, &l);
+        if (r >= 0)
+                r = probe_all(root, &disk, fd, &l);
         if (r < 0)
                 return error_set_errno(error, r, "Cannot read the disk '%s'", path);
         *ret = TAKE_STRUCT(l);

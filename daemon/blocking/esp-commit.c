@@ -20,6 +20,7 @@ void esp_commit_done(EspCommit *c) {
         for (size_t i = 0; i < c->n_holds; i++)
                 safe_close(c->holds[i]);
         free(c->holds);
+        strv_free(c->keeps);
         *c = (EspCommit){};
 }
 
@@ -50,6 +51,49 @@ int esp_commit_hold(EspCommit *c, const char *path, Error *error) {
         return r < 0 && r != -ENOENT ? esp_fail(c->volume, error, r, "replace", path) : 0;
 }
 
+int esp_commit_keep(EspCommit *c, const char *path) {
+        return strv_contains(c->keeps, path) ? 0 : strv_extend(&c->keeps, path);
+}
+
+/* 1 if @st is of the file @kept, or of the directory that it is in. */
+static int is_kept(const EspCommit *c, const char *kept, const struct stat *st) {
+        _cleanup_close_ int dir = -EBADF;
+        struct stat kept_st, dir_st;
+        const char *name;
+        int r;
+
+        dir = esp_open_parent(c->volume, kept, &name);
+        if (dir < 0)
+                return dir == -ENOENT ? 0 : dir;
+        if (fstat(dir, &dir_st) < 0)
+                return -errno;
+        r = esp_stat(c->volume, kept, &kept_st);
+        return r > 0 ? same_inode(&kept_st, st) || same_inode(&dir_st, st) : r;
+}
+
+/* What is open as @fd, and was called @path, may go. A plan that calls a kept file by another name
+ * is wrong; that must not cost the file. One that has more names loses none by this one. */
+static int check_removal(const EspCommit *c, const char *path, int fd, Error *error) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return esp_fail(c->volume, error, errno, "look at", path);
+        if (S_ISREG(st.st_mode) && st.st_nlink > 1)
+                return 0;
+        STRV_FOREACH(kept, c->keeps) {
+                int r = is_kept(c, *kept, &st);
+
+                if (r < 0)
+                        return esp_fail(c->volume, error, r, "look at", *kept);
+                if (r > 0)
+                        return error_set(error, ERROR_FAILED,
+                                         "'%s' on ESP '%s' is to be removed, but it is where '%s' "
+                                         "is, which must stay; please report this error",
+                                         path, c->volume->uuid, *kept);
+        }
+        return 0;
+}
+
 int esp_commit_place(EspCommit *c, const char *path, EspFile *ret_file, Error *error) {
         _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, path);
         _cleanup_(esp_file_done) EspFile file = { .path = strdup(path) };
@@ -72,6 +116,9 @@ int esp_commit_place(EspCommit *c, const char *path, EspFile *ret_file, Error *e
         if (renameat(dir, staged_name, dir, name) < 0 || fsync(dir) < 0 || fsync(fd) < 0 ||
             fstat(fd, &st) < 0)
                 return esp_fail(c->volume, error, errno, "replace", path);
+        r = esp_commit_keep(c, path);
+        if (r < 0)
+                return r;
 
         esp_file_set_stat(&file, &st);
         *ret_file = TAKE_STRUCT(file);
@@ -88,6 +135,9 @@ int esp_commit_remove_entry(EspCommit *c, const char *path, Error *error) {
                 return 0;
         if (r < 0)
                 return esp_fail(c->volume, error, r, "remove", path);
+        r = check_removal(c, path, fd, error);
+        if (r < 0)
+                return r;
         dir = esp_open_parent(c->volume, path, &name);
         if (dir < 0)
                 return esp_fail(c->volume, error, dir, "remove", path);
@@ -113,9 +163,13 @@ static int remove_kernel_file(EspCommit *c, int dir, const char *path, const cha
         r = hold(c, file_path, &fd);
         if (r == -ENOENT || r == -ELOOP || r == -EISDIR || r == -EINVAL)
                 return 0;
-        if (r < 0 || unlinkat(dir, name, 0) < 0)
-                return esp_fail(c->volume, error, r < 0 ? r : errno, "remove", file_path);
-        return 0;
+        if (r < 0)
+                return esp_fail(c->volume, error, r, "remove", file_path);
+        r = check_removal(c, file_path, fd, error);
+        if (r < 0)
+                return r;
+        return unlinkat(dir, name, 0) < 0 ? esp_fail(c->volume, error, errno, "remove", file_path)
+                                          : 0;
 }
 
 static int remove_kernel_files(EspCommit *c, int dir, const char *path, const char *version,
@@ -151,6 +205,9 @@ int esp_commit_remove_kernel(EspCommit *c, const char *path, Error *error) {
         if (dir < 0)
                 return esp_fail(c->volume, error, dir, "remove", path);
         c->holds[c->n_holds++] = dir;
+        r = check_removal(c, path, dir, error);
+        if (r < 0)
+                return r;
         parent = esp_open_parent(c->volume, path, &version);
         if (parent < 0)
                 return esp_fail(c->volume, error, parent, "remove", path);
@@ -175,6 +232,9 @@ int esp_commit_remove_file(EspCommit *c, const char *path, Error *error) {
                 return 0;
         if (r < 0)
                 return esp_fail(c->volume, error, r, "remove", path);
+        r = check_removal(c, path, fd, error);
+        if (r < 0)
+                return r;
         dir = esp_open_parent(c->volume, path, &name);
         if (dir < 0)
                 return esp_fail(c->volume, error, dir, "remove", path);

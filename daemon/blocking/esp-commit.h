@@ -9,7 +9,8 @@ typedef struct EspCommit {
         const EspVolume *volume;
         int *holds; /* open descriptors that keep replaced and removed files allocated */
         size_t n_holds, n_allocated;
-        bool open; /* something was placed or removed since the last barrier */
+        char **keeps; /* paths that must stay: nothing is removed that is one of them */
+        bool open;    /* something was placed or removed since the last barrier */
 } EspCommit;
 
 /* Lets the holds go as they are: only after a barrier, or when the process ends anyway. */
@@ -19,8 +20,12 @@ void esp_commit_done(EspCommit *c);
  * there is none; an error if there is something that is no regular file. */
 int esp_commit_hold(EspCommit *c, const char *path, Error *error);
 
+/* From now on the file at @path, and the directory that it is in, must stay: the removals below
+ * refuse what is the same inode, by whatever name the plan calls it. 0 or -ENOMEM. */
+int esp_commit_keep(EspCommit *c, const char *path);
+
 /* PLAN_PLACE, after esp_commit_hold(): rename @path.new over @path, sync the directory and the
- * file, hold it too. @ret_file gets its path, type, size and mtime. */
+ * file, hold it too. It must stay from then on. @ret_file gets its path, type, size and mtime. */
 int esp_commit_place(EspCommit *c, const char *path, EspFile *ret_file, Error *error);
 
 /* PLAN_REMOVE_ENTRY: unlink the file while it is held, sync the directory, let go. 0 also if it is

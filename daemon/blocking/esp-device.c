@@ -6,7 +6,6 @@
 
 #include "blocking/esp-device.h"
 
-#include <blkid/blkid.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
 #include <sys/file.h>
@@ -14,8 +13,11 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "blocking/block-fd.h"
+#include "blocking/disk-content.h"
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "sys/block-names.h"
 #include "sys/file.h"
 
 /* A worker that was killed leaves its mount to the kernel, which first writes what it had not
@@ -23,7 +25,6 @@
 #define BUSY_TRIES_MAX  200
 #define BUSY_PAUSE_NSEC (100 * 1000 * 1000)
 
-DEFINE_CLEANUP(blkid_probe, blkid_free_probe)
 DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
 
 void esp_device_done(EspDevice *d) {
@@ -31,37 +32,24 @@ void esp_device_done(EspDevice *d) {
         *d = ESP_DEVICE_INIT;
 }
 
-static const char *probe_value(blkid_probe probe, const char *name) {
-        const char *value;
-
-        return blkid_probe_lookup_value(probe, name, &value, NULL) < 0 ? "" : value;
-}
-
 static int check_content(const EspDevice *d, const char *uuid, Error *error) {
-        _cleanup_(blkid_free_probep) blkid_probe probe = blkid_new_probe();
+        _cleanup_(partition_done) Partition found = {};
         int r;
 
-        if (!probe)
-                return -ENOMEM;
-        errno = 0;
-        if (blkid_probe_set_device(probe, d->fd, 0, 0) < 0)
-                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
+        r = disk_content_probe(d->fd, 0, 0, &found);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return error_set_errno(error, r,
+                                       "Cannot read the disk of ESP '%s' (it may be failing; check "
+                                       "it)",
                                        uuid);
-        (void) blkid_probe_enable_superblocks(probe, true);
-        (void) blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID);
-
-        errno = 0;
-        r = blkid_do_safeprobe(probe);
-        if (r == -1)
-                return error_set_errno(error, errno ?: EIO, "Cannot read the disk of ESP '%s'",
-                                       uuid);
-        if (r == -2)
+        if (streq_ptr(found.fs_type, PARTITION_SEVERAL))
                 return error_set(error, ERROR_NOT_AN_ESP,
                                  "The partition of ESP '%s' holds the signatures of several file "
                                  "systems; look at it with 'wipefs' and remove the wrong ones",
                                  uuid);
-        if (r == 1 || !streq(probe_value(probe, "TYPE"), "vfat") ||
-            strcasecmp(probe_value(probe, "UUID"), uuid) != 0)
+        if (!streq_ptr(found.fs_type, "vfat") || strcasecmp(strempty(found.fs_uuid), uuid) != 0)
                 return error_set(error, ERROR_NOT_AN_ESP,
                                  "The partition of ESP '%s' holds no FAT file system with that "
                                  "UUID any more; was it formatted?",
@@ -88,7 +76,20 @@ static int check_holders(const Root *root, const EspDevice *d, const char *uuid,
                          uuid, holders[0]);
 }
 
-int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error) {
+static int check_id(const EspDevice *d, const char *uuid, const DeviceId *id, Error *error) {
+        int r = device_id_is_set(id) ? block_fd_check(d->fd, id) : 0;
+
+        if (r == -ESTALE)
+                return error_set(error, ERROR_DEVICE_CHANGED,
+                                 "ESP '%s' is on another device now than on the one that was asked "
+                                 "for, and nothing was written to it; look at both with 'lsblk -o "
+                                 "+UUID', and ask again",
+                                 uuid);
+        return r < 0 ? error_set_errno(error, r, "Cannot look at the disk of ESP '%s'", uuid) : 0;
+}
+
+int esp_device_open(const Root *root, int path_fd, const char *uuid, const DeviceId *id,
+                    EspDevice *ret, Error *error) {
         _cleanup_(esp_device_done) EspDevice d = ESP_DEVICE_INIT;
         struct stat st;
         int r;
@@ -99,6 +100,9 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *
                 return error_set_errno(error, d.fd < 0 ? d.fd : errno,
                                        "Cannot open the disk of ESP '%s'", uuid);
         d.number = st.st_rdev;
+        r = check_id(&d, uuid, id, error);
+        if (r < 0)
+                return r;
         if (flock(d.fd, LOCK_EX | LOCK_NB) < 0)
                 return error_set(error, ERROR_BUSY,
                                  "ESP '%s' is being worked on by another process; try again when "
@@ -113,6 +117,23 @@ int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *
         *ret = d;
         d = ESP_DEVICE_INIT;
         return 0;
+}
+
+int esp_device_begin_writing(const EspDevice *d, const Root *root, const char *uuid, Error *error) {
+        _cleanup_free_ char *device = NULL;
+        int r;
+
+        if (block_fd_is_read_only(d->fd) <= 0) {
+                block_fd_forget_errors(d->fd);
+                return 0;
+        }
+        r = block_device_of(root, d->number, &device);
+        if (r == -ENOMEM)
+                return r;
+        return error_set(error, ERROR_READ_ONLY,
+                         "ESP '%s' is on '%s', which is write-protected, by a switch on it or "
+                         "because it is worn out; switch that off, or replace the disk",
+                         uuid, device ?: "a device without a name");
 }
 
 int esp_device_find_mount(const EspDevice *d, char **ret_target, bool *ret_read_only) {

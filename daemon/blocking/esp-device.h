@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "core/device-id.h"
 #include "sys/root.h"
 
 typedef struct EspDevice {
@@ -18,10 +19,17 @@ typedef struct EspDevice {
 
 /* Take over @path_fd (O_PATH) of a block device: open and lock it, and let libblkid see that it
  * holds a FAT file system with the UUID @uuid and nothing else, and that no other block device is
- * made of it. Errors: Busy if another process has it locked; NotAnEsp if it holds something else;
+ * made of it. It must be @id, if that is set: before anything is read. Errors: DeviceChanged if it
+ * is another one; Busy if another process has it locked; NotAnEsp if it holds something else;
  * EspInUse, naming its user. */
-int esp_device_open(const Root *root, int path_fd, const char *uuid, EspDevice *ret, Error *error);
+int esp_device_open(const Root *root, int path_fd, const char *uuid, const DeviceId *id,
+                    EspDevice *ret, Error *error);
 void esp_device_done(EspDevice *d);
+
+/* To be called before it is mounted or opened to be written. ReadOnly, naming the device, if it is
+ * write-protected, which a mount does not tell from other reasons. Else 0, and no error of earlier
+ * writes is told of any more, see block_fd_forget_errors(). */
+int esp_device_begin_writing(const EspDevice *d, const Root *root, const char *uuid, Error *error);
 
 /* Where it is mounted in this mount namespace. 1 with the mount point and whether the file system
  * (not only this mount of it) is read-only, 0 if nowhere, or -errno. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The order: lock, look, decide, claim, and only then write: the type, nothing where something was,
- * and the file system by mkfs.fat. The disk's lock is the one that udev asks for: it does not touch
- * the disk until we are done. Each descriptor that was written through is closed before that, so
- * that udev, which notices the closing, finds the disk locked: it then looks at every partition
- * again, and does not ask the kernel to read the table anew, which would make them vanish for a
- * moment.
+/* The order: lock, look, decide, claim, and only then write, through descriptors that are known to
+ * be those of the device that was asked for: the type, nothing where something was, and the file
+ * system by mkfs.fat. The disk's lock is the one that udev asks for: it does not touch the disk
+ * until we are done. Each descriptor that was written through is closed before that, so that udev,
+ * which notices the closing, finds the disk locked: it then looks at every partition again, and
+ * does not ask the kernel to read the table anew, which would make them vanish for a moment.
  *
  * mkfs.fat is given the disk's sector size, on which the FAT's own must not be smaller, and chooses
  * the clusters: one sector of a 4Kn disk, so that a small partition still has the 65525 of FAT32.
@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include "blocking/block-fd.h"
 #include "blocking/disk-content.h"
 #include "blocking/disk-probe.h"
 #include "blocking/partition-type.h"
@@ -50,20 +51,26 @@ static void target_done(Target *t) {
         partition_done(&t->partition);
 }
 
-static int fail_find(const char *device, int error_number, Error *error) {
+static int fail_changed(const char *name, Error *error) {
+        return error_set(error, ERROR_DEVICE_CHANGED,
+                         "'/dev/%s' is another device now than when it was asked for, and nothing "
+                         "was written to it; look at it with 'lsblk', and ask again",
+                         name);
+}
+
+/* @action: "look at", "open", "write to". */
+static int fail_open(const char *action, const char *name, int error_number, Error *error) {
         switch (error_number) {
         case -ENOENT:
-                return error_set(error, ERROR_NOT_A_PARTITION,
-                                 "'%s' is not there; see 'lsblk' for the partitions of this host",
-                                 device);
-        case -ENOTBLK:
         case -ENODEV:
                 return error_set(error, ERROR_NOT_A_PARTITION,
-                                 "'%s' is no partition of a disk; see 'lsblk' for those of this "
+                                 "'/dev/%s' is not there; see 'lsblk' for the partitions of this "
                                  "host",
-                                 device);
+                                 name);
+        case -ESTALE:
+                return fail_changed(name, error);
         default: /* errno is not our enum */
-                return error_set_errno(error, error_number, "Cannot look at '%s'", device);
+                return error_set_errno(error, error_number, "Cannot %s '/dev/%s'", action, name);
         }
 }
 
@@ -84,7 +91,7 @@ static int open_locked(const Root *root, const BlockDevice *d, Error *error) {
         int r;
 
         if (fd < 0)
-                return error_set_errno(error, fd, "Cannot open '/dev/%s'", d->name);
+                return fail_open("open", d->name, fd, error);
         r = lock(fd);
         if (r == -EWOULDBLOCK)
                 return error_set(error, ERROR_BUSY,
@@ -115,14 +122,16 @@ static int look(const Root *root, const Target *t, Partition *ret, Error *error)
                          t->device.name, t->disk.name);
 }
 
-static int open_target(const Root *root, const char *device, Target *t, Error *error) {
+static int open_target(const Root *root, const EspFormatRequest *request, Target *t, Error *error) {
         int r;
 
-        r = block_device_find(root, device, &t->device);
+        r = block_device_get(root, request->name, &t->device);
         if (r >= 0)
                 r = block_device_get(root, t->device.disk, &t->disk);
         if (r < 0)
-                return fail_find(device, r, error);
+                return fail_open("look at", request->name, r, error);
+        if (!device_id_equal(&t->device.id, &request->id))
+                return fail_changed(request->name, error);
         r = t->disk_fd = open_locked(root, &t->disk, error);
         if (r >= 0 && t->device.number != 0)
                 r = t->fd = open_locked(root, &t->device, error);
@@ -135,6 +144,11 @@ static int check(const Target *t, bool force, const CopyWatch *watch, Error *err
         r = partition_check_format(&t->partition, force, error);
         if (r < 0)
                 return r;
+        if (block_fd_is_read_only(t->fd) > 0)
+                return error_set(error, ERROR_READ_ONLY,
+                                 "'%s' is write-protected, by a switch on its disk or because that "
+                                 "is worn out; switch that off, or take another disk",
+                                 t->partition.device);
         if (access(MKFS, X_OK) < 0)
                 return error_set(error, ERROR_NOT_SUPPORTED,
                                  "'" MKFS "' is needed to format '%s'; install the package "
@@ -155,7 +169,7 @@ static int set_type(const Root *root, const Target *t, Error *error) {
                 return 0;
         fd = partition_use_open(root, &t->disk, O_RDWR);
         if (fd < 0)
-                return error_set_errno(error, fd, "Cannot write to '%s'", t->partition.disk);
+                return fail_open("write to", t->disk.name, fd, error);
         return partition_type_set_esp(fd, &t->partition, error);
 }
 
@@ -170,7 +184,9 @@ static int clear(const Root *root, const Target *t, const CopyWatch *watch, Erro
                                  "as it was",
                                  t->partition.device);
         if (fd < 0)
-                return error_set_errno(error, fd, "Cannot write to '%s'", t->partition.device);
+                return fail_open("write to", t->device.name, fd, error);
+        block_fd_forget_errors(t->fd);
+        block_fd_forget_errors(t->disk_fd);
         r = set_type(root, t, error);
         if (r >= 0)
                 r = disk_content_wipe(fd, &t->partition, watch, error);
@@ -215,18 +231,18 @@ static int verify(const Root *root, const Target *t, Partition *ret, Error *erro
         return 0;
 }
 
-int esp_format(const Root *root, const char *device, bool force, const CopyWatch *watch,
+int esp_format(const Root *root, const EspFormatRequest *request, const CopyWatch *watch,
                Partition *ret, Error *error) {
         _cleanup_(target_done) Target t = { .fd = -EBADF, .disk_fd = -EBADF };
         int r;
 
         assert(root);
-        assert(device);
+        assert(request);
         assert(ret);
 
-        r = open_target(root, device, &t, error);
+        r = open_target(root, request, &t, error);
         if (r >= 0)
-                r = check(&t, force, watch, error);
+                r = check(&t, request->force, watch, error);
         if (r >= 0)
                 r = clear(root, &t, watch, error);
         if (r >= 0)

@@ -7,11 +7,19 @@
 #include "core/partition.h"
 #include "sys/root.h"
 
-/* Format what @device (absolute, "/dev/disk/by-id/x" as well) leads to. Nothing is written before
- * every check of partition_check_format() has passed on what lies on the disk now, with disk and
- * partition locked. What fails later leaves a partition without a file system, to be formatted
- * again. @watch is asked whether to stop until the first write. *@ret is what is there now. Errors:
- * those of partition_check_format(), Busy if disk or partition is locked by another process,
- * NotSupported without mkfs.fat or for other tables than GPT and MBR, Canceled, VerifyFailed. */
-int esp_format(const Root *root, const char *device, bool force, const CopyWatch *watch,
+typedef struct EspFormatRequest {
+        const char *name; /* the kernel's: "sda2" */
+        DeviceId id;      /* of the device that it must still be */
+        bool force;       /* see partition_check_format() */
+} EspFormatRequest;
+
+/* Nothing is written before every check of partition_check_format() has passed on what lies on the
+ * disk now, with disk and partition locked, and each descriptor that is written through is known to
+ * be that of the device @request->id. What fails later leaves a partition without a file system, to
+ * be formatted again. @watch is asked whether to stop until the first write. *@ret is what is there
+ * now. Errors: those of partition_check_format(), DeviceChanged if the name leads to another
+ * device, ReadOnly if it is write-protected, Busy if disk or partition is locked by another
+ * process, NotSupported without mkfs.fat or for other tables than GPT and MBR, Canceled,
+ * VerifyFailed. */
+int esp_format(const Root *root, const EspFormatRequest *request, const CopyWatch *watch,
                Partition *ret, Error *error);

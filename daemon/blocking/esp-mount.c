@@ -164,6 +164,11 @@ int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, 
         bool read_only = true;
         int r;
 
+        if (writable) {
+                r = esp_device_begin_writing(d, m->root, uuid, error);
+                if (r < 0)
+                        return r;
+        }
         r = choose_mode(d, uuid, writable, &read_only, error);
         if (r < 0)
                 return r;
@@ -175,11 +180,10 @@ int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, 
                                 "a container; unmount it there",
                                 uuid);
         if (r < 0)
-                return error_set_errno(
-                                error, r,
-                                "Cannot mount ESP '%s' (check it with fsck.vfat, and whether "
-                                "the kernel has the vfat module)",
-                                uuid);
+                return error_set_errno(error, r, "Cannot mount ESP '%s' (%s)", uuid,
+                                       r == -ENODEV ? "load the module vfat; it comes with the "
+                                                      "package of the kernel that runs"
+                                                    : "check it with fsck.vfat");
         m->mounted = true;
         return open_mounted(m, d, uuid, error);
 }

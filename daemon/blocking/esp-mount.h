@@ -24,8 +24,9 @@ int esp_mount_prepare(const Root *root, const char *uuid, EspMount *ret, Error *
 void esp_mount_done(EspMount *m);
 
 /* Mount @d as vfat with umask=0077: read-only, or with @writable so that an earlier dirty bit
- * stays. Returns its root directory, O_RDONLY | O_DIRECTORY. Errors: EspMounted if it is mounted
- * read-only elsewhere and is to be written, or mounted where it is not seen. */
+ * stays. Returns its root directory, O_RDONLY | O_DIRECTORY. Errors: ReadOnly if it is to be
+ * written and is write-protected; EspMounted if it is mounted read-only elsewhere and is to be
+ * written, or mounted where it is not seen. */
 int esp_mount(EspMount *m, const EspDevice *d, const char *uuid, bool writable, Error *error);
 
 /* Unmount; with this all that was written has been handed to the disk. Nothing below may be open.

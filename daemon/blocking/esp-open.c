@@ -8,9 +8,11 @@
 #include "blocking/esp-open.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -89,11 +91,11 @@ int esp_volume_mount(EspVolume *v, bool writable, Error *error) {
         return MIN(v->fd, 0);
 }
 
-static int open_partition(EspVolume *v, const Root *root, int path_fd, bool writable,
-                          Error *error) {
+static int open_partition(EspVolume *v, const Root *root, int path_fd, const DeviceId *id,
+                          bool writable, Error *error) {
         int r;
 
-        r = esp_device_open(root, path_fd, v->uuid, &v->device, error);
+        r = esp_device_open(root, path_fd, v->uuid, id, &v->device, error);
         if (r >= 0)
                 r = esp_mount_prepare(root, v->uuid, &v->mount, error);
         return r < 0 ? r : esp_volume_mount(v, writable, error);
@@ -106,8 +108,36 @@ static int open_directory(EspVolume *v, const Root *root, const char *path, Erro
         return flock(v->fd, LOCK_EX | LOCK_NB) < 0 ? fail_open(v->uuid, error, errno) : 0;
 }
 
-int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume *ret,
-                    Error *error) {
+/* True if the name of the directory @path leads to it in the other case, too. */
+static bool leads_in_other_case(const EspVolume *v, const char *path) {
+        _cleanup_close_ int fd = -EBADF, other_fd = -EBADF;
+        _cleanup_free_ char *other = strdup(path);
+        struct stat st, other_st;
+
+        for (char *p = other; p && *p; p++)
+                *p ^= 'a' ^ 'A';
+        fd = esp_openat(v, path, O_PATH, 0);
+        other_fd = other ? esp_openat(v, other, O_PATH, 0) : -ENOMEM;
+        return fd >= 0 && other_fd >= 0 && fstat(fd, &st) >= 0 && fstat(other_fd, &other_st) >= 0 &&
+               same_inode(&st, &other_st);
+}
+
+/* A FAT does not tell case, even where Linux does for a mount ("iocharset=utf8"). Any other file
+ * system is asked, by a directory that is there whichever loader an ESP has. */
+static bool folds_case(const EspVolume *v) {
+        static const char *const directories[] = { "EFI", "loader", "grub" };
+        struct statfs fs;
+
+        if (fstatfs(v->fd, &fs) >= 0 && fs.f_type == MSDOS_SUPER_MAGIC)
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (leads_in_other_case(v, directories[i]))
+                        return true;
+        return false;
+}
+
+int esp_volume_open(const Root *root, const char *uuid, const DeviceId *id, bool writable,
+                    EspVolume *ret, Error *error) {
         _cleanup_(esp_volume_done) EspVolume v = ESP_VOLUME_INIT;
         _cleanup_close_ int path_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
@@ -116,6 +146,7 @@ int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume
 
         assert(root);
         assert(uuid);
+        assert(id);
         assert(ret);
 
         path = strprintf(PATH_BY_UUID "/%s", uuid);
@@ -127,11 +158,16 @@ int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume
         if (path_fd < 0 || fstat(path_fd, &st) < 0)
                 return fail_open(uuid, error, path_fd < 0 ? path_fd : -errno);
         if (S_ISBLK(st.st_mode))
-                r = open_partition(&v, root, TAKE_FD(path_fd), writable, error);
+                r = open_partition(&v, root, TAKE_FD(path_fd), id, writable, error);
+        else if (device_id_is_set(id))
+                r = error_set(error, ERROR_DEVICE_CHANGED,
+                              "ESP '%s' is no device any more, but one was asked for; ask again",
+                              uuid);
         else
                 r = open_directory(&v, root, path, error);
         if (r < 0)
                 return r;
+        v.folds_case = folds_case(&v);
 
         *ret = v;
         v = ESP_VOLUME_INIT;

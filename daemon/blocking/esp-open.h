@@ -13,6 +13,7 @@ typedef struct EspVolume {
         int fd; /* its root directory */
         char *uuid;
         bool dirty;       /* FAT's dirty bit was set before the volume was mounted here */
+        bool folds_case;  /* its file system does not tell the case of names */
         bool distrust;    /* it may have been written behind our back: content must be compared */
         EspDevice device; /* fd is negative: a plain directory, and then there is no mount */
         EspMount mount;
@@ -23,10 +24,11 @@ typedef struct EspVolume {
 
 /* Open dev/disk/by-uuid/@uuid below @root, which is locked by flock(2) for as long as it is open. A
  * directory there is the ESP itself; a block device is mounted in a mount namespace of this
- * process's own, read-only unless @writable. Errors: EspMissing if there is nothing; Busy if
- * another process has it locked; and those of esp_device_open() and esp_mount(). */
-int esp_volume_open(const Root *root, const char *uuid, bool writable, EspVolume *ret,
-                    Error *error);
+ * process's own, read-only unless @writable. If @id is set, it must be that device. Errors:
+ * EspMissing if there is nothing; DeviceChanged; Busy if another process has it locked; and those
+ * of esp_device_open() and esp_mount(). */
+int esp_volume_open(const Root *root, const char *uuid, const DeviceId *id, bool writable,
+                    EspVolume *ret, Error *error);
 /* Unmount it, and tell if that fails. Nothing below may be open. */
 int esp_volume_close(EspVolume *v, Error *error);
 /* The same, whatever comes. */
@@ -55,6 +57,11 @@ int esp_stat(const EspVolume *v, const char *path, struct stat *ret);
 
 /* Type, size and mtime of @st into @file. */
 void esp_file_set_stat(EspFile *file, const struct stat *st);
+
+/* True if both are of one file, by whatever names. */
+static inline bool same_inode(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 /* Fill @error with "Cannot VERB 'PATH' on ESP 'UUID' (what to do): why". Returns @error_number as a
  * negative errno. */

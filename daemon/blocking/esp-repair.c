@@ -20,6 +20,7 @@
 #include "common/fd.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
+#include "core/esp-name.h"
 #include "core/fat.h"
 #include "core/loader-files.h"
 
@@ -85,22 +86,16 @@ static bool is_alias_of_leftover(const char *path) {
 static bool is_our_dir(const char *path) {
         const char *name = startswith(path, ESP_KERNEL_DIR "/");
 
-        return strcasecmp(path, ESP_ENTRY_DIR) == 0 || (name && !strchr(name, '/'));
+        return streq(path, ESP_ENTRY_DIR) || (name && !strchr(name, '/'));
 }
 
 /* Only a file that we staged is made empty, and only a directory that we made is taken away, which
- * had no files yet. The directories' names may have been written in another case, which FAT does
- * not tell apart. */
+ * had no files yet. */
 static bool is_our_leftover(const FatSharer *sharer) {
-        static const char *const parents[] = { ESP_KERNEL_DIR "/", ESP_ENTRY_DIR "/", "loader/",
-                                               ESP_SYSTEMD_BOOT_DIR "/", ESP_REMOVABLE_DIR "/" };
-        _cleanup_free_ char *path = strdup(sharer->path);
+        _cleanup_free_ char *path = NULL;
 
-        if (!path)
+        if (esp_path_respell(sharer->path, NULL, &path) < 0)
                 return false;
-        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
-                if (strncasecmp(path, parents[i], strlen(parents[i])) == 0)
-                        memcpy(path, parents[i], strlen(parents[i]));
         if (sharer->directory)
                 return sharer->unwritten && is_our_dir(path);
         return esp_path_is_leftover(path) || is_alias_of_leftover(path);
@@ -210,7 +205,9 @@ int esp_repair(EspVolume *v, const CopyWatch *watch, Error *error) {
 
         if (v->device.fd < 0)
                 return 0;
-        r = esp_salvage_list(v, &salvaged, error);
+        r = esp_device_begin_writing(&v->device, v->mount.root, v->uuid, error);
+        if (r >= 0)
+                r = esp_salvage_list(v, &salvaged, error);
         if (r >= 0)
                 r = esp_volume_close(v, error);
         if (r < 0)

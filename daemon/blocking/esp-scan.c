@@ -3,20 +3,25 @@
 /* The look at an ESP: stat for everything, content only for the few small texts that decide what
  * boots. It never opens a kernel or an initrd, so that finding an ESP in sync costs next to
  * nothing; comparing content is esp-check's. What is not ours is neither read nor reported. Of
- * grub.cfg, which may be long, a summary is reported in place of the text. */
+ * grub.cfg, which may be long, a summary is reported in place of the text.
+ *
+ * Where a boot loader reads more than can be reported the look fails: half of its entries do not
+ * tell what it boots. */
 
 #include "blocking/esp-scan.h"
 
 #include <fcntl.h>
+#include <strings.h>
 #include <sys/statvfs.h>
 
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "core/esp-name.h"
 #include "core/grub-config.h"
 #include "core/loader-files.h"
 #include "core/grub-env.h"
 #include "core/plan-wire.h"
-#include "core/report.h"
+#include "core/report-quota.h"
 #include "sys/file.h"
 
 #define ESP_LOADER_DIR "loader"
@@ -28,6 +33,7 @@ typedef struct Scan {
         const EspImage *known;
         const char *grub_inputs;
         EspImage image;
+        size_t text_bytes; /* of paths and texts, also of those that are known */
         Error *error;
 } Scan;
 
@@ -35,11 +41,40 @@ static void scan_done(Scan *s) {
         esp_image_done(&s->image);
 }
 
+/* In any case, as systemd-boot has it. */
+static bool has_entry_suffix(const char *path) {
+        size_t n = strlen(path), suffix = strlen(ENTRY_SUFFIX);
+
+        return n >= suffix && strcasecmp(path + n - suffix, ENTRY_SUFFIX) == 0;
+}
+
 static bool wants_text(const EspFile *file) {
         if (file->type != FILE_REGULAR || file->size > REPORT_TEXT_MAX)
                 return false;
         return streq(file->path, ESP_LOADER_CONF) || streq(file->path, ESP_GRUB_ENV) ||
-               (startswith(file->path, ESP_ENTRY_DIR "/") && endswith(file->path, ENTRY_SUFFIX));
+               (startswith(file->path, ESP_ENTRY_DIR "/") && has_entry_suffix(file->path));
+}
+
+/* Where @path lies is most likely what is too full. */
+static int scan_overflow(Scan *s, const char *path, unsigned max, const char *what) {
+        const char *where = startswith(path, ESP_KERNEL_DIR "/")  ? "/" ESP_KERNEL_DIR
+                            : startswith(path, ESP_ENTRY_DIR "/") ? "/" ESP_ENTRY_DIR
+                                                                  : "/";
+
+        return error_set(s->error, ERROR_FAILED,
+                         "ESP '%s' holds more than %u %s where its boot loader looks, so what it "
+                         "boots cannot be told; remove what is not needed, beginning in '%s'",
+                         s->volume->uuid, max, what, where);
+}
+
+/* @bytes more are to be reported of @path. */
+static int scan_count(Scan *s, const char *path, size_t bytes) {
+        s->text_bytes += bytes;
+        if (s->image.n_files > ESP_FILES_MAX)
+                return scan_overflow(s, path, ESP_FILES_MAX, "files");
+        if (s->text_bytes > ESP_TEXT_MAX)
+                return scan_overflow(s, path, ESP_TEXT_MAX >> 20, "MiB of text");
+        return 0;
 }
 
 static int scan_text(Scan *s, EspFile *file) {
@@ -51,7 +86,7 @@ static int scan_text(Scan *s, EspFile *file) {
 
         if (known && known->size == file->size && known->mtime == file->mtime) {
                 file->verdict = VERDICT_TRUSTED;
-                return 0;
+                return scan_count(s, file->path, file->size);
         }
 
         fd = esp_openat(s->volume, file->path, O_RDONLY, 0);
@@ -63,9 +98,10 @@ static int scan_text(Scan *s, EspFile *file) {
                 return 0; /* it grew; the next look sees that */
         if (r < 0)
                 return esp_fail(s->volume, s->error, r, "read", file->path);
-        if (!memchr(text, '\0', size))
-                file->text = TAKE_PTR(text);
-        return 0;
+        if (memchr(text, '\0', size))
+                return 0;
+        file->text = TAKE_PTR(text);
+        return scan_count(s, file->path, size);
 }
 
 /* Without a summary the file is one that nobody can tell anything about. */
@@ -81,7 +117,7 @@ static int take_grub_config(Scan *s, EspFile *file, const char *text, size_t siz
                                                                 streq(inputs, s->grub_inputs)
                                                 ? VERDICT_EQUAL
                                                 : VERDICT_DIFFERS;
-        return 0;
+        return scan_count(s, file->path, strlen(file->text));
 }
 
 /* Never trusted by its stat: the verdict is in the file's last line. */
@@ -117,10 +153,10 @@ static int scan_path(Scan *s, const char *path) {
         if (!file)
                 return -ENOMEM;
         esp_file_set_stat(file, &st);
-        r = 0;
-        if (streq(path, ESP_GRUB_CONFIG))
+        r = scan_count(s, path, strlen(path));
+        if (r >= 0 && streq(path, ESP_GRUB_CONFIG))
                 r = scan_grub_config(s, file);
-        else if (wants_text(file))
+        else if (r >= 0 && wants_text(file))
                 r = scan_text(s, file);
         if (r < 0)
                 return r;
@@ -138,6 +174,19 @@ static int open_dir(const Scan *s, const char *path, DIR **ret) {
                 return -errno;
         TAKE_FD(fd);
         return 0;
+}
+
+static bool ends_in(const char *name, const char *suffix) {
+        size_t n = strlen(name), k = strlen(suffix);
+
+        return n >= k && strcasecmp(name + n - k, suffix) == 0;
+}
+
+/* In the directory of entries no boot loader reads what has another suffix, and nobody here writes
+ * it. */
+static bool concerns_us(const char *dir, const char *name) {
+        return !streq(dir, ESP_ENTRY_DIR) || ends_in(name, ENTRY_SUFFIX) ||
+               ends_in(name, ENTRY_SUFFIX STAGED_SUFFIX);
 }
 
 /* @path and, if it is a directory, what is in it, @depth levels down. */
@@ -158,7 +207,8 @@ static int scan_tree(Scan *s, const char *path, unsigned depth) {
 
                 if (!child)
                         return -ENOMEM;
-                if (!plan_path_is_valid(child)) /* "." and ".." are among these */
+                if (!plan_path_is_valid(child) || /* "." and ".." are among these */
+                    !concerns_us(path, entry->d_name))
                         continue;
                 r = scan_tree(s, child, depth - 1);
                 if (r < 0)
@@ -170,7 +220,11 @@ static int scan_tree(Scan *s, const char *path, unsigned depth) {
 }
 
 /* GRUB's kernels, Memtest86+, and what an interrupted run has left of them, are in the root. */
-static bool is_root_file(const char *name) {
+static bool is_root_file(const Scan *s, const char *name) {
+        _cleanup_free_ char *ours = NULL;
+
+        if (s->image.folds_case && esp_path_respell(name, NULL, &ours) >= 0)
+                name = ours;
         return grub_path_version(name) || esp_path_is_memtest(name) || esp_path_is_leftover(name);
 }
 
@@ -183,7 +237,7 @@ static int scan_root(Scan *s) {
         if (r < 0)
                 return esp_fail(s->volume, s->error, r, "list", "/");
         while (errno = 0, (entry = readdir(dir))) {
-                if (!is_root_file(entry->d_name))
+                if (!is_root_file(s, entry->d_name))
                         continue;
                 r = scan_path(s, entry->d_name);
                 if (r < 0)
@@ -229,6 +283,7 @@ int esp_scan(const EspVolume *v, const EspImage *known, const char *grub_inputs,
                 .volume = v,
                 .known = known,
                 .grub_inputs = grub_inputs,
+                .image.folds_case = v->folds_case,
                 .error = error,
         };
         int r;

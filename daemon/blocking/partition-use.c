@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <libmount/libmount.h>
 
+#include "blocking/block-fd.h"
 #include "common/fd.h"
 #include "common/string-util.h"
 #include "core/partition.h"
@@ -21,16 +22,15 @@ DEFINE_CLEANUP(struct libmnt_table *, mnt_unref_table)
 int partition_use_open(const Root *root, const BlockDevice *d, int flags) {
         _cleanup_free_ char *path = strprintf("dev/%s", d->name);
         _cleanup_close_ int fd = -EBADF;
-        struct stat st;
+        int r;
 
         if (!path)
                 return -ENOMEM;
         fd = root_openat(root, path, flags | O_CLOEXEC | O_NONBLOCK, 0);
         if (fd < 0)
                 return fd;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        return S_ISBLK(st.st_mode) && st.st_rdev == d->device ? TAKE_FD(fd) : -ENXIO;
+        r = block_fd_check(fd, &d->id);
+        return r < 0 ? r : TAKE_FD(fd);
 }
 
 int partition_use_claim(const Root *root, const BlockDevice *d) {
@@ -99,12 +99,12 @@ static int find_holder(const Root *root, const char *name, char **ret) {
 int partition_use_find(const Root *root, const BlockDevice *d, char **ret) {
         int r;
 
-        r = find_mount("/proc/self/mountinfo", d->device, ret);
+        r = find_mount("/proc/self/mountinfo", d->id.number, ret);
         if (r != 0)
                 return r;
-        r = find_mount("/proc/1/mountinfo", d->device, ret);
+        r = find_mount("/proc/1/mountinfo", d->id.number, ret);
         if (r > 0 || r == -ENOMEM) /* not everybody may read it */
                 return r;
-        r = find_swap(root, d->device, ret);
+        r = find_swap(root, d->id.number, ret);
         return r != 0 ? r : find_holder(root, d->name, ret);
 }

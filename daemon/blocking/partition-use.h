@@ -13,6 +13,6 @@ int partition_use_find(const Root *root, const BlockDevice *d, char **ret);
  * by claiming it for a moment; 0 if not; or -errno. */
 int partition_use_claim(const Root *root, const BlockDevice *d);
 
-/* Open dev/NAME with @flags (O_CLOEXEC and O_NONBLOCK are added). -ENXIO if that is another device
- * than sysfs says. */
+/* Open dev/NAME with @flags (O_CLOEXEC and O_NONBLOCK are added). Errors: as of open(2), and those
+ * of block_fd_check(). */
 int partition_use_open(const Root *root, const BlockDevice *d, int flags);

@@ -60,6 +60,7 @@ BUS_DEFINE_PROPERTY(get_loader_version, Esp, bus_append_string, esp_loader_versi
 BUS_DEFINE_PROPERTY(get_one_shot_method, Esp, bus_append_string, esp_one_shot_method(o))
 BUS_DEFINE_PROPERTY(get_state, Esp, bus_append_string, esp_state_to_string(esp_state(o)))
 BUS_DEFINE_PROPERTY(get_kernels, Esp, bus_append_strv, esp_kernels(o))
+BUS_DEFINE_PROPERTY(get_default, Esp, bus_append_string, esp_default_kernel(o))
 BUS_DEFINE_PROPERTY(get_size, Esp, bus_append_u64, esp_size_bytes(o))
 BUS_DEFINE_PROPERTY(get_free, Esp, bus_append_u64, esp_free_bytes(o))
 BUS_DEFINE_PROPERTY(get_last_sync, Esp, bus_append_u64, esp_last_sync_usec(o))
@@ -80,6 +81,7 @@ static const sd_bus_vtable esp_vtable[] = {
         SD_BUS_PROPERTY("OneShotMethod", "s", get_one_shot_method, 0, CHANGES),
         SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES),
         SD_BUS_PROPERTY("Kernels", "as", get_kernels, 0, CHANGES),
+        SD_BUS_PROPERTY("DefaultKernel", "s", get_default, 0, CHANGES),
         SD_BUS_PROPERTY("SizeBytes", "t", get_size, 0, CHANGES),
         SD_BUS_PROPERTY("FreeBytes", "t", get_free, 0, CHANGES),
         SD_BUS_PROPERTY("LastSyncUSec", "t", get_last_sync, 0, CHANGES),

@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 
 typedef struct BusWaiter BusWaiter;
+typedef struct Caller Caller;
 typedef struct PolkitQuestion PolkitQuestion;
 
 /* Calls that are answered together. */
@@ -21,8 +22,14 @@ struct Bus {
         sd_bus *bus;
         Manager *manager;
         bool peer; /* no bus, but the one peer of a private daemon */
+        Caller *callers;
+        sd_bus_slot *leavers;  /* the match for those who leave, while there are callers */
+        sd_event_source *turn; /* gives the next caller his, when nothing more arrives */
+        BusMessages admitted;  /* those whose turn it is */
+        size_t calls_weight;   /* of all calls that wait for theirs */
         UnitsCall *units_call;
         BusMessages units_waiting, processes_waiting;
+        bool listing_processes; /* also when nobody waits any more */
         BusWaiter *waiters;
         PolkitQuestion *questions;
         uint64_t n_asked; /* polkit, so far */
@@ -31,6 +38,7 @@ struct Bus {
         Job *leaving_job;
         Esp *leaving_esp;
         sd_event_source *leave; /* set once the peer is gone: leaves the loop when no job runs */
+        sd_event_source *reconnect; /* while the system bus is gone */
 };
 
 /* Put the objects on the bus. */
@@ -40,8 +48,9 @@ int bus_add_manager_state(Bus *b);
 int bus_add_esps(Bus *b);
 int bus_add_jobs(Bus *b);
 int bus_add_ksm(Bus *b);
-/* Whoever waits is not answered any more. */
+/* Whoever waits is not answered any more, or @sender, who has left, is not. */
 void bus_forget_ksm(Bus *b);
+void bus_ksm_forget_sender(Bus *b, const char *sender);
 
 /* Ask whether the sender of @m may do @action, as bus_authorise() does, then queue a job, with who
  * asked for it filled in. 1: *@ret_job is set; 0 or negative: as of bus_authorise(). */

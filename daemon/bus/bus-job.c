@@ -8,6 +8,7 @@
 #include "bus/auth.h"
 #include "bus/bus-internal.h"
 #include "bus/bus-util.h"
+#include "bus/caller.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
@@ -57,24 +58,24 @@ static int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char *
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = bus_of_slot(sd_bus_message_get_bus(m));
         Job *job = userdata;
-        uid_t uid;
+        Caller *caller;
         int r;
 
         r = bus_read_options(m, NULL, 0, error);
         if (r < 0)
                 return r;
 
-        r = bus_sender_uid(m, &uid);
-        if (r < 0)
-                return r;
-        if (uid != job_uid(job)) {
+        r = caller_of(b, m, &caller, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (caller_uid(caller) != job_uid(job)) {
                 const char *const details[] = { "job", job_type_to_string(job_get_type(job)),
                                                 NULL };
 
                 r = bus_authorise(b, m,
                                   job_type_is_ksm(job_get_type(job)) ? ACTION_KSM_CONTROL
                                                                      : ACTION_REFRESH,
-                                  details, error);
+                                  details, NULL, error);
                 if (r <= 0)
                         return r < 0 ? r : 1;
         }

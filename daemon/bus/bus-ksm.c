@@ -10,13 +10,11 @@
 #include "bus/bus-internal.h"
 #include "bus/bus-util.h"
 #include "bus/bus-waiter.h"
+#include "bus/caller.h"
 #include "bus/units.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
-
-/* Each keeps a message in memory. */
-#define WAITING_MAX 64
 
 static int submit(Bus *b, sd_bus_message *m, JobRequest *request, bool wait, sd_bus_error *error) {
         Job *job;
@@ -150,25 +148,45 @@ static int method_get_tunables(sd_bus_message *m, void *userdata, sd_bus_error *
         return r < 0 ? r : reply_attributes(m, &ksm.tunables, "{ss}", append_tunable);
 }
 
-/* 0: @m waits now; negative if there are too many. */
-static int keep_waiting(BusMessages *l, sd_bus_message *m, sd_bus_error *error) {
-        if (l->n >= WAITING_MAX)
-                return bus_errorf(
-                                error, ERROR_BUSY,
-                                "There are %zu calls waiting for the same already; try again when "
-                                "they have been answered.",
-                                l->n);
+/* 1: @m waits now. 0: it comes again when its sender is known; negative: too many wait. */
+static int keep_waiting(Bus *b, BusMessages *l, sd_bus_message *m, sd_bus_error *error) {
+        Caller *caller;
+        int r;
+
+        r = caller_of(b, m, &caller, error);
+        if (r <= 0)
+                return r;
+        r = caller_find_place(caller, CALLER_WAITS_FOR_NEWS, sd_bus_message_get_member(m), error);
+        if (r < 0)
+                return r;
         if (!ARRAY_RESERVE(l->items, l->n_allocated, l->n + 1))
                 return -ENOMEM;
+        caller_take_place(b, m, CALLER_WAITS_FOR_NEWS);
         l->items[l->n++] = sd_bus_message_ref(m);
-        return 0;
+        return 1;
 }
 
-static void messages_done(BusMessages *l) {
+static void stop_waiting(Bus *b, sd_bus_message *m) {
+        caller_leave_place(b, m, CALLER_WAITS_FOR_NEWS);
+        sd_bus_message_unref(m);
+}
+
+static void messages_done(Bus *b, BusMessages *l) {
         for (size_t i = 0; i < l->n; i++)
-                sd_bus_message_unref(l->items[i]);
+                stop_waiting(b, l->items[i]);
         free(l->items);
         *l = (BusMessages){};
+}
+
+static void messages_drop(Bus *b, BusMessages *l, const char *sender) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < l->n; i++)
+                if (message_is_of(l->items[i], sender))
+                        stop_waiting(b, l->items[i]);
+                else
+                        l->items[n++] = l->items[i];
+        l->n = n;
 }
 
 static int append_unit(sd_bus_message *reply, const char *name, const Unit *unit) {
@@ -201,7 +219,7 @@ static void on_units(const Units *units, const Error *error, void *userdata) {
                 log_debug("%s.", strempty(error->message));
         for (size_t i = 0; i < waiting.n; i++)
                 (void) reply_units(waiting.items[i], units);
-        messages_done(&waiting);
+        messages_done(b, &waiting);
 }
 
 static int method_get_units(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -215,11 +233,11 @@ static int method_get_units(sd_bus_message *m, void *userdata, sd_bus_error *err
                 return r;
         if (b->peer)
                 return reply_units(m, &none);
-        r = keep_waiting(&b->units_waiting, m, error);
-        if (r >= 0 && !b->units_call)
+        r = keep_waiting(b, &b->units_waiting, m, error);
+        if (r > 0 && !b->units_call)
                 r = units_ops.ask(b, names, on_units, b, &b->units_call);
         if (r < 0 && !b->units_call)
-                messages_done(&b->units_waiting);
+                messages_done(b, &b->units_waiting);
         return r < 0 ? r : 1;
 }
 
@@ -246,6 +264,7 @@ static void on_processes(const KsmProcesses *found, const Error *error, void *us
         Bus *b = userdata;
         BusMessages waiting = TAKE_STRUCT(b->processes_waiting);
 
+        b->listing_processes = false;
         for (size_t i = 0; i < waiting.n; i++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error reason = SD_BUS_ERROR_NULL;
 
@@ -255,7 +274,7 @@ static void on_processes(const KsmProcesses *found, const Error *error, void *us
                 } else
                         (void) reply_processes(waiting.items[i], found);
         }
-        messages_done(&waiting);
+        messages_done(b, &waiting);
 }
 
 static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -266,15 +285,16 @@ static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error 
         r = bus_read_options(m, NULL, 0, error);
         if (r < 0)
                 return r;
-        r = bus_authorise(b, m, ACTION_KSM_PROCESSES, NULL, error);
-        if (r <= 0)
+        r = bus_authorise(b, m, ACTION_KSM_PROCESSES, NULL, NULL, error);
+        if (r > 0)
+                r = keep_waiting(b, &b->processes_waiting, m, error);
+        if (r <= 0 || b->listing_processes)
                 return r < 0 ? r : 1;
-        r = keep_waiting(&b->processes_waiting, m, error);
-        if (r < 0 || b->processes_waiting.n > 1)
-                return r < 0 ? r : 1;
+        b->listing_processes = true; /* before: it may be told at once */
         r = manager_list_ksm_processes(b->manager, on_processes, b, &reason);
         if (r < 0) {
-                messages_done(&b->processes_waiting);
+                b->listing_processes = false;
+                messages_done(b, &b->processes_waiting);
                 return bus_error(error, r, &reason);
         }
         return 1;
@@ -343,8 +363,14 @@ int bus_add_ksm(Bus *b) {
 void bus_forget_ksm(Bus *b) {
         ksm_control_set_units(manager_ksm(b->manager), NULL, NULL);
         manager_forget_ksm_processes(b->manager);
+        b->listing_processes = false;
         if (b->units_call)
                 b->units_call = units_ops.free(b->units_call);
-        messages_done(&b->units_waiting);
-        messages_done(&b->processes_waiting);
+        messages_done(b, &b->units_waiting);
+        messages_done(b, &b->processes_waiting);
+}
+
+void bus_ksm_forget_sender(Bus *b, const char *sender) {
+        messages_drop(b, &b->units_waiting, sender);
+        messages_drop(b, &b->processes_waiting, sender);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The methods of /org/bootsync1 that make partitions ESPs, keep the list of ESPs, and tell which
- * partitions there are. A device is passed on as the caller named it, to polkit and to the manager:
- * what it leads to, and whether that may be touched, is not judged on this floor. */
+ * partitions there are. What a caller names is resolved once a call, before polkit is asked: the
+ * question, its details and the job are about that device. As a verdict holds for the same details
+ * only, a link that leads elsewhere by then is another question. Whether the device may be touched
+ * is not judged on this floor. */
 
 #include <strings.h>
+#include <sys/sysmacros.h>
 #include <systemd/sd-bus.h>
 
 #include "bus/auth.h"
@@ -14,6 +17,81 @@
 #include "common/names.h"
 #include "common/string-util.h"
 
+/* Of the disk that @p is on, as a part of a sentence. NULL when out of memory. */
+static char *disk_in_words(const Partition *p) {
+        if (!p)
+                return strdup("that was not looked at");
+        if (!p->model && !p->serial)
+                return strprintf("%s, of unknown make", p->disk);
+        return strprintf("%s, '%s' with the serial number '%s'", p->disk, p->model ?: "unknown",
+                         p->serial ?: "unknown");
+}
+
+static char *content_in_words(const Partition *p) {
+        if (!p)
+                return strdup("of unknown content");
+        return p->fs_type ? strprintf("holds '%s'", p->fs_type) : strdup("holds nothing");
+}
+
+static char *number_in_words(const DeviceId *id) {
+        return strprintf("%u:%u", major(id->number), minor(id->number));
+}
+
+/* For polkit: keys and values, the first one is the device. Rules may go by any of them, and the
+ * dialog is made of them. */
+static int device_details(const Bus *b, const NamedDevice *device, char ***ret) {
+        const Partition *p = manager_find_partition(b->manager, device);
+        const struct {
+                const char *key;
+                char *value;
+        } details[] = {
+                { "device", strdup(device->path) },
+                { "size", p ? bytes_for_humans(p->size_bytes) : strdup("of unknown size") },
+                { "content", content_in_words(p) },
+                { "disk", disk_in_words(p) },
+                { "model", strdup(p ? strempty(p->model) : "") },
+                { "serial", strdup(p ? strempty(p->serial) : "") },
+                { "number", number_in_words(&device->id) },
+                { "diskseq", strprintf("%llu", (unsigned long long) device->id.diskseq) },
+        };
+        _cleanup_strv_ char **l = NULL;
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(details); i++) {
+                if (r >= 0)
+                        r = strv_extend(&l, details[i].key);
+                if (r >= 0)
+                        r = strv_consume(&l, details[i].value);
+                else
+                        free(details[i].value);
+        }
+        if (r >= 0)
+                *ret = TAKE_PTR(l);
+        return r;
+}
+
+/* What @path leads to, and what polkit is told of it. */
+static int name_device(const Bus *b, const char *path, NamedDevice *ret, char ***ret_details,
+                       sd_bus_error *error) {
+        _cleanup_(named_device_done) NamedDevice device = {};
+        _cleanup_error_ Error reason = {};
+        int r;
+
+        r = manager_find_device(b->manager, path, &device, &reason);
+        if (r < 0)
+                return bus_error(error, r, &reason);
+        r = device_details(b, &device, ret_details);
+        if (r >= 0)
+                *ret = TAKE_STRUCT(device);
+        return r;
+}
+
+static int add_detail(char ***details, const char *key, const char *value) {
+        int r = strv_extend(details, key);
+
+        return r < 0 ? r : strv_extend(details, value);
+}
+
 static int method_format_esp(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         JobRequest request = { .type = JOB_FORMAT };
         bool wait = false;
@@ -21,18 +99,26 @@ static int method_format_esp(sd_bus_message *m, void *userdata, sd_bus_error *er
                 { "force", BUS_OPTION_BOOLEAN, &request.force },
                 { "wait", BUS_OPTION_BOOLEAN, &wait },
         };
+        _cleanup_(named_device_done) NamedDevice device = {};
+        _cleanup_strv_ char **details = NULL;
         Bus *b = userdata;
+        const char *path;
         Job *job;
         int r;
 
-        r = sd_bus_message_read(m, "s", &request.device);
+        r = sd_bus_message_read(m, "s", &path);
         if (r < 0)
                 return r;
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
+        if (r >= 0)
+                r = name_device(b, path, &device, &details, error);
+        if (r >= 0)
+                r = add_detail(&details, "force", request.force ? "yes" : "no");
         if (r < 0)
                 return r;
-        r = bus_submit(b, m, ACTION_FORMAT_ESP,
-                       (const char *const[]){ "device", request.device, NULL }, &request, &job,
+        request.device = device.path;
+        request.device_id = device.id;
+        r = bus_submit(b, m, ACTION_FORMAT_ESP, (const char *const *) details, &request, &job,
                        error);
         if (r <= 0)
                 return r < 0 ? r : 1;
@@ -55,23 +141,29 @@ static int method_init_esp(sd_bus_message *m, void *userdata, sd_bus_error *erro
         JobRequest request = { .type = JOB_INIT };
         bool wait = false;
         const BusOption options[] = { { "wait", BUS_OPTION_BOOLEAN, &wait } };
-        const char *loader;
+        _cleanup_(named_device_done) NamedDevice device = {};
+        _cleanup_strv_ char **details = NULL;
+        const char *path, *loader;
         Bus *b = userdata;
         Job *job;
         int r;
 
-        r = sd_bus_message_read(m, "ss", &request.device, &loader);
+        r = sd_bus_message_read(m, "ss", &path, &loader);
         if (r < 0)
                 return r;
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
+        if (r >= 0)
+                r = parse_loader(loader, &request.loader, error);
+        if (r >= 0)
+                r = name_device(b, path, &device, &details, error);
+        if (r >= 0)
+                r = add_detail(&details, "loader", loader);
         if (r < 0)
                 return r;
-        r = parse_loader(loader, &request.loader, error);
-        if (r < 0)
-                return r;
-        r = bus_submit(b, m, ACTION_MANAGE_ESP,
-                       (const char *const[]){ "device", request.device, "loader", loader, NULL },
-                       &request, &job, error);
+        request.device = device.path;
+        request.device_id = device.id;
+        r = bus_submit(b, m, ACTION_MANAGE_ESP, (const char *const *) details, &request, &job,
+                       error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return bus_reply_job(b, m, job, wait);
@@ -106,7 +198,7 @@ static int method_clean_esps(sd_bus_message *m, void *userdata, sd_bus_error *er
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        r = bus_authorise(b, m, ACTION_MANAGE_ESP, NULL, error);
+        r = bus_authorise(b, m, ACTION_MANAGE_ESP, NULL, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = manager_clean_esps(b->manager, dry_run, &removed, &reason);
@@ -178,6 +270,42 @@ static int method_list_partitions(sd_bus_message *m, void *userdata, sd_bus_erro
         return sd_bus_send(b->bus, reply, NULL);
 }
 
+/* @p may be NULL: the last look did not find it. */
+static int append_description(sd_bus_message *reply, const char *device, const Partition *p) {
+        const Partition nothing = {}, *known = p ?: &nothing;
+        const char *const texts[] = { device,        known->disk,    known->model,
+                                      known->serial, known->fs_type, known->in_use };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(texts); i++)
+                r = bus_append_string(reply, texts[i]);
+        return r < 0 ? r : bus_append_u64(reply, known->size_bytes);
+}
+
+/* From memory, as ListPartitions; the name is all that is looked up. */
+static int method_get_partition(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(named_device_done) NamedDevice device = {};
+        _cleanup_error_ Error reason = {};
+        Bus *b = userdata;
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &path);
+        if (r < 0)
+                return r;
+        r = bus_read_options(m, NULL, 0, error);
+        if (r < 0)
+                return r;
+        r = manager_find_device(b->manager, path, &device, &reason);
+        if (r < 0)
+                return bus_error(error, r, &reason);
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = append_description(reply, device.path,
+                                       manager_find_partition(b->manager, &device));
+        return r < 0 ? r : sd_bus_send(b->bus, reply, NULL);
+}
 static const sd_bus_vtable esps_vtable[] = {
         SD_BUS_VTABLE_START(0),
         BUS_METHOD("FormatEsp", ("s", device, "a{sv}", options), ("o", job), method_format_esp),
@@ -187,6 +315,10 @@ static const sd_bus_vtable esps_vtable[] = {
         BUS_METHOD("CleanEsps", ("a{sv}", options), ("as", removed), method_clean_esps),
         BUS_METHOD("ListPartitions", ("a{sv}", options), ("a(ssssttsb)", partitions),
                    method_list_partitions),
+        BUS_METHOD("GetPartition", ("s", name, "a{sv}", options),
+                   ("s", device, "s", disk, "s", model, "s", serial, "s", content, "s", in_use, "t",
+                    size),
+                   method_get_partition),
         SD_BUS_VTABLE_END,
 };
 

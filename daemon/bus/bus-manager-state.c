@@ -30,6 +30,7 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
 
 BUS_DEFINE_PROPERTY(get_running, Bus, bus_append_string, manager_running_kernel(o->manager))
 BUS_DEFINE_PROPERTY(get_default, Bus, bus_append_string, manager_default_kernel(o->manager))
+BUS_DEFINE_PROPERTY(get_wanted, Bus, bus_append_string, manager_wanted_kernel(o->manager))
 BUS_DEFINE_PROPERTY(get_manual, Bus, append_kernels, o, kernel_set_manual)
 BUS_DEFINE_PROPERTY(get_automatic, Bus, append_kernels, o, kernel_set_automatic)
 BUS_DEFINE_PROPERTY(get_selected, Bus, append_kernels, o, kernel_set_selected)
@@ -59,6 +60,7 @@ static const sd_bus_vtable state_vtable[] = {
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("RunningKernel", "s", get_running, 0, CHANGES),
         SD_BUS_PROPERTY("DefaultKernel", "s", get_default, 0, CHANGES),
+        SD_BUS_PROPERTY("WantedKernel", "s", get_wanted, 0, CHANGES),
         SD_BUS_PROPERTY("ManualKernels", "as", get_manual, 0, CHANGES),
         SD_BUS_PROPERTY("AutomaticKernels", "as", get_automatic, 0, CHANGES),
         SD_BUS_PROPERTY("SelectedKernels", "as", get_selected, 0, CHANGES),
@@ -85,7 +87,8 @@ static const struct {
         unsigned changes;
 } property_groups[] = {
         { "RunningKernel", MANAGER_CHANGED_KERNELS },
-        { "DefaultKernel", MANAGER_CHANGED_KERNELS },
+        { "DefaultKernel", MANAGER_CHANGED_KERNELS | MANAGER_CHANGED_DEFAULT },
+        { "WantedKernel", MANAGER_CHANGED_KERNELS | MANAGER_CHANGED_DEFAULT },
         { "ManualKernels", MANAGER_CHANGED_KERNELS },
         { "AutomaticKernels", MANAGER_CHANGED_KERNELS },
         { "SelectedKernels", MANAGER_CHANGED_KERNELS },

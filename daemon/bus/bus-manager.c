@@ -19,11 +19,8 @@ int bus_submit(Bus *b, sd_bus_message *m, const char *action, const char *const 
         _cleanup_error_ Error reason = {};
         int r;
 
-        r = bus_authorise(b, m, action, details, error);
+        r = bus_authorise(b, m, action, details, &request->uid, error);
         if (r <= 0)
-                return r;
-        r = bus_sender_uid(m, &request->uid);
-        if (r < 0)
                 return r;
         r = manager_submit(b->manager, request, ret_job, &reason);
         if (r < 0)
@@ -112,12 +109,9 @@ static int change_list(sd_bus_message *m, Bus *b, KernelVerb verb, sd_bus_error 
         if (r < 0)
                 return r;
         r = bus_authorise(b, m, ACTION_MANAGE_KERNELS,
-                          (const char *const[]){ "version", version, NULL }, error);
+                          (const char *const[]){ "version", version, NULL }, &uid, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_sender_uid(m, &uid);
-        if (r < 0)
-                return r;
         r = verb(b->manager, version, uid, &job, &reason);
         if (r < 0)
                 return bus_error(error, r, &reason);
@@ -153,12 +147,10 @@ static int method_pin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *er
                 return bus_errorf(error, ERROR_INVALID_OPTION,
                                   "The scope of a pin is 'permanent' or 'next-boot'.");
         r = bus_authorise(b, m, ACTION_PIN_KERNEL,
-                          (const char *const[]){ "version", version, "scope", scope, NULL }, error);
+                          (const char *const[]){ "version", version, "scope", scope, NULL }, &uid,
+                          error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_sender_uid(m, &uid);
-        if (r < 0)
-                return r;
         r = manager_pin(b->manager, version, next_boot ? PIN_NEXT_BOOT : PIN_PERMANENT, uid, &job,
                         &reason);
         if (r < 0)
@@ -187,12 +179,9 @@ static int method_unpin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *
                 return bus_errorf(error, ERROR_INVALID_OPTION,
                                   "The scope of an unpin is 'all' or 'next-boot'.");
         r = bus_authorise(b, m, ACTION_PIN_KERNEL, (const char *const[]){ "scope", scope, NULL },
-                          error);
+                          &uid, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_sender_uid(m, &uid);
-        if (r < 0)
-                return r;
         r = manager_unpin(b->manager, next_boot, uid, &job, &reason);
         if (r < 0)
                 return bus_error(error, r, &reason);
@@ -279,6 +268,11 @@ static int append_plan(sd_bus_message *reply, const Plan *plan) {
         }
         if (plan->left_out) {
                 r = append_row(reply, plan->esp_uuid, "left-out", plan->left_out, 0);
+                if (r < 0)
+                        return r;
+        }
+        if (plan->away) {
+                r = append_row(reply, esp, "away", plan->away, 0);
                 if (r < 0)
                         return r;
         }

@@ -8,7 +8,6 @@
 #include "bus/bus-util.h"
 
 #include <stdarg.h>
-#include <unistd.h>
 
 #include "common/names.h"
 #include "common/string-util.h"
@@ -30,6 +29,28 @@ static int refuse_unknown(sd_bus_message *m, const char *name, sd_bus_error *err
                 return -ENOMEM;
         return bus_errorf(error, ERROR_INVALID_OPTION, "%s has no option '%s'.",
                           sd_bus_message_get_member(m), shown);
+}
+
+/* Not sd_bus_message_read_strv(), which takes as many as come. */
+static int read_strv(sd_bus_message *m, const BusOption *option, sd_bus_error *error) {
+        char ***l = option->ret;
+        const char *s;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "s");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "s", &s)) > 0) {
+                if (n++ >= BUS_STRV_MAX)
+                        return bus_errorf(error, ERROR_INVALID_OPTION,
+                                          "Option '%s' of %s has more than %u strings.",
+                                          option->name, sd_bus_message_get_member(m), BUS_STRV_MAX);
+                r = strv_extend(l, s);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static int read_value(sd_bus_message *m, const BusOption *option, sd_bus_error *error) {
@@ -56,7 +77,7 @@ static int read_value(sd_bus_message *m, const BusOption *option, sd_bus_error *
                 r = sd_bus_message_enter_container(m, SD_BUS_TYPE_VARIANT, signature);
                 if (r < 0)
                         return r;
-                r = sd_bus_message_read_strv(m, option->ret);
+                r = read_strv(m, option, error);
                 if (r < 0)
                         return r;
                 return sd_bus_message_exit_container(m);
@@ -143,19 +164,8 @@ int bus_errorf(sd_bus_error *ret, ErrorCode code, const char *format, ...) {
         return bus_error(ret, error_code_to_errno(code), &error);
 }
 
-int bus_sender_uid(sd_bus_message *m, uid_t *ret) {
-        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-        int r;
-
-        if (sd_bus_is_bus_client(sd_bus_message_get_bus(m)) <= 0) {
-                *ret = getuid();
-                return 0;
-        }
-
-        r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
-        if (r < 0)
-                return r;
-        return sd_bus_creds_get_euid(creds, ret);
+bool message_is_of(sd_bus_message *m, const char *name) {
+        return streq(strempty(sd_bus_message_get_sender(m)), name);
 }
 
 int bus_append_string(sd_bus_message *m, const char *s) {

@@ -10,10 +10,13 @@
 /* How much of what a stranger sent is repeated in an error sentence, in bytes. */
 #define BUS_ECHO_MAX 64
 
+/* No host has more ESPs. */
+#define BUS_STRV_MAX 256U
+
 typedef enum BusOptionType {
         BUS_OPTION_BOOLEAN, /* bool * */
         BUS_OPTION_STRING,  /* const char **, valid as long as the message */
-        BUS_OPTION_STRV,    /* char ***, to be freed */
+        BUS_OPTION_STRV,    /* char ***, to be freed; at most BUS_STRV_MAX strings */
         _BUS_OPTION_TYPE_MAX,
         _BUS_OPTION_TYPE_INVALID = -EINVAL,
 } BusOptionType;
@@ -38,8 +41,8 @@ char *bus_error_name(ErrorCode code);
 int bus_error(sd_bus_error *ret, int r, const Error *error);
 int bus_errorf(sd_bus_error *ret, ErrorCode code, const char *format, ...) _printf_(3, 4);
 
-/* The effective user of the sender; the peer of a private connection is whoever started us. */
-int bus_sender_uid(sd_bus_message *m, uid_t *ret);
+/* True if @name, a unique name, sent @m. */
+bool message_is_of(sd_bus_message *m, const char *name);
 
 /* Append to @m. Strings are made fit for D-Bus first; NULL counts as empty. */
 int bus_append_string(sd_bus_message *m, const char *s);

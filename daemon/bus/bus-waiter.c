@@ -8,13 +8,13 @@
 
 #include "bus/bus-internal.h"
 #include "bus/bus-util.h"
+#include "bus/caller.h"
 #include "common/log.h"
 
 struct BusWaiter {
         BusWaiter *next;
         Bus *bus;
         sd_bus_message *message;
-        sd_bus_track *sender; /* NULL on a private connection: it ends with its peer */
         uint64_t job_id;
         BusWaiterReply reply;
 };
@@ -22,27 +22,29 @@ struct BusWaiter {
 static BusWaiter *waiter_free(BusWaiter *w) {
         if (!w)
                 return NULL;
-        sd_bus_track_unref(w->sender);
+        caller_leave_place(w->bus, w->message, CALLER_WAITS_FOR_JOB);
         sd_bus_message_unref(w->message);
         return mfree(w);
 }
 DEFINE_CLEANUP(BusWaiter *, waiter_free)
 
-static int on_sender_gone(sd_bus_track *track, void *userdata) {
-        BusWaiter *w = userdata;
+void bus_waiters_forget_sender(Bus *b, const char *sender) {
+        BusWaiter **i = &b->waiters;
 
-        for (BusWaiter **i = &w->bus->waiters; *i; i = &(*i)->next)
-                if (*i == w) {
-                        *i = w->next;
-                        break;
+        while (*i) {
+                BusWaiter *w = *i;
+
+                if (!message_is_of(w->message, sender)) {
+                        i = &w->next;
+                        continue;
                 }
-        waiter_free(w);
-        return 1;
+                *i = w->next;
+                waiter_free(w);
+        }
 }
 
 int bus_wait_for_job(Bus *b, sd_bus_message *m, const Job *job, BusWaiterReply reply) {
-        _cleanup_(waiter_freep) BusWaiter *w = NULL;
-        int r;
+        BusWaiter *w;
 
         assert(b);
         assert(m);
@@ -58,17 +60,8 @@ int bus_wait_for_job(Bus *b, sd_bus_message *m, const Job *job, BusWaiterReply r
                 .job_id = job_id(job),
                 .reply = reply,
         };
-
-        if (sd_bus_message_get_sender(m)) {
-                r = sd_bus_track_new(b->bus, &w->sender, on_sender_gone, w);
-                if (r < 0)
-                        return r;
-                r = sd_bus_track_add_sender(w->sender, m);
-                if (r < 0)
-                        return r;
-        }
-
-        b->waiters = TAKE_PTR(w);
+        caller_take_place(b, m, CALLER_WAITS_FOR_JOB);
+        b->waiters = w;
         return 1;
 }
 

@@ -9,8 +9,9 @@
 
 typedef struct Bus Bus;
 
-/* Register the objects and own the name BUS_NAME on the system bus. Losing the name ends the event
- * loop. */
+/* Register the objects and own the name BUS_NAME on the system bus. A connection that is lost is
+ * made again and again; nobody hears of jobs meanwhile. The event loop ends if somebody else owns
+ * the name then. */
 int bus_new_system(sd_event *event, Manager *m, Bus **ret);
 
 /* Speak to the one peer behind @fd, which is trusted; takes @fd over in any case. When the peer is

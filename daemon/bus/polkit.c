@@ -9,6 +9,8 @@
 #include "bus/polkit.h"
 
 #include "bus/bus-internal.h"
+#include "bus/bus-util.h"
+#include "bus/caller.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
@@ -20,8 +22,6 @@
 /* CheckAuthorization: AllowUserInteraction */
 #define POLKIT_FLAG_INTERACTION 1U
 
-/* Each question may be a dialog on somebody's screen and keeps a message in memory. */
-#define QUESTIONS_MAX 64
 /* What a stranger sent is shown in that dialog: 128 bytes, with the "..." of what was cut. */
 #define DETAIL_MAX 125
 
@@ -40,7 +40,6 @@ struct PolkitQuestion {
         char *action;
         char **details; /* key, value, … as they were sent */
         char *cancel_id;
-        sd_bus_track *sender;
         sd_bus_slot *call;       /* until polkit has answered */
         sd_event_source *unused; /* from then on */
         Verdict verdict;
@@ -51,7 +50,6 @@ static PolkitQuestion *question_free(PolkitQuestion *q) {
                 return NULL;
         sd_event_source_disable_unref(q->unused);
         sd_bus_slot_unref(q->call);
-        sd_bus_track_unref(q->sender);
         sd_bus_message_unref(q->message);
         free(q->cancel_id);
         strv_free(q->details);
@@ -85,6 +83,7 @@ static void forget(PolkitQuestion *q) {
                 }
         if (q->verdict == VERDICT_OPEN)
                 cancel(q);
+        caller_leave_place(q->bus, q->message, CALLER_ASKS_POLKIT);
         question_free(q);
 }
 
@@ -93,9 +92,14 @@ void polkit_forget_all(Bus *b) {
                 forget(b->questions);
 }
 
-static int on_sender_gone(sd_bus_track *track, void *userdata) {
-        forget(userdata);
-        return 1;
+void polkit_forget_sender(Bus *b, const char *sender) {
+        PolkitQuestion *next;
+
+        for (PolkitQuestion *q = b->questions; q; q = next) {
+                next = q->next;
+                if (message_is_of(q->message, sender))
+                        forget(q);
+        }
 }
 
 /* The message has come by and nobody asked for the verdict: its object is gone, say. */
@@ -136,10 +140,7 @@ static int dispatch_again(PolkitQuestion *q) {
         r = sd_event_source_set_priority(q->unused, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
                 return r;
-        r = sd_bus_message_rewind(q->message, true);
-        if (r < 0)
-                return r;
-        return sd_bus_enqueue_for_read(q->bus->bus, q->message);
+        return caller_admit(q->bus, q->message);
 }
 
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -165,8 +166,11 @@ static const char *question_text(const char *action, char *const *details) {
                 { ACTION_PIN_KERNEL, "version", "Pin kernel $(version)?" },
                 { ACTION_PIN_KERNEL, "scope", "Remove the pin of a kernel?" },
                 { ACTION_MANAGE_KERNELS, "version", "Change whether kernel $(version) is kept?" },
-                { ACTION_FORMAT_ESP, "device", "Format $(device)?" },
-                { ACTION_MANAGE_ESP, "device", "Set up $(device) as an EFI System Partition?" },
+                { ACTION_FORMAT_ESP, "device",
+                  "Format $(device) ($(size), $(content)) on the disk $(disk)?" },
+                { ACTION_MANAGE_ESP, "device",
+                  "Set up $(device) ($(size), $(content)) on the disk $(disk) as an EFI System "
+                  "Partition?" },
                 { ACTION_KSM_CONTROL, "job", "Change how pages are merged ($(job))?" },
                 { ACTION_REFRESH, "job", "Cancel somebody else's job ($(job))?" },
         };
@@ -250,16 +254,11 @@ static int ask(Bus *b, sd_bus_message *m, const char *action, char **details) {
         if (!q->action || !q->cancel_id)
                 return -ENOMEM;
 
-        r = sd_bus_track_new(b->bus, &q->sender, on_sender_gone, q);
-        if (r < 0)
-                return r;
-        r = sd_bus_track_add_sender(q->sender, m);
-        if (r < 0)
-                return r;
         r = send_question(q);
         if (r < 0)
                 return r;
 
+        caller_take_place(b, m, CALLER_ASKS_POLKIT);
         b->questions = TAKE_PTR(q);
         return 0;
 }
@@ -279,17 +278,9 @@ static Verdict take_verdict(Bus *b, sd_bus_message *m, const char *action, char 
         return VERDICT_OPEN;
 }
 
-static size_t n_questions(const Bus *b) {
-        size_t n = 0;
-
-        for (const PolkitQuestion *q = b->questions; q; q = q->next)
-                n++;
-        return n;
-}
-
 static int refuse(sd_bus_error *error, sd_bus_message *m, const char *action, Verdict verdict) {
         static const char *const reasons[] = {
-                [VERDICT_OPEN] = "too many others wait for theirs; try again later",
+                [VERDICT_OPEN] = "",
                 [VERDICT_YES] = "",
                 [VERDICT_NO] = "which polkit does not give",
                 [VERDICT_CHALLENGE] = "which needs a password; the call did not allow to ask for "
@@ -305,8 +296,8 @@ static int refuse(sd_bus_error *error, sd_bus_message *m, const char *action, Ve
                                  sd_bus_message_get_member(m), action, reasons[verdict]);
 }
 
-int polkit_authorise(Bus *b, sd_bus_message *m, const char *action, const char *const *details,
-                     sd_bus_error *error) {
+int polkit_authorise(Bus *b, sd_bus_message *m, Caller *caller, const char *action,
+                     const char *const *details, sd_bus_error *error) {
         _cleanup_strv_ char **copy = NULL;
         Verdict verdict;
         int r;
@@ -321,9 +312,12 @@ int polkit_authorise(Bus *b, sd_bus_message *m, const char *action, const char *
         verdict = take_verdict(b, m, action, copy);
         if (verdict == VERDICT_YES)
                 return 1;
-        if (verdict != VERDICT_OPEN || n_questions(b) >= QUESTIONS_MAX)
+        if (verdict != VERDICT_OPEN)
                 return refuse(error, m, action, verdict);
 
+        r = caller_find_place(caller, CALLER_ASKS_POLKIT, sd_bus_message_get_member(m), error);
+        if (r < 0)
+                return r;
         r = ask(b, m, action, TAKE_PTR(copy));
         if (r < 0) {
                 log_debug("Cannot ask polkit: %s", strerror(-r));

@@ -19,6 +19,14 @@ static void append_pattern(Buffer *b, const char *prefix, const char *kernel, co
         buffer_printf(b, "%s$\";\n", suffix);
 }
 
+/* Proxmox's kernels end in "-pve", and the X.Y of a series is in the names of its meta-packages
+ * alone. */
+static bool is_of_debian(const char *kernel) {
+        const char *dot = strchr(kernel, '.');
+
+        return !endswith(kernel, "-pve") && dot && strchr(dot + 1, '.');
+}
+
 int apt_conf_render(char *const *protected_kernels, char **ret) {
         Buffer b = {};
 
@@ -33,6 +41,8 @@ int apt_conf_render(char *const *protected_kernels, char **ret) {
                 append_pattern(&b, "pve-kernel-", *k, "");
                 append_pattern(&b, "proxmox-kernel-", *k, "");
                 append_pattern(&b, "proxmox-kernel-", *k, "-signed");
+                if (is_of_debian(*k))
+                        append_pattern(&b, "linux-image-", *k, "");
         }
         buffer_puts(&b, "};\n");
         return buffer_take(&b, ret, NULL);

@@ -143,6 +143,8 @@ void boot_entry_done(BootEntry *e) {
         free(e->title);
         free(e->version);
         free(e->options);
+        free(e->sort_key);
+        free(e->machine_id);
         free(e->image);
         free(e->initrd);
         *e = (BootEntry){};
@@ -190,6 +192,8 @@ static const struct {
         { "title", offsetof(BootEntry, title), false },
         { "version", offsetof(BootEntry, version), false },
         { "options", offsetof(BootEntry, options), true },
+        { "sort-key", offsetof(BootEntry, sort_key), false },
+        { "machine-id", offsetof(BootEntry, machine_id), false },
         { "linux", offsetof(BootEntry, image), false },
         { "initrd", offsetof(BootEntry, initrd), false },
 };

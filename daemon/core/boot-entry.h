@@ -47,6 +47,7 @@ const char *boot_entry_counter(const char *name, uint64_t *ret_left);
 
 typedef struct BootEntry {
         char *title, *version, *options;
+        char *sort_key, *machine_id;
         char *image, *initrd; /* the keys "linux" and "initrd"; NULL where a key is absent */
 } BootEntry;
 
@@ -56,7 +57,7 @@ void boot_entry_done(BootEntry *e);
  * options (NULL or "") there is no such line. */
 int boot_entry_render(const char *title, const char *version, const char *options, char **ret);
 
-/* Read the five keys out of any entry text; unknown keys and comments are skipped, a repeated
- * "options" is joined with a blank as the specification says, of other repeated keys the last
- * counts. Text with NUL bytes: -EBADMSG. */
+/* Read the keys of the fields out of any entry text; unknown keys and comments are skipped, a
+ * repeated "options" is joined with a blank as the specification says, of other repeated keys the
+ * last counts. Text with NUL bytes: -EBADMSG. */
 int boot_entry_parse(const char *text, size_t size, BootEntry *ret);

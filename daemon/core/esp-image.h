@@ -49,7 +49,8 @@ DECLARE_STRING_TABLE(file_verdict, FileVerdict);
 bool digest_is_valid(const char *s) _pure_;
 
 typedef struct EspFile {
-        char *path; /* relative to the ESP's root */
+        char *path;    /* relative to the ESP's root */
+        char *spelled; /* the same in the case that the ESP has it in; NULL: as @path */
         FileType type;
         uint64_t size;  /* bytes */
         uint64_t mtime; /* ns since the epoch */
@@ -64,7 +65,9 @@ typedef struct EspImage {
         uint64_t size_bytes, free_bytes;
         uint64_t cluster_bytes; /* at least 1 */
         bool dirty;             /* the FAT's dirty bit: manifests are not believed */
-        EspFile *files;         /* sorted by path */
+        bool folds_case; /* the file system does not tell the case of names, as FAT; set before any
+                          * file is put in. Without, names are compared byte for byte */
+        EspFile *files;  /* in the order of esp_path_compare(), then of strcmp() */
         size_t n_files, n_files_allocated;
 } EspImage;
 
@@ -74,10 +77,17 @@ void esp_image_done(EspImage *image);
 EspImage *esp_image_free(EspImage *image);
 DEFINE_CLEANUP(EspImage *, esp_image_free)
 
-/* NULL if there is none. Paths are compared byte for byte. */
+/* NULL if there is none. Paths are compared as the file system of the ESP does. */
 const EspFile *esp_image_find(const EspImage *image, const char *path);
+/* What is in @dir, which ends in a slash, and, where case tells, in others that differ from it by
+ * case alone: *@ret_n files in order. */
+const EspFile *esp_image_below(const EspImage *image, const char *dir, size_t *ret_n);
 /* The file's record, added in order if it is not there; NULL when out of memory. */
 EspFile *esp_image_get(EspImage *image, const char *path);
+
+/* Put the paths of an image that folds case in our own spelling, see esp_path_respell(), and
+ * remember how they were spelled. 0 or -ENOMEM. */
+int esp_image_respell(EspImage *image, const KernelSet *kernels);
 
 /* Which loader the names in the image tell: EFI/proxmox/grub*.efi → GRUB (wins); loader/loader.conf
  * and EFI/proxmox → systemd-boot; of all these only grub/ → GRUB; else none. */
@@ -94,25 +104,3 @@ bool esp_image_has_loader(const EspImage *image) _pure_;
 /* True if @path is what an interrupted staging leaves: a file that only we write, with
  * STAGED_SUFFIX. What else ends in it is somebody else's. */
 bool esp_path_is_leftover(const char *path);
-
-/* 1 if the file at @path is an entry of ours that names an image and an initrd which are in the ESP
- * and not empty, else 0. An entry whose text was not read does not count. Or -ENOMEM. */
-int esp_image_entry_boots(const EspImage *image, const char *path);
-
-/* Versions with an entry of ours that names an image and an initrd which are in the ESP and not
- * empty, newest first. With GRUB the entries are those in grub.cfg. 0 or -ENOMEM. */
-int esp_image_kernels(const EspImage *image, char ***ret);
-
-/* The version that this ESP boots as it is: loader.conf's default resolved over the entries by the
- * rules of systemd-boot 252 (a glob over the file names, case-insensitive; newest first, entries
- * without tries left last; without a match the first of all). Like the loader it passes over an
- * entry of ours whose image is not there, and does not look for the initrd. *@ret is NULL if
- * nothing boots, or an entry that is not ours, or one that lacks its initrd. Entries whose text was
- * not read do not count. With GRUB it is the default of grub.cfg, whatever grubenv says about the
- * next boot. 0 or -ENOMEM. */
-int esp_image_default(const EspImage *image, char **ret);
-
-/* The version that would boot if there were no entries but those which lead to a complete kernel of
- * ours. With GRUB the newest in the menu or, without any there, in the root. *@ret is NULL if there
- * is none. 0 or -ENOMEM. */
-int esp_image_best(const EspImage *image, char **ret);

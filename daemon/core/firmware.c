@@ -5,6 +5,8 @@
 
 #include "core/firmware.h"
 
+#include <strings.h>
+
 #include "common/string-util.h"
 
 /* Of LoaderFeatures; see EFI_LOADER_FEATURE_ENTRY_ONESHOT of systemd. */
@@ -103,6 +105,19 @@ const LoadOption *firmware_find(const Firmware *f, const char *partuuid, const c
                 found = found ?: entry;
         }
         return found;
+}
+
+size_t firmware_rank(const Firmware *f, const char *partuuid) {
+        if (isempty(partuuid))
+                return SIZE_MAX;
+        for (size_t i = 0; i < f->n_boot_order; i++) {
+                const LoadOption *entry = firmware_entry(f, f->boot_order[i]);
+
+                if (entry && entry->active && strcasecmp(entry->partuuid, partuuid) == 0)
+                        return i;
+        }
+        return f->loader_partuuid && strcasecmp(f->loader_partuuid, partuuid) == 0 ? f->n_boot_order
+                                                                                   : SIZE_MAX;
 }
 
 bool firmware_offers_one_shot(const Firmware *f) {

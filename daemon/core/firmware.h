@@ -66,6 +66,11 @@ bool firmware_orders(const Firmware *f, uint16_t number) _pure_;
  * else the lowest. NULL if there is none. */
 const LoadOption *firmware_find(const Firmware *f, const char *partuuid, const char *path) _pure_;
 
+/* The lower, the earlier this firmware boots from the partition @partuuid (of any case): by the
+ * place in BootOrder of the first active entry that names it, then if this boot came from it;
+ * SIZE_MAX if neither. */
+size_t firmware_rank(const Firmware *f, const char *partuuid) _pure_;
+
 /* True if the loader takes LoaderEntryOneShot: the entry that is booted once, and forgotten before
  * its kernel runs. */
 bool firmware_offers_one_shot(const Firmware *f) _pure_;

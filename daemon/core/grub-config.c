@@ -248,6 +248,22 @@ int grub_config_append_inputs(const char *text, const char *hex, char **ret) {
         return buffer_take(&b, ret, NULL);
 }
 
+static bool entry_is_named(const GrubEntry *e, const char *value) {
+        const char *rest;
+
+        if (!e->submenu)
+                return streq(e->id, value);
+        rest = startswith(value, e->submenu);
+        return rest && (rest[0] == '\0' || (rest[0] == '>' && streq(rest + 1, e->id)));
+}
+
+const GrubEntry *grub_config_find(const GrubConfig *c, const char *value) {
+        for (size_t i = 0; i < c->n_entries; i++)
+                if (isempty(value) || entry_is_named(&c->entries[i], value))
+                        return &c->entries[i];
+        return NULL;
+}
+
 int grub_config_root_id(const GrubConfig *c, char **ret) {
         assert(ret);
 

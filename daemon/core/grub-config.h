@@ -39,6 +39,11 @@ int grub_config_inputs(const char *text, size_t size, char ret[static DIGEST_HEX
  * digest_is_valid(). */
 int grub_config_append_inputs(const char *text, const char *hex, char **ret);
 
+/* The entry that @value names as GRUB's default, by the ids of its submenu and itself ("A>B"), or
+ * by the submenu's alone, which stands for the first in it; empty is the first of all. NULL if none
+ * has these ids: it may be a title or an index, which are not kept. */
+const GrubEntry *grub_config_find(const GrubConfig *c, const char *value) _pure_;
+
 /* What grub-mkconfig identifies the root file system with: ID in the submenu
  * "gnulinux-advanced-ID", or, where there are no submenus, in "gnulinux-VER-advanced-ID". -ENOENT
  * if the file has neither. */

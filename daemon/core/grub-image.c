@@ -9,7 +9,23 @@
 #include "common/string-util.h"
 #include "core/kernel-version.h"
 
+const char *grub_image_spelling(const EspImage *image, const char *version) {
+        _cleanup_free_ char *path = grub_kernel_path(version, KERNEL_FILE_IMAGE);
+        const EspFile *file = path ? esp_image_find(image, path) : NULL;
+
+        return file && file->spelled ? startswith(file->spelled, "vmlinuz-") : version;
+}
+
+const char *grub_image_version(const EspImage *image, const char *version) {
+        _cleanup_free_ char *path = grub_kernel_path(version, KERNEL_FILE_IMAGE);
+        const EspFile *file = path ? esp_image_find(image, path) : NULL;
+
+        return (file ? grub_path_version(file->path) : NULL) ?: version;
+}
+
 bool grub_image_is_complete(const EspImage *image, const char *version) {
+        if (!grub_image_spelling(image, version))
+                return false;
         for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++) {
                 _cleanup_free_ char *path = grub_kernel_path(version, f);
                 const EspFile *file = path ? esp_image_find(image, path) : NULL;
@@ -39,15 +55,47 @@ int grub_image_complete(const EspImage *image, char ***ret) {
         return 0;
 }
 
+static int respell(const EspImage *image, GrubEntry *e) {
+        const EspFile *kernel = e->image ? esp_image_find(image, e->image) : NULL;
+        const EspFile *initrd = e->initrd ? esp_image_find(image, e->initrd) : NULL;
+        int r = 0;
+
+        if (kernel)
+                r = grub_entry_set_image(e, kernel->path);
+        if (r >= 0 && initrd)
+                r = grub_entry_set_initrd(e, initrd->path);
+        return r;
+}
+
+static int respell_default(const EspImage *image, GrubConfig *config) {
+        char *version;
+
+        if (!config->default_version)
+                return 0;
+        version = strdup(grub_image_version(image, config->default_version));
+        if (!version)
+                return -ENOMEM;
+        free(config->default_version);
+        config->default_version = version;
+        return 0;
+}
+
 int grub_image_config(const EspImage *image, GrubConfig *ret) {
         const EspFile *file = esp_image_find(image, ESP_GRUB_CONFIG);
+        _cleanup_(grub_config_done) GrubConfig config = {};
         int r;
 
         if (!file || file->type != FILE_REGULAR || !file->text)
                 return 0;
-        r = grub_config_parse_summary(file->text, ret);
+        r = grub_config_parse_summary(file->text, &config);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
+        r = respell_default(image, &config);
+        for (size_t i = 0; r >= 0 && i < config.n_entries; i++)
+                r = respell(image, &config.entries[i]);
+        if (r < 0)
+                return r;
+        *ret = TAKE_STRUCT(config);
         return 1;
 }
 

@@ -218,15 +218,15 @@ static const GrubMenuItem *menu_find(const GrubMenu *m, size_t parent, const cha
         return NULL;
 }
 
-int grub_menu_default(const GrubMenu *m, const GrubMenuItem **ret) {
-        const char *value = strempty(m->default_value);
+bool grub_default_is_saved(const char *value) {
+        return streq_ptr(value, "${saved_entry}") || streq_ptr(value, "$saved_entry");
+}
+
+int grub_menu_find(const GrubMenu *m, const char *value, const GrubMenuItem **ret) {
         size_t parent = GRUB_NO_ITEM;
 
         assert(ret);
 
-        *ret = NULL;
-        if (strchr(value, '$'))
-                return 0;
         for (;;) {
                 _cleanup_free_ char *name = NULL;
                 const GrubMenuItem *item;
@@ -246,4 +246,13 @@ int grub_menu_default(const GrubMenu *m, const GrubMenuItem **ret) {
                 }
                 parent = (size_t) (item - m->items);
         }
+}
+
+int grub_menu_default(const GrubMenu *m, const GrubMenuItem **ret) {
+        const char *value = strempty(m->default_value);
+
+        assert(ret);
+
+        *ret = NULL;
+        return strchr(value, '$') ? 0 : grub_menu_find(m, value, ret);
 }

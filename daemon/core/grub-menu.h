@@ -47,7 +47,13 @@ void grub_menu_done(GrubMenu *m);
  * NUL byte, a quote or a block that is not closed; or -ENOMEM. */
 int grub_menu_read(const char *text, size_t size, GrubMenu *ret);
 
-/* The entry that boots by default, as GRUB finds it: by id, title or index, "SUBMENU>ENTRY"
- * included; what is not found is the first of its menu. *@ret is NULL if there is none, or if the
- * default depends on a variable. 0 or -ENOMEM. */
+/* True if @value, a default as a script has it, is whatever grubenv says: "${saved_entry}". NULL is
+ * not. */
+bool grub_default_is_saved(const char *value) _pure_;
+
+/* The entry that @value means as a default, as GRUB finds it: by id, title or index,
+ * "SUBMENU>ENTRY" included; what is not found is the first of its menu. *@ret is NULL if there is
+ * none. 0 or -ENOMEM. */
+int grub_menu_find(const GrubMenu *m, const char *value, const GrubMenuItem **ret);
+/* The entry that boots by default; *@ret is NULL, too, if the default depends on a variable. */
 int grub_menu_default(const GrubMenu *m, const GrubMenuItem **ret);

@@ -69,6 +69,26 @@ int host_menu_read(const char *text, size_t size, HostMenu *ret) {
         return 0;
 }
 
+int host_menu_default(const char *text, size_t size, const char *saved, char **ret) {
+        _cleanup_(grub_menu_done) GrubMenu menu = {};
+        const GrubMenuItem *boots = NULL;
+        const char *version;
+        int r;
+
+        assert(ret);
+
+        r = grub_menu_read(text, size, &menu);
+        if (r >= 0)
+                r = saved && grub_default_is_saved(menu.default_value)
+                                    ? grub_menu_find(&menu, saved, &boots)
+                                    : grub_menu_default(&menu, &boots);
+        if (r < 0)
+                return r;
+        version = boots ? item_version(boots) : NULL;
+        *ret = version ? strdup(version) : NULL;
+        return version && !*ret ? -ENOMEM : 0;
+}
+
 const char *host_menu_lacks(const HostMenu *m, const KernelSet *kernels) {
         for (size_t i = 0; i < kernels->n_kernels; i++) {
                 const Kernel *k = &kernels->kernels[i];

@@ -19,5 +19,9 @@ void host_menu_done(HostMenu *m);
 /* With the errors of grub_menu_read(). */
 int host_menu_read(const char *text, size_t size, HostMenu *ret);
 
+/* The version that boots by default, if it is one of this host, where saved_entry of grubenv is
+ * @saved (NULL: not known). *@ret is NULL if nobody can tell. Errors as above. */
+int host_menu_default(const char *text, size_t size, const char *saved, char **ret);
+
 /* The newest kernel that is kept and bootable but has no entry. NULL if there is none. */
 const char *host_menu_lacks(const HostMenu *m, const KernelSet *kernels);

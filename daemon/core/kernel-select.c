@@ -166,24 +166,45 @@ static int keep_all(KernelSet *set, char *const *versions, unsigned reasons) {
         return r;
 }
 
-/* Newest first: what dpkg has installed, or else the complete kernels in boot/. */
+/* Newest first: what dpkg has installed; NULL where it is not known. */
+static char **packaged_kernels(const KernelSelectInput *in) {
+        if (!in->packages)
+                return NULL;
+        return strv_isempty(in->packages->kernels) ? in->packages->linux_images
+                                                   : in->packages->kernels;
+}
+
+/* Newest first: Proxmox's packages alone where there are some, else Debian's and the images in
+ * boot/, which may be of the administrator's own make. */
 static int collect_installed(const KernelSelectInput *in, char ***ret) {
         _cleanup_strv_ char **installed = NULL;
         int r;
 
-        if (in->packages && !strv_isempty(in->packages->kernels))
-                return strv_copy(in->packages->kernels, ret);
+        r = strv_copy(packaged_kernels(in), &installed);
+        if (r < 0)
+                return r;
+        if (!in->packages || strv_isempty(in->packages->kernels))
+                for (size_t i = 0; i < in->boot->n_kernels; i++) {
+                        const BootKernel *k = in->boot->kernels + i;
 
-        for (size_t i = 0; i < in->boot->n_kernels; i++) {
-                const BootKernel *k = in->boot->kernels + i;
+                        r = k->has_image ? strv_extend(&installed, k->version) : 0;
+                        if (r < 0)
+                                return r;
+                }
+        strv_sort_uniq(installed, kernel_version_compare_newest_first);
 
-                if (!k->has_image || !k->has_initrd)
-                        continue;
-                r = strv_extend(&installed, k->version);
-                if (r < 0)
-                        return r;
-        }
         *ret = TAKE_PTR(installed);
+        return 0;
+}
+
+static int mark_packaged(KernelSet *set, char *const *versions) {
+        for (; versions && *versions; versions++) {
+                Kernel *k = kernel_set_get(set, *versions);
+
+                if (!k)
+                        return -ENOMEM;
+                k->packaged = true;
+        }
         return 0;
 }
 
@@ -261,8 +282,18 @@ static int keep_running(KernelSet *set, const KernelSelectInput *in) {
         return k && k->has_image ? keep(set, in->running, 1u << KERNEL_RUNNING) : 0;
 }
 
+static bool holds_an_image(const BootDir *boot) {
+        for (size_t i = 0; i < boot->n_kernels; i++)
+                if (boot->kernels[i].has_image)
+                        return true;
+        return false;
+}
+
 int kernel_select(const KernelSelectInput *in, KernelSet *ret) {
-        _cleanup_(kernel_set_done) KernelSet set = { .database_readable = in->packages };
+        _cleanup_(kernel_set_done) KernelSet set = {
+                .database_readable = in->packages,
+                .boot_is_empty = !holds_an_image(in->boot),
+        };
         _cleanup_strv_ char **installed = NULL;
         int r;
 
@@ -273,7 +304,8 @@ int kernel_select(const KernelSelectInput *in, KernelSet *ret) {
         if (r < 0)
                 return r;
 
-        if ((r = add_boot_kernels(&set, in->boot)) < 0 || (r = keep_all(&set, installed, 0)) < 0 ||
+        if ((r = add_boot_kernels(&set, in->boot)) < 0 ||
+            (r = mark_packaged(&set, packaged_kernels(in))) < 0 ||
             (r = keep_running(&set, in)) < 0 ||
             (r = keep_all(&set, in->installing, 1u << KERNEL_INSTALLING)) < 0 ||
             (r = keep_all(&set, in->manual, 1u << KERNEL_MANUAL)) < 0 ||
@@ -288,13 +320,15 @@ int kernel_select(const KernelSelectInput *in, KernelSet *ret) {
 }
 
 static bool kernel_equal(const Kernel *a, const Kernel *b) {
-        return streq(a->version, b->version) && a->reasons == b->reasons && a->state == b->state &&
+        return streq(a->version, b->version) && a->reasons == b->reasons &&
+               a->packaged == b->packaged && a->state == b->state &&
                file_stamp_equal(&a->image, &b->image) && file_stamp_equal(&a->initrd, &b->initrd);
 }
 
 bool kernel_set_equal(const KernelSet *a, const KernelSet *b) {
         if (a->n_kernels != b->n_kernels || a->database_readable != b->database_readable ||
-            !strv_equal(a->series, b->series) || !memtest_equal(a->memtest, b->memtest))
+            a->boot_is_empty != b->boot_is_empty || !strv_equal(a->series, b->series) ||
+            !memtest_equal(a->memtest, b->memtest))
                 return false;
         for (size_t i = 0; i < a->n_kernels; i++)
                 if (!kernel_equal(a->kernels + i, b->kernels + i))

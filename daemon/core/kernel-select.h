@@ -68,6 +68,7 @@ DECLARE_STRING_TABLE(kernel_state, KernelState);
 typedef struct Kernel {
         char *version;
         unsigned reasons; /* bits 1 << KernelReason; 0: not kept */
+        bool packaged;    /* dpkg has it installed, so its image should be in boot/ */
         KernelState state;
         FileStamp image, initrd; /* all zero as far as state says that the file is missing; both are
                                   * for KERNEL_STATE_IMAGE_MISSING */
@@ -98,6 +99,7 @@ typedef struct KernelSet {
         size_t n_kernels, n_allocated;
         char **series;          /* the two newest series, newest first: kept by apt, not synced */
         bool database_readable; /* false: nothing may be removed from any ESP */
+        bool boot_is_empty;     /* there is no image in boot/: likewise */
         FileStamp memtest[_MEMTEST_FILE_MAX]; /* all zero: not there */
 } KernelSet;
 
@@ -105,9 +107,11 @@ void kernel_set_done(KernelSet *set);
 
 /* Apply the rules: running (if its image is in boot/) + installing + manual + the two newest
  * installed + the newest of the older of the two newest series + pin + next-boot pin. With one
- * series only, that one counts as the older. Where dpkg knows no kernel package (plain Debian, or
- * an unreadable database) the complete kernels in boot/ take the place of the installed ones; where
- * it knows no series meta-package, the series seen in the versions do. 0 or -ENOMEM. */
+ * series only, that one counts as the older. Where dpkg knows no kernel package of Proxmox's (plain
+ * Debian, or an unreadable database) Debian's own and the images in boot/, together, take the place
+ * of the installed ones; where it knows no series meta-package, the series seen in the versions do.
+ * A kernel without its initrd counts like any other: it will have one soon, and what was kept in
+ * its place would push a good one off the ESPs. 0 or -ENOMEM. */
 int kernel_select(const KernelSelectInput *in, KernelSet *ret);
 
 const Kernel *kernel_set_find(const KernelSet *set, const char *version);

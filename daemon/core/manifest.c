@@ -34,28 +34,47 @@ void manifest_done(Manifest *m) {
         *m = (Manifest){};
 }
 
-const ManifestEntry *manifest_find(const Manifest *m, const char *path) {
-        for (size_t i = 0; i < m->n_entries; i++)
-                if (streq(m->entries[i].path, path))
-                        return &m->entries[i];
-        return NULL;
+/* Where @path is, or belongs. */
+static size_t manifest_position(const Manifest *m, const char *path) {
+        size_t low = 0, high = m->n_entries;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (strcmp(m->entries[middle].path, path) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
 }
 
-/* The entry of @path, added if it is not there; NULL when out of memory. */
+static bool manifest_has(const Manifest *m, size_t position, const char *path) {
+        return position < m->n_entries && streq(m->entries[position].path, path);
+}
+
+const ManifestEntry *manifest_find(const Manifest *m, const char *path) {
+        size_t i = manifest_position(m, path);
+
+        return manifest_has(m, i, path) ? &m->entries[i] : NULL;
+}
+
+/* The entry of @path, added in order if it is not there; NULL when out of memory. */
 static ManifestEntry *manifest_get(Manifest *m, const char *path) {
-        ManifestEntry *e = (ManifestEntry *) manifest_find(m, path);
+        size_t i = manifest_position(m, path);
         char *copy;
 
-        if (e)
-                return e;
+        if (manifest_has(m, i, path))
+                return &m->entries[i];
         if (!ARRAY_RESERVE(m->entries, m->n_allocated, m->n_entries + 1))
                 return NULL;
         copy = strdup(path);
         if (!copy)
                 return NULL;
-        e = &m->entries[m->n_entries++];
-        *e = (ManifestEntry){ .path = copy };
-        return e;
+        memmove(m->entries + i + 1, m->entries + i, (m->n_entries - i) * sizeof(ManifestEntry));
+        m->entries[i] = (ManifestEntry){ .path = copy };
+        m->n_entries++;
+        return &m->entries[i];
 }
 
 int manifest_put(Manifest *m, const char *path, const FileStamp *source, uint64_t size,
@@ -75,12 +94,10 @@ int manifest_put(Manifest *m, const char *path, const FileStamp *source, uint64_
 }
 
 void manifest_remove(Manifest *m, const char *path) {
-        const ManifestEntry *e = manifest_find(m, path);
-        size_t i;
+        size_t i = manifest_position(m, path);
 
-        if (!e)
+        if (!manifest_has(m, i, path))
                 return;
-        i = (size_t) (e - m->entries);
         free(m->entries[i].path);
         m->n_entries--;
         memmove(m->entries + i, m->entries + i + 1, (m->n_entries - i) * sizeof(ManifestEntry));
@@ -103,7 +120,8 @@ static int manifest_parse_line(Manifest *m, const char *line, size_t size) {
         for (size_t i = 0; i < ELEMENTSOF(number_fields); i++)
                 if (record_get_u64(&record, number_fields[i].key, entry_number(&e, i)) < 0)
                         return -EBADMSG;
-        if (record.n_fields != ELEMENTSOF(number_fields) + 2 || manifest_find(m, path))
+        if (record.n_fields != ELEMENTSOF(number_fields) + 2 || manifest_find(m, path) ||
+            m->n_entries == MANIFEST_ENTRIES_MAX)
                 return -EBADMSG;
 
         return manifest_put(m, path, &e.source, e.size, e.mtime, sha256);

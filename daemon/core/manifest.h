@@ -14,8 +14,11 @@ typedef struct ManifestEntry {
         char sha256[DIGEST_HEX_SIZE];
 } ManifestEntry;
 
+/* Of a few files for each kept kernel, of which a host has a few dozen at the most. */
+#define MANIFEST_ENTRIES_MAX 2048
+
 typedef struct Manifest {
-        ManifestEntry *entries;
+        ManifestEntry *entries; /* sorted by path */
         size_t n_entries, n_allocated;
 } Manifest;
 
@@ -28,7 +31,7 @@ int manifest_put(Manifest *m, const char *path, const FileStamp *source, uint64_
 void manifest_remove(Manifest *m, const char *path);
 
 /* First line "v1", then records "file path=… inode=… size=… mtime=… ctime=… esp-size=… esp-mtime=…
- * sha256=…". An unknown version is -EPROTONOSUPPORT and a malformed, repeated or cut line -EBADMSG:
- * the caller goes on with an empty manifest. */
+ * sha256=…". An unknown version is -EPROTONOSUPPORT and a malformed, repeated, surplus or cut line
+ * -EBADMSG: the caller goes on with an empty manifest. */
 int manifest_parse(const char *text, size_t size, Manifest *ret);
 int manifest_format(const Manifest *m, char **ret, size_t *ret_size);

@@ -17,6 +17,7 @@ struct PackageState {
 typedef enum PackageKind {
         PACKAGE_OTHER,
         PACKAGE_KERNEL,
+        PACKAGE_LINUX_IMAGE,
         PACKAGE_SERIES,
         PACKAGE_KERNEL_HELPER,
 } PackageKind;
@@ -36,6 +37,7 @@ typedef struct Parser {
 
 void package_db_done(PackageDb *db) {
         strv_free(db->kernels);
+        strv_free(db->linux_images);
         strv_free(db->series);
         for (size_t i = 0; i < db->n_packages; i++)
                 free(db->packages[i].name);
@@ -79,13 +81,45 @@ static bool is_series(const Slice *s) {
         return is_number(s->text, major) && is_number(dot + 1, s->size - major - 1);
 }
 
-/* What a package of this name is, and the version or series in the name of a kernel. Packages with
- * debugging symbols are told by their end, which is not "-pve". */
+/* "6.1.0…", where "6.1…" may be a meta-package. */
+static bool begins_with_release(const Slice *s) {
+        size_t pos = 0;
+
+        for (int numbers = 0; numbers < 3; numbers++) {
+                size_t begin;
+
+                if (numbers > 0 && (pos == s->size || s->text[pos++] != '.'))
+                        return false;
+                begin = pos;
+                while (pos < s->size && s->text[pos] >= '0' && s->text[pos] <= '9')
+                        pos++;
+                if (pos == begin)
+                        return false;
+        }
+        return true;
+}
+
+/* @name is what follows "linux-image-". */
+static PackageKind linux_image_kind(Slice name, Slice *ret_version) {
+        Slice debug = name;
+
+        if (!begins_with_release(&name) || slice_cut_suffix(&debug, "-dbg") ||
+            slice_cut_suffix(&debug, "-dbgsym"))
+                return PACKAGE_OTHER;
+        (void) slice_cut_suffix(&name, "-unsigned");
+        *ret_version = name;
+        return PACKAGE_LINUX_IMAGE;
+}
+
+/* What a package of this name is, and the version or series in the name of a kernel. Proxmox's
+ * packages with debugging symbols are told by their end, which is not "-pve". */
 static PackageKind package_kind(Slice name, Slice *ret_version) {
         Slice version;
 
         if (text_is(name.text, name.size, "proxmox-kernel-helper"))
                 return PACKAGE_KERNEL_HELPER;
+        if (slice_cut_prefix(&name, "linux-image-"))
+                return linux_image_kind(name, ret_version);
         if (!slice_cut_prefix(&name, "proxmox-kernel-") && !slice_cut_prefix(&name, "pve-kernel-"))
                 return PACKAGE_OTHER;
         if (is_series(&name)) {
@@ -272,6 +306,8 @@ static int package_db_add(PackageDb *db, const PackageState *package) {
         switch (package_kind(name, &version)) {
         case PACKAGE_KERNEL:
                 return add_version(&db->kernels, version);
+        case PACKAGE_LINUX_IMAGE:
+                return add_version(&db->linux_images, version);
         case PACKAGE_SERIES:
                 return add_version(&db->series, version);
         case PACKAGE_KERNEL_HELPER:
@@ -294,6 +330,7 @@ int package_db_finish(PackageDb *db) {
                                 return r;
                 }
         strv_sort_uniq(db->kernels, kernel_version_compare_newest_first);
+        strv_sort_uniq(db->linux_images, kernel_version_compare_newest_first);
         strv_sort_uniq(db->series, kernel_version_compare_newest_first);
         return 0;
 }

@@ -12,10 +12,12 @@
 typedef struct PackageState PackageState;
 
 typedef struct PackageDb {
-        char **kernels;     /* versions installed, "6.8.12-4-pve", newest first, unique */
-        char **series;      /* series of the installed meta-packages, "6.8", newest first, unique */
-        bool kernel_helper; /* proxmox-kernel-helper is installed beside us */
-        bool has_stanza;    /* while parsing: a package was seen, of whatever name */
+        char **kernels; /* versions that Proxmox's packages have installed, "6.8.12-4-pve",
+                         * newest first, unique */
+        char **series;  /* series of the installed meta-packages, "6.8", newest first, unique */
+        char **linux_images;    /* the same of Debian's own packages, "6.1.0-18-amd64" */
+        bool kernel_helper;     /* proxmox-kernel-helper is installed beside us */
+        bool has_stanza;        /* while parsing: a package was seen, of whatever name */
         PackageState *packages; /* while parsing: the last known state of each relevant package */
         size_t n_packages, n_packages_allocated;
 } PackageDb;
@@ -25,8 +27,9 @@ void package_db_done(PackageDb *db);
 /* Take in one file's text; a later file's stanza for a package replaces an earlier one, as
  * dpkg's own updates/ directory works. Installed means: wanted "install" or "hold", state neither
  * "not-installed" nor "config-files", not -dbg or -dbgsym (the kernel packages are
- * (proxmox|pve)-kernel-VERSION-pve[-signed]; series meta-packages (proxmox|pve)-kernel-X.Y; each
- * version must pass kernel_version_is_valid()).
+ * (proxmox|pve)-kernel-VERSION-pve[-signed] and linux-image-VERSION[-unsigned], where VERSION
+ * begins with three numbers, as every kernel's release does and no meta-package's name; series
+ * meta-packages (proxmox|pve)-kernel-X.Y; each version must pass kernel_version_is_valid()).
  *
  * Returns 0, -ENOMEM, or -EBADMSG with a sentence fragment in @ret_reason ("line 7 is not a field")
  * when the text is not what dpkg writes: a line that is no field, continuation or separator, a NUL
@@ -36,6 +39,6 @@ void package_db_done(PackageDb *db);
  * be). After an error @db is only good for package_db_done(). */
 int package_db_parse(PackageDb *db, const char *text, size_t size, char **ret_reason);
 
-/* Fill kernels, series and kernel_helper from the packages seen. 0, -ENOMEM, or -ENODATA if no
- * stanza at all was seen: an empty status file is not a readable database. */
+/* Fill kernels, linux_images, series and kernel_helper from the packages seen. 0, -ENOMEM, or
+ * -ENODATA if no stanza at all was seen: an empty status file is not a readable database. */
 int package_db_finish(PackageDb *db);

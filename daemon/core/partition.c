@@ -6,6 +6,8 @@
 
 #include "core/partition.h"
 
+#include <ctype.h>
+
 #include "common/string-util.h"
 
 #define MIB      (1024 * 1024ull)
@@ -18,6 +20,8 @@ void partition_done(Partition *p) {
         free(p->part_type);
         free(p->fs_type);
         free(p->fs_uuid);
+        free(p->model);
+        free(p->serial);
         free(p->in_use);
         *p = (Partition){};
 }
@@ -36,52 +40,85 @@ int partitions_take(Partitions *l, Partition *p) {
         return 0;
 }
 
+char *partition_label(const char *text) {
+        char label[PARTITION_LABEL_MAX + 1];
+        size_t n = 0;
+
+        for (; *text && n < PARTITION_LABEL_MAX; text++) {
+                char c = *text;
+
+                if (!isascii(c) || (!isalnum(c) && !strchr(" ._-+/:#", c)))
+                        c = '?';
+                if (c != ' ' || (n > 0 && label[n - 1] != ' '))
+                        label[n++] = c;
+        }
+        while (n > 0 && label[n - 1] == ' ')
+                n--;
+        return strndup(label, n);
+}
+
+typedef enum TextKind {
+        TEXT_NEEDED,
+        TEXT_OPTIONAL,
+        TEXT_LABEL, /* optional, and as partition_label() writes it */
+} TextKind;
+
 static const struct {
         const char *key;
         size_t offset; /* of a char * in Partition */
-        bool needed;
+        TextKind kind;
 } text_fields[] = {
-        { "device", offsetof(Partition, device), true },
-        { "disk", offsetof(Partition, disk), true },
-        { "part-uuid", offsetof(Partition, part_uuid), false },
-        { "part-type", offsetof(Partition, part_type), false },
-        { "fs-type", offsetof(Partition, fs_type), false },
-        { "fs-uuid", offsetof(Partition, fs_uuid), false },
-        { "in-use", offsetof(Partition, in_use), false },
+        { "device", offsetof(Partition, device), TEXT_NEEDED },
+        { "disk", offsetof(Partition, disk), TEXT_NEEDED },
+        { "part-uuid", offsetof(Partition, part_uuid), TEXT_OPTIONAL },
+        { "part-type", offsetof(Partition, part_type), TEXT_OPTIONAL },
+        { "fs-type", offsetof(Partition, fs_type), TEXT_OPTIONAL },
+        { "fs-uuid", offsetof(Partition, fs_uuid), TEXT_OPTIONAL },
+        { "model", offsetof(Partition, model), TEXT_LABEL },
+        { "serial", offsetof(Partition, serial), TEXT_LABEL },
+        { "in-use", offsetof(Partition, in_use), TEXT_OPTIONAL },
 };
 
 static char **partition_text(const Partition *p, size_t index) {
         return (char **) ((char *) p + text_fields[index].offset);
 }
 
+static char *text_for_the_wire(TextKind kind, const char *text) {
+        size_t size = strlen(text);
+
+        if (kind == TEXT_LABEL)
+                return partition_label(text);
+        /* What was cut once is not cut again. */
+        return string_for_humans(text, size,
+                                 size <= PARTITION_TEXT_MAX + CUT_MARK
+                                                 ? PARTITION_TEXT_MAX + CUT_MARK
+                                                 : PARTITION_TEXT_MAX);
+}
+
 void partition_format(const Partition *p, Buffer *b) {
         for (size_t i = 0; i < ELEMENTSOF(text_fields); i++) {
                 const char *text = *partition_text(p, i);
                 _cleanup_free_ char *shown = NULL;
-                size_t size;
 
                 if (isempty(text))
                         continue;
-                size = strlen(text);
-                /* What was cut once is not cut again. */
-                shown = string_for_humans(text, size,
-                                          size <= PARTITION_TEXT_MAX + CUT_MARK
-                                                          ? PARTITION_TEXT_MAX + CUT_MARK
-                                                          : PARTITION_TEXT_MAX);
+                shown = text_for_the_wire(text_fields[i].kind, text);
                 if (!shown)
                         b->failed = true;
-                record_add(b, text_fields[i].key, shown);
+                if (!isempty(shown))
+                        record_add(b, text_fields[i].key, shown);
         }
+        record_add_u64(b, "diskseq", p->diskseq);
         record_add_u64(b, "size", p->size_bytes);
         record_add_u64(b, "start", p->start_sector);
         record_add_u64(b, "number", p->number);
         record_add_u64(b, "sector", p->sector_bytes);
 }
 
-static int parse_text(const char *value, char **ret) {
+static int parse_text(TextKind kind, const char *value, char **ret) {
         _cleanup_free_ char *shown = NULL;
 
-        shown = string_for_humans(value, strlen(value), PARTITION_TEXT_MAX + CUT_MARK);
+        shown = text_for_the_wire(kind, value);
         if (!shown)
                 return -ENOMEM;
         if (isempty(value) || !streq(shown, value))
@@ -101,23 +138,24 @@ static int get_u32(const Record *record, const char *key, uint32_t *ret) {
 
 int partition_parse(const Record *record, Partition *ret) {
         _cleanup_(partition_done) Partition p = {};
-        int r, n = 4;
+        int r, n = 5;
 
         assert(ret);
 
         for (size_t i = 0; i < ELEMENTSOF(text_fields); i++) {
                 const char *value = record_get(record, text_fields[i].key);
 
-                if (!value && text_fields[i].needed)
+                if (!value && text_fields[i].kind == TEXT_NEEDED)
                         return -EBADMSG;
                 if (!value)
                         continue;
-                r = parse_text(value, partition_text(&p, i));
+                r = parse_text(text_fields[i].kind, value, partition_text(&p, i));
                 if (r < 0)
                         return r;
                 n++;
         }
-        if (record_get_u64(record, "size", &p.size_bytes) < 0 ||
+        if (record_get_u64(record, "diskseq", &p.diskseq) < 0 ||
+            record_get_u64(record, "size", &p.size_bytes) < 0 ||
             record_get_u64(record, "start", &p.start_sector) < 0 ||
             get_u32(record, "number", &p.number) < 0 ||
             get_u32(record, "sector", &p.sector_bytes) < 0 || p.sector_bytes == 0)

@@ -4,6 +4,7 @@
 /* A partition as the worker's probe saw it, and whether it may be formatted or become an ESP. */
 
 #include "common/error.h"
+#include "core/device-id.h"
 #include "core/record.h"
 
 #define PARTITION_TYPE_ESP_GPT "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
@@ -15,7 +16,9 @@
 /* fs_type of a partition with the signatures of more than one file system. */
 #define PARTITION_SEVERAL "several"
 
-#define PARTITION_TEXT_MAX 4096 /* bytes of one of its strings on the wire, before escaping */
+/* No standard has longer ones: ATA and NVMe have 40 bytes for a model, 20 for a number. */
+#define PARTITION_LABEL_MAX 40
+#define PARTITION_TEXT_MAX  4096 /* bytes of one of its strings on the wire, before escaping */
 
 typedef struct Partition {
         char *device;    /* "/dev/sda2" */
@@ -25,9 +28,12 @@ typedef struct Partition {
         char *fs_type; /* libblkid's TYPE ("vfat", "LVM2_member"), or PTTYPE ("gpt") of a partition
                         * table in it, or PARTITION_SEVERAL; NULL: nothing was found */
         char *fs_uuid; /* "ABCD-1234"; NULL: none */
-        char *in_use;  /* a phrase: "mounted on /mnt", "used by md0"; NULL: by nobody */
+        char *model, *serial; /* what the disk says of itself, by partition_label(); NULL: nothing
+                               */
+        char *in_use;         /* a phrase: "mounted on /mnt", "used by md0"; NULL: by nobody */
         uint64_t size_bytes;
         uint64_t start_sector; /* of 512 bytes, whatever the disk's are, as in sysfs */
+        uint64_t diskseq;      /* of the disk that was seen, see DeviceId; 0: not known */
         uint32_t number;       /* 0: a whole disk */
         uint32_t sector_bytes; /* of the disk's logical sectors; at least 1 */
 } Partition;
@@ -41,6 +47,12 @@ void partition_done(Partition *p);
 void partitions_done(Partitions *l);
 /* Append *@p, which is left empty. 0 or -ENOMEM. */
 int partitions_take(Partitions *l, Partition *p);
+
+/* A copy of @text, which a disk says of itself, fit to be quoted in a question that somebody
+ * answers in good faith: of ASCII letters, digits, single blanks within and "._-+/:#"; anything
+ * else, such as quotes, brackets, markup or "$(...)", is '?'. Cut after PARTITION_LABEL_MAX bytes.
+ * NULL when out of memory. */
+char *partition_label(const char *text);
 
 /* Add its fields to the record that was begun in @b. Strings are made fit for humans and D-Bus, and
  * cut after PARTITION_TEXT_MAX bytes. */

@@ -7,14 +7,16 @@
  * put in place: kernels, barrier, entries, barrier, what decides the default (loader.conf, or
  * GRUB's menu), barrier, and at last what is stale goes. Where there is no room, everything happens
  * under the token: stale kernels are evicted one at a time, oldest first and never the one that
- * boots now, and kernels come one after the other, the default first. Entries that lead nowhere go
- * before anything else, so that whichever entry the loader falls back to between two steps, a
- * complete kernel is behind it. No kernel is removed while the package database is unreadable, or
- * if no complete one would remain: when in doubt, leave it. */
+ * boots now, and kernels come one after the other, the default first. If that is not enough, kept
+ * kernels that nobody needs at the moment give way to one, and are copied again behind it. Entries
+ * that lead nowhere go before anything else, so that whichever entry the loader falls back to
+ * between two steps, a complete kernel is behind it. No kernel is removed while the package
+ * database is unreadable, or if no complete one would remain: when in doubt, leave it. */
 
 #include <inttypes.h>
 
 #include "common/string-util.h"
+#include "core/kernel-source.h"
 #include "core/plan-loader.h"
 #include "core/plan-memtest.h"
 #include "core/space.h"
@@ -23,13 +25,6 @@
         for (PlanTarget *t = (b)->survey.targets; t < (b)->survey.targets + (b)->survey.n_targets; \
              t++)                                                                                  \
                 if (t->status == TARGET_PENDING)
-
-/* What a target needs free before it can be staged. */
-static uint64_t target_need(const PlanTarget *t) {
-        bool files = t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD];
-
-        return t->need + (files ? SPACE_RESERVE_BYTES : 0);
-}
 
 /* Everything fits beside the old: stage all, then commit all. */
 static void build_side_by_side(PlanBuilder *b) {
@@ -55,28 +50,27 @@ static void build_side_by_side(PlanBuilder *b) {
         b->loader->settle(b);
 }
 
+/* Rounded so that what is needed is more than what is free. */
 static void block_for_space(PlanBuilder *b, PlanTarget *t) {
         t->status = TARGET_BLOCKED;
-        (void) error_set(&b->problem, ERROR_NO_SPACE,
-                         "Kernel '%s' does not fit on ESP '%s': it needs %" PRIu64
-                         " MiB and %" PRIu64 " MiB are free; remove a kernel that is not needed or "
-                         "use a larger ESP",
-                         t->kernel->version, b->in->esp_uuid,
-                         (target_need(t) + (1 << 20) - 1) >> 20, b->free >> 20);
+        if (b->free < t->need)
+                (void) error_set(&b->problem, ERROR_NO_SPACE,
+                                 "Kernel '%s' does not fit on ESP '%s': it needs %" PRIu64
+                                 " MiB and %" PRIu64 " MiB are free; remove a kernel that is not "
+                                 "needed or use a larger ESP",
+                                 t->kernel->version, b->in->esp_uuid,
+                                 (t->need + (1 << 20) - 1) >> 20, b->free >> 20);
+        else
+                (void) error_set(&b->problem, ERROR_NO_SPACE,
+                                 "Kernel '%s' would fill ESP '%s' up: of the %" PRIu64
+                                 " KiB that are free it needs %" PRIu64
+                                 ", and a reserve of %u must "
+                                 "be left; remove a kernel that is not needed or use a larger ESP",
+                                 t->kernel->version, b->in->esp_uuid, b->free >> 10, t->need >> 10,
+                                 SPACE_RESERVE_BYTES >> 10);
 }
 
-static void build_one(PlanBuilder *b, PlanTarget *t) {
-        if (t->status == TARGET_BLOCKED)
-                return;
-        if (!plan_target_has_work(t)) {
-                t->status = TARGET_PLACED;
-                return;
-        }
-        if (!plan_make_room(b, target_need(t))) {
-                block_for_space(b, t);
-                return;
-        }
-
+static void copy_one(PlanBuilder *b, PlanTarget *t) {
         if (plan_builder_mkdir(b, t))
                 plan_builder_barrier(b);
         plan_builder_stage_files(b, t);
@@ -87,6 +81,24 @@ static void build_one(PlanBuilder *b, PlanTarget *t) {
         plan_builder_place_entry(b, t);
         plan_builder_barrier(b);
         b->free = b->free - t->need + t->frees;
+}
+
+/* What has given way comes back before anything else takes the room. */
+static void build_one(PlanBuilder *b, PlanTarget *t) {
+        if (t->status != TARGET_PENDING)
+                return;
+        if (!plan_target_has_work(t)) {
+                t->status = TARGET_PLACED;
+                return;
+        }
+        if (!plan_make_room(b, plan_target_need(t)) && !plan_give_way(b, t)) {
+                block_for_space(b, t);
+                return;
+        }
+        copy_one(b, t);
+        for (size_t i = 0; i < b->survey.n_targets; i++)
+                if (plan_target_is_away(&b->survey.targets[i]))
+                        copy_one(b, &b->survey.targets[i]);
 }
 
 PlanTarget *plan_default_target(const PlanBuilder *b) {
@@ -134,16 +146,22 @@ static bool leaves_a_kernel(const PlanBuilder *b) {
 }
 
 /* What goes at the end: stale kernels, but not the one that boots now unless another default is
- * settled. */
+ * settled. Those which stay are still stale, or others would be spared in their place. */
 static void build_removals(PlanBuilder *b) {
         const PlanTarget *first = plan_default_target(b);
+        bool settled = b->loader->is_settled(b) && first && first->status != TARGET_BLOCKED;
+        _cleanup_strv_ char **going = NULL;
 
-        if (!b->in->kernels->database_readable || !leaves_a_kernel(b))
+        if (!plan_survey_may_remove(&b->survey) || !leaves_a_kernel(b))
                 return;
-        if (b->survey.current &&
-            (!b->loader->is_settled(b) || !first || first->status == TARGET_BLOCKED))
-                strv_remove(b->survey.stale, b->survey.current);
-        b->loader->remove(b, b->survey.stale, true);
+        STRV_FOREACH(v, b->survey.stale) {
+                if (plan_survey_spares(&b->survey, *v) ||
+                    (!settled && streq_ptr(*v, b->survey.current)))
+                        continue;
+                if (strv_extend(&going, *v) < 0)
+                        b->error = -ENOMEM;
+        }
+        b->loader->remove(b, going, true);
 }
 
 static void refuse_removal(PlanBuilder *b) {
@@ -155,10 +173,28 @@ static void refuse_removal(PlanBuilder *b) {
                          b->in->esp_uuid, strempty(versions));
 }
 
+/* What boot/ lacks stays on the ESP as it is, but nobody can say that it is as it should be. */
+static int refuse_source(PlanBuilder *b) {
+        _cleanup_free_ char *gap = NULL;
+        int r;
+
+        r = kernel_source_gap(b->in->kernels, &gap);
+        if (r < 0 || !gap)
+                return r;
+        (void) error_set(&b->problem, ERROR_NO_SUCH_KERNEL,
+                         "%s, so what ESP '%s' holds of it is left as it is; mount '/boot', or "
+                         "install the kernel again",
+                         gap, b->in->esp_uuid);
+        return 0;
+}
+
 static int build(PlanBuilder *b) {
         bool readable = b->in->kernels->database_readable, side_by_side, repair;
         int r;
 
+        r = refuse_source(b);
+        if (r < 0)
+                return r;
         r = plan_survey_make(b->in, &b->survey, &b->problem);
         if (r < 0)
                 return r;
@@ -172,7 +208,7 @@ static int build(PlanBuilder *b) {
         if (!readable && !strv_isempty(b->survey.stale))
                 refuse_removal(b);
         /* What must not be removed must not be evicted either. */
-        if (!readable || !leaves_a_kernel(b)) {
+        if (!plan_survey_may_remove(&b->survey) || !leaves_a_kernel(b)) {
                 b->survey.stale = strv_free(b->survey.stale);
                 b->survey.copies = strv_free(b->survey.copies);
         }

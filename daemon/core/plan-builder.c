@@ -63,6 +63,21 @@ void plan_builder_keep(PlanBuilder *b) {
                 }
 }
 
+void plan_builder_tell_away(PlanBuilder *b, char *const *versions, const PlanTarget *t) {
+        _cleanup_free_ char *names = strv_join(versions, "', '"), *more = NULL;
+
+        more = strprintf("%s%s'%s' is taken off ESP '%s' to make room for '%s', and then copied "
+                         "again",
+                         strempty(b->plan->away), b->plan->away ? "; " : "", strempty(names),
+                         b->in->esp_uuid, t->kernel->version);
+        if (!names || !more) {
+                b->error = -ENOMEM;
+                return;
+        }
+        free(b->plan->away);
+        b->plan->away = TAKE_PTR(more);
+}
+
 void plan_builder_token(PlanBuilder *b) {
         if (!b->has_token)
                 emit(b, PLAN_TOKEN, NULL);
@@ -101,7 +116,7 @@ void plan_builder_remove_dangling(PlanBuilder *b) {
 static bool is_surplus(const PlanBuilder *b, const char *path, const char *version) {
         const PlanTarget *t = plan_survey_find(&b->survey, version);
 
-        return t && t->status == TARGET_PLACED && !streq(t->entry_path, path);
+        return t && t->status == TARGET_PLACED && !t->taken && !streq(t->entry_path, path);
 }
 
 static void remove_entries(PlanBuilder *b, char *const *versions, bool surplus) {

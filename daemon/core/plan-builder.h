@@ -54,6 +54,9 @@ void plan_builder_done(PlanBuilder *b);
 /* What is left as it is must still be as it was seen, or the plan rests on sand. */
 void plan_builder_keep(PlanBuilder *b);
 
+/* The kept kernels of @versions go from the ESP until they are placed again. */
+void plan_builder_tell_away(PlanBuilder *b, char *const *versions, const PlanTarget *t);
+
 /* Wait for the token, unless the plan does so already. */
 void plan_builder_token(PlanBuilder *b);
 /* Nothing if the last step is one. */

@@ -7,6 +7,7 @@
  * grub.cfg, a stale kernel that does not boot by default goes first, to make room for it. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-config.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
@@ -30,8 +31,11 @@ static bool default_is_placed(const PlanBuilder *b) {
 
 /* True if a stale kernel shall not be in the menu. */
 static bool is_hidden(const PlanBuilder *b, const char *version) {
-        return strv_contains(b->grub.gone, version) ||
+        const PlanTarget *t = plan_survey_find(&b->survey, version);
+
+        return strv_contains(b->grub.gone, version) || (t && plan_target_is_away(t)) ||
                (strv_contains(b->survey.stale, version) &&
+                !plan_survey_spares(&b->survey, version) &&
                 (default_is_placed(b) || !streq_ptr(version, b->survey.current)));
 }
 
@@ -124,12 +128,16 @@ static void write_config(PlanBuilder *b) {
 
 /* The value of next_entry as it should be; NULL: it must not name one of our entries. */
 static char *wanted_next(PlanBuilder *b) {
+        const char *spelled;
         char *id;
 
         if (!b->in->next_boot || !b->grub.root_id || b->grub.due ||
             !strv_contains(b->grub.shown, b->in->next_boot))
                 return NULL;
-        id = grub_entry_id(b->in->next_boot, b->grub.root_id);
+        spelled = grub_image_spelling(b->in->image, b->in->next_boot);
+        if (!spelled)
+                return NULL;
+        id = grub_entry_id(spelled, b->grub.root_id);
         if (!id)
                 b->error = -ENOMEM;
         return id;
@@ -223,7 +231,16 @@ static bool holds(const PlanBuilder *b, const char *version) {
         return streq_ptr(version, b->survey.current) || !may_go(b, version);
 }
 
-/* @versions are still among the stale ones, so a menu that is made now does not show them. */
+/* The menu is made without it, and once more when it is there again. Where nobody knows what boots
+ * by default, it might be this one. */
+static uint64_t away_need(const PlanBuilder *b, const char *version) {
+        if (holds(b, version) || !b->grub.default_known || b->free < config_bytes(b))
+                return UINT64_MAX;
+        return 2 * config_bytes(b) + env_bytes(b);
+}
+
+/* @versions are still among the stale ones, or away, so a menu that is made now does not show them.
+ */
 static void remove_kernels(PlanBuilder *b, char *const *versions, bool last) {
         bool any = false;
 
@@ -253,6 +270,19 @@ static void show_memtest(PlanBuilder *b) {
                 return;
         plan_builder_optional(b);
         write_config(b);
+}
+
+/* GRUB_DEFAULT names the pinned kernel by an id, and in ids GRUB does tell case. */
+static void look_at_spelling(PlanBuilder *b) {
+        const char *spelled = b->in->pin ? grub_image_spelling(b->in->image, b->in->pin) : NULL;
+
+        if (spelled && !streq(spelled, b->in->pin))
+                (void) error_set(
+                                &b->problem, ERROR_FAILED,
+                                "The pinned kernel '%s' is called '%s' on ESP '%s', so that GRUB "
+                                "does not take it for its default; mount the ESP and rename its "
+                                "files in two steps, through a name that differs by more than case",
+                                b->in->pin, spelled, b->in->esp_uuid);
 }
 
 /* What grub.cfg shows now. One that cannot be read may show everything. */
@@ -292,7 +322,7 @@ static int look_at_config(PlanBuilder *b) {
 
 static int look_at_env(PlanBuilder *b) {
         const EspFile *file = esp_image_find(b->in->image, ESP_GRUB_ENV);
-        _cleanup_free_ char *value = NULL;
+        _cleanup_free_ char *value = NULL, *next = NULL;
         int r;
 
         if (!file || !file->text)
@@ -306,8 +336,11 @@ static int look_at_env(PlanBuilder *b) {
         if (isempty(value))
                 return 0;
         b->grub.default_known = false;
-        r = grub_entry_id_version(value, &b->grub.next);
-        return r == -ENOMEM ? r : 0;
+        r = grub_entry_id_version(value, &next);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        b->grub.next = strdup(grub_image_version(b->in->image, next));
+        return b->grub.next ? 0 : -ENOMEM;
 }
 
 /* True if something that is no file of GRUB's is at @path. */
@@ -352,6 +385,7 @@ static int look(PlanBuilder *b) {
         if (r >= 0)
                 r = esp_image_default(b->in->image, &boots);
         b->grub.default_known = boots;
+        look_at_spelling(b);
         if (r >= 0)
                 r = look_for_obstacle(b, ESP_GRUB_CONFIG, &b->default_stays);
         if (r >= 0)
@@ -373,6 +407,7 @@ const PlanLoader plan_loader_grub = {
         .settle = settle,
         .is_settled = is_settled,
         .holds = holds,
+        .away_need = away_need,
         .remove = remove_kernels,
         .show_memtest = show_memtest,
 };

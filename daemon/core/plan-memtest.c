@@ -142,7 +142,7 @@ static void bring_wanted(PlanBuilder *b) {
 }
 
 void plan_memtest_settle(PlanBuilder *b) {
-        if (b->in->memtest_stays)
+        if (b->in->memtest_stays || b->in->kernels->boot_is_empty)
                 return;
         remove_unwanted(b);
         bring_wanted(b);

@@ -6,6 +6,7 @@
  * remembers. */
 
 #include "core/boot-entry.h"
+#include "core/esp-name.h"
 #include "core/plan.h"
 
 /* Texts that the daemon read earlier need not be read again while their stat is the same. */
@@ -74,7 +75,8 @@ static int check_kernels(Plan *plan, const KernelSet *kernels, const EspImage *p
                 const Kernel *kernel = &kernels->kernels[i];
                 int r;
 
-                if (kernel->reasons == 0 || !kernel_is_bootable(kernel))
+                if (kernel->reasons == 0 || !kernel_is_bootable(kernel) ||
+                    esp_name_rival(kernels, kernel))
                         continue;
                 r = check_kernel(plan, kernel, place, manifest);
                 if (r < 0)

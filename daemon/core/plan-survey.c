@@ -7,6 +7,8 @@
 #include "core/plan-survey.h"
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
+#include "core/esp-name.h"
 #include "core/grub-image.h"
 #include "core/kernel-version.h"
 #include "core/space.h"
@@ -15,6 +17,7 @@ void plan_survey_done(PlanSurvey *s) {
         for (size_t i = 0; i < s->n_targets; i++)
                 plan_target_done(&s->targets[i]);
         free(s->targets);
+        strv_free(s->complete);
         strv_free(s->stale);
         strv_free(s->dangling);
         strv_free(s->tolerated);
@@ -31,6 +34,20 @@ static int find_current(PlanSurvey *s) {
 
         r = esp_image_default(s->in->image, &s->current);
         return r < 0 || s->current ? r : esp_image_best(s->in->image, &s->current);
+}
+
+/* One of two kernels would be placed over the other, and the next time the other way round. */
+static void block_rival(const PlanSurvey *s, PlanTarget *t, Error *problem) {
+        const Kernel *rival = esp_name_rival(s->in->kernels, t->kernel);
+
+        if (!rival)
+                return;
+        t->status = TARGET_BLOCKED;
+        (void) error_set(problem, ERROR_FAILED,
+                         "The kernels '%s' and '%s' have the same names on ESP '%s', where case "
+                         "does "
+                         "not count, so the second is left out; remove one of them from /boot",
+                         rival->version, t->kernel->version, s->in->esp_uuid);
 }
 
 static int collect_targets(PlanSurvey *s, Error *problem) {
@@ -57,6 +74,7 @@ static int collect_targets(PlanSurvey *s, Error *problem) {
                 r = plan_target_init(s->in, kernel, options, &s->targets[s->n_targets], problem);
                 if (r < 0)
                         return r;
+                block_rival(s, &s->targets[s->n_targets], problem);
                 s->n_targets++;
         }
         return 0;
@@ -88,38 +106,72 @@ static bool is_our_leftover(const EspFile *file) {
 }
 
 bool plan_survey_dir_is_ours(const PlanSurvey *s, const char *version) {
-        _cleanup_free_ char *dir = esp_kernel_dir(version);
-        const EspFile *file = dir ? esp_image_find(s->in->image, dir) : NULL;
-        bool others = false;
+        _cleanup_free_ char *dir = strprintf(ESP_KERNEL_DIR "/%s/", version);
+        const EspFile *file, *below;
+        bool empty = true;
+        size_t n;
 
-        if (!file || file->type != FILE_DIRECTORY)
+        if (!dir)
                 return false;
-        for (size_t i = 0; i < s->in->image->n_files; i++) {
-                const char *rest;
-
-                file = &s->in->image->files[i];
-                rest = startswith(file->path, dir);
-                if (!rest || rest[0] != '/')
+        below = esp_image_below(s->in->image, dir, &n);
+        for (size_t i = 0; i < n; i++) {
+                /* Where case tells, a directory of the same name in another case is another one. */
+                if (!s->in->image->folds_case && !startswith(below[i].path, dir))
                         continue;
-                if (is_our_leftover(file) ||
-                    (file->type == FILE_REGULAR && esp_path_is_kernel(file->path)))
+                empty = false;
+                if (is_our_leftover(&below[i]) ||
+                    (below[i].type == FILE_REGULAR && esp_path_is_kernel(below[i].path)))
                         return true;
-                others = true;
         }
-        return !others;
+        dir[strlen(dir) - 1] = '\0';
+        file = esp_image_find(s->in->image, dir);
+        return empty && file && file->type == FILE_DIRECTORY;
 }
 
+/* Repetitions are dropped at the end. */
 static int collect_stale(PlanSurvey *s, const char *version) {
-        return is_kept(s, version) || strv_contains(s->stale, version)
-                               ? 0
-                               : strv_extend(&s->stale, version);
+        return is_kept(s, version) ? 0 : strv_extend(&s->stale, version);
+}
+
+bool plan_survey_may_remove(const PlanSurvey *s) {
+        return s->in->kernels->database_readable && !s->in->kernels->boot_is_empty;
+}
+
+/* Kernels that took another's place and are not there. What a list or a pin names pushes no other
+ * kernel out, and may be missing for ever. */
+static size_t count_missing(const PlanSurvey *s) {
+        const KernelSet *set = s->in->kernels;
+        size_t n = 0;
+
+        for (size_t i = 0; i < set->n_kernels; i++) {
+                const Kernel *k = &set->kernels[i];
+                const PlanTarget *t;
+
+                if (!kernel_has_reason(k, KERNEL_NEWEST) && !kernel_has_reason(k, KERNEL_SERIES))
+                        continue;
+                t = plan_survey_find(s, k->version);
+                if ((!t || t->status != TARGET_PLACED) && !strv_contains(s->complete, k->version))
+                        n++;
+        }
+        return n;
+}
+
+bool plan_survey_spares(const PlanSurvey *s, const char *version) {
+        size_t missing = count_missing(s);
+
+        for (char **v = s->complete; missing > 0 && v && *v; v++) {
+                if (streq(*v, version))
+                        return true;
+                missing -= strv_contains(s->stale, *v);
+        }
+        return false;
 }
 
 /* The entry of a kernel that is about to come goes in any case: while only one of its files is in
  * place, a loader would boot that. */
 static int collect_dangling(PlanSurvey *s, const EspFile *file, const char *version) {
         const PlanTarget *t = plan_survey_find(s, version);
-        bool goes = s->in->kernels->database_readable || (t && t->status == TARGET_PENDING);
+        bool goes = plan_survey_may_remove(s) || (t && t->status == TARGET_PENDING);
         int r;
 
         if (!file->text)
@@ -130,17 +182,13 @@ static int collect_dangling(PlanSurvey *s, const EspFile *file, const char *vers
         return strv_extend(goes ? &s->dangling : &s->tolerated, file->path);
 }
 
-static int collect_copy(PlanSurvey *s, const char *version) {
-        return strv_contains(s->copies, version) ? 0 : strv_extend(&s->copies, version);
-}
-
 /* What GRUB boots is in the root; a directory is what systemd-boot's time has left. */
 static int collect_directory(PlanSurvey *s, const EspFile *file) {
         const char *version = kernel_dir_version(file->path);
 
         if (!version || !plan_survey_dir_is_ours(s, version))
                 return 0;
-        return s->in->image->loader == ESP_LOADER_GRUB ? collect_copy(s, version)
+        return s->in->image->loader == ESP_LOADER_GRUB ? strv_extend(&s->copies, version)
                                                        : collect_stale(s, version);
 }
 
@@ -203,6 +251,10 @@ int plan_survey_make(const PlanInput *in, PlanSurvey *ret, Error *problem) {
         int r;
 
         r = collect_targets(&s, problem);
+        if (r >= 0)
+                r = in->image->loader == ESP_LOADER_GRUB
+                                    ? grub_image_complete(in->image, &s.complete)
+                                    : esp_image_kernels(in->image, &s.complete);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < in->image->n_files; i++) {

@@ -4,6 +4,7 @@
  * when the kernel that it names is in place, and not before. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/loader-conf.h"
 #include "core/plan-loader.h"
 #include "core/report.h"
@@ -135,11 +136,17 @@ static bool holds(const PlanBuilder *b, const char *version) {
         return streq_ptr(version, b->survey.current);
 }
 
+/* An entry goes before its files, and comes after them. */
+static uint64_t away_need(const PlanBuilder *b, const char *version) {
+        return holds(b, version) ? UINT64_MAX : 0;
+}
+
 const PlanLoader plan_loader_systemd_boot = {
         .look = decide_default,
         .need = loader_conf_need,
         .settle = settle_default,
         .is_settled = default_is_settled,
         .holds = holds,
+        .away_need = away_need,
         .remove = plan_builder_remove,
 };

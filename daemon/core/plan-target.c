@@ -7,6 +7,7 @@
 #include "core/plan-target.h"
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-image.h"
 #include "core/space.h"
 
@@ -17,6 +18,59 @@ void plan_target_done(PlanTarget *t) {
         free(t->entry_path);
         free(t->entry_text);
         *t = (PlanTarget){};
+}
+
+uint64_t plan_target_need(const PlanTarget *t) {
+        bool files = t->stale[KERNEL_FILE_IMAGE] || t->stale[KERNEL_FILE_INITRD];
+
+        return t->need + (files ? SPACE_RESERVE_BYTES : 0);
+}
+
+static const char *entry_text(const PlanInput *in, const PlanTarget *t) {
+        const EspFile *entry = t->entry_path ? esp_image_find(in->image, t->entry_path) : NULL;
+
+        return t->entry_text ?: entry ? entry->text : NULL;
+}
+
+uint64_t plan_target_whole_need(const PlanInput *in, const PlanTarget *t) {
+        uint64_t cluster = in->image->cluster_bytes;
+
+        return space_allocated(t->kernel->image.size, cluster) +
+               space_allocated(t->kernel->initrd.size, cluster) + (t->dir ? cluster : 0) +
+               space_allocated(strlen(strempty(entry_text(in, t))), cluster);
+}
+
+int plan_target_take_away(const PlanInput *in, PlanTarget *t) {
+        uint64_t need = plan_target_whole_need(in, t);
+
+        if (t->entry_path && !t->entry_text) {
+                t->entry_text = strdup(strempty(entry_text(in, t)));
+                if (!t->entry_text)
+                        return -ENOMEM;
+        }
+        for (KernelFile f = 0; f < _KERNEL_FILE_MAX; f++)
+                t->stale[f] = true;
+        t->dir_missing = t->dir;
+        t->boots = false;
+        t->need = need;
+        t->frees = 0;
+        t->taken = true;
+        return 0;
+}
+
+int plan_target_is_obstructed(const PlanInput *in, const PlanTarget *t) {
+        const char *const paths[] = { t->path[KERNEL_FILE_IMAGE], t->path[KERNEL_FILE_INITRD],
+                                      t->entry_path };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                const EspFile *obstacle = NULL;
+                int r;
+
+                r = paths[i] ? esp_image_find_obstacle(in->image, paths[i], &obstacle) : 0;
+                if (r < 0 || obstacle)
+                        return r < 0 ? r : 1;
+        }
+        return 0;
 }
 
 bool plan_target_has_work(const PlanTarget *t) {
@@ -75,6 +129,17 @@ static int block(PlanTarget *t, const PlanInput *in, const char *path, Error *pr
                          "says; look at it and remove it",
                          path, in->esp_uuid, t->kernel->version);
         return 0;
+}
+
+/* On a FAT this is the file that we would place, but the menu would never show it. */
+static void block_unseen(PlanTarget *t, const PlanInput *in, Error *problem) {
+        const EspFile *file = esp_image_find(in->image, t->path[KERNEL_FILE_IMAGE]);
+
+        t->status = TARGET_BLOCKED;
+        (void) error_set(problem, ERROR_FAILED,
+                         "'%s' on ESP '%s' is called '%s', which grub-mkconfig does not find; look "
+                         "at it and remove it",
+                         file->path, in->esp_uuid, file->spelled);
 }
 
 /* Blocks the target if something is in the way of its file at @path. */
@@ -202,6 +267,8 @@ int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *defa
         if (r < 0)
                 return r;
         /* GRUB's menu is made of the files that are there. */
+        if (grub && !grub_image_spelling(in->image, kernel->version))
+                block_unseen(&t, in, problem);
         if (grub)
                 t.boots = grub_image_is_complete(in->image, kernel->version);
         else {

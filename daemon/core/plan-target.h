@@ -27,15 +27,30 @@ typedef struct PlanTarget {
         bool boots;    /* the ESP, as it is, holds the entry, unless it is GRUB's, and both files */
         uint64_t need; /* bytes allocated on the ESP while old and new are side by side */
         uint64_t frees; /* bytes of replaced files, free again after the barrier */
+        bool taken;     /* the plan has taken it, with all its entries, off the ESP to make room */
 } PlanTarget;
 
 void plan_target_done(PlanTarget *t);
+
+/* True while the plan has taken it off the ESP and not yet placed it again. */
+static inline bool plan_target_is_away(const PlanTarget *t) {
+        return t->taken && t->status == TARGET_PENDING;
+}
 
 /* Compare @kernel with what @in->image holds. @default_options are the options of the entry that
  * the ESP boots now, for a kernel that has no entry yet; NULL if unknown. What is in the way is
  * told in @problem and leaves the target blocked. 0 or -ENOMEM. */
 int plan_target_init(const PlanInput *in, const Kernel *kernel, const char *default_options,
                      PlanTarget *ret, Error *problem);
+
+/* Bytes that must be free before it can be staged. */
+uint64_t plan_target_need(const PlanTarget *t) _pure_;
+/* Bytes that the target needs if nothing of it is on the ESP. @t is not blocked. */
+uint64_t plan_target_whole_need(const PlanInput *in, const PlanTarget *t);
+/* Its files and its entry have gone from the ESP: all is to be copied and written. 0 or -ENOMEM. */
+int plan_target_take_away(const PlanInput *in, PlanTarget *t);
+/* 1 if something is in the way of copying the whole target; 0, or -ENOMEM. */
+int plan_target_is_obstructed(const PlanInput *in, const PlanTarget *t);
 
 /* True if something has to be copied or written. */
 bool plan_target_has_work(const PlanTarget *t);

@@ -6,13 +6,15 @@
 
 #include "core/plan-wire.h"
 
+#include <sys/sysmacros.h>
+
 #include "core/ksm-model.h"
 #include "core/list-file.h"
 #include "core/record.h"
 
 #define PLAN_VERB    "bootsync-plan"
 #define PLAN_END     "end"
-#define PLAN_VERSION 1
+#define PLAN_VERSION 2
 
 typedef enum StepField {
         FIELD_PATH = 1 << 0,
@@ -153,6 +155,11 @@ int plan_format(const Plan *p, char **ret, size_t *ret_size) {
         record_add_u64(&b, "version", PLAN_VERSION);
         record_add(&b, "esp", p->esp_uuid);
         record_add(&b, "device", p->device);
+        if (device_id_is_set(&p->id)) {
+                record_add_u64(&b, "major", major(p->id.number));
+                record_add_u64(&b, "minor", minor(p->id.number));
+                record_add_u64(&b, "diskseq", p->id.diskseq);
+        }
         record_end(&b);
         for (size_t i = 0; i < p->n_steps; i++)
                 step_format(&p->steps[i], &b);
@@ -264,6 +271,8 @@ static int plan_parse_step(Plan *p, const Record *record) {
         if ((action == PLAN_INSTALL_LOADER || action == PLAN_BOOT_ENTRY) &&
             esp_loader_from_string(step->text) <= ESP_LOADER_NONE)
                 return -EBADMSG;
+        if (action == PLAN_FORMAT && !device_id_is_set(&p->id))
+                return -EBADMSG;
         if (action == PLAN_KSM_SET && !ksm_name_is_valid(step->path))
                 return -EBADMSG;
         return 0;
@@ -273,19 +282,48 @@ static bool device_is_valid(const char *name) {
         return plan_path_is_valid(name) && !strchr(name, '/');
 }
 
+/* The number of fields taken: none, or all three. */
+static int parse_id(const Record *record, DeviceId *ret) {
+        uint64_t major_number, minor_number, diskseq;
+
+        if (!record_get(record, "major"))
+                return 0;
+        if (record_get_u64(record, "major", &major_number) < 0 || major_number > UINT32_MAX ||
+            record_get_u64(record, "minor", &minor_number) < 0 || minor_number > UINT32_MAX ||
+            record_get_u64(record, "diskseq", &diskseq) < 0)
+                return -EBADMSG;
+        *ret = (DeviceId){
+                .number = makedev((unsigned) major_number, (unsigned) minor_number),
+                .diskseq = diskseq,
+        };
+        return device_id_is_set(ret) ? 3 : -EBADMSG;
+}
+
 static int plan_parse_head(const Record *record, Plan **ret) {
         const char *esp = record_get(record, "esp"), *device = record_get(record, "device");
+        DeviceId id = {};
         uint64_t version;
+        int r, n;
 
         if (!streq(record->verb, PLAN_VERB) || record_get_u64(record, "version", &version) < 0)
                 return -EBADMSG;
         if (version != PLAN_VERSION)
                 return -EPROTONOSUPPORT;
-        if (record->n_fields == 2 && esp && fat_uuid_is_valid(esp))
-                return plan_new(esp, ret);
-        if (record->n_fields == 2 && device && device_is_valid(device))
-                return plan_new_device(device, ret);
-        return record->n_fields == 1 ? plan_new_host(ret) : -EBADMSG;
+        n = parse_id(record, &id);
+        if (n < 0)
+                return n;
+        n = (int) record->n_fields - n;
+        if (n == 2 && esp && fat_uuid_is_valid(esp))
+                r = plan_new(esp, ret);
+        else if (n == 2 && device && device_is_valid(device))
+                r = plan_new_device(device, ret);
+        else if (n == 1 && !device_id_is_set(&id))
+                r = plan_new_host(ret);
+        else
+                r = -EBADMSG;
+        if (r >= 0)
+                (*ret)->id = id;
+        return r;
 }
 
 static int plan_next_record(const char *text, size_t size, size_t *pos, Record *ret) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Plan <-> text: what the worker reads on fd 3. First line "bootsync-plan version=1" with
- * esp=UUID, device=NAME or neither, then one record a step, last line "end". */
+/* Plan <-> text: what the worker reads on fd 3. First line "bootsync-plan version=2" with
+ * esp=UUID, device=NAME or neither, and with the id of the device, if it is set, as major, minor
+ * and diskseq (0: not known); then one record a step, last line "end". */
 
 #include "core/plan.h"
 
@@ -16,8 +17,9 @@
 int plan_format(const Plan *p, char **ret, size_t *ret_size);
 
 /* -EBADMSG for anything that plan_format() would not write, but for the order of the fields: a path
- * that is not valid, a missing or surplus field, a sha256 that is not 64 hex digits, a text without
- * its "end" line or with more behind it; -EPROTONOSUPPORT for another version. */
+ * that is not valid, a missing or surplus field, a format without the id of its device, a sha256
+ * that is not 64 hex digits, a text without its "end" line or with more behind it; -EPROTONOSUPPORT
+ * for another version. */
 int plan_parse(const char *text, size_t size, Plan **ret);
 
 /* True for a path fit to be opened below an ESP: relative, 1 to PLAN_PATH_MAX bytes, without empty,

@@ -53,14 +53,28 @@ static const bool action_copies[_PLAN_ACTION_MAX] = {
         [PLAN_STAGE_TEXT] = true,
 };
 
+static void step_done(PlanStep *step) {
+        free(step->path);
+        free(step->source);
+        free(step->text);
+}
+
 void plan_clear(Plan *p) {
-        for (size_t i = 0; i < p->n_steps; i++) {
-                free(p->steps[i].path);
-                free(p->steps[i].source);
-                free(p->steps[i].text);
-        }
+        for (size_t i = 0; i < p->n_steps; i++)
+                step_done(&p->steps[i]);
         p->steps = mfree(p->steps);
         p->n_steps = p->n_allocated = 0;
+}
+
+void plan_drop_keep(Plan *p, const char *path) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_steps; i++)
+                if (p->steps[i].action == PLAN_KEEP && streq(p->steps[i].path, path))
+                        step_done(&p->steps[i]);
+                else
+                        p->steps[n++] = p->steps[i];
+        p->n_steps = n;
 }
 
 Plan *plan_free(Plan *p) {
@@ -72,6 +86,7 @@ Plan *plan_free(Plan *p) {
         free(p->device);
         free(p->problem);
         free(p->left_out);
+        free(p->away);
         return mfree(p);
 }
 

@@ -6,6 +6,7 @@
  * the worker only interprets it. */
 
 #include "core/cmdline.h"
+#include "core/device-id.h"
 #include "core/manifest.h"
 
 typedef enum PlanAction {
@@ -80,6 +81,8 @@ typedef struct PlanStep {
 typedef struct Plan {
         char *esp_uuid;
         char *device; /* as the kernel names it: "sda", "sda2" */
+        DeviceId id;  /* of that device, or of the one that the ESP is on: nothing is written to any
+                       * other. Not set: any; a plan that formats must have it */
         PlanStep *steps;
         size_t n_steps, n_allocated;
         /* Why the plan cannot bring the ESP fully into sync (no room, no command line …): one
@@ -87,6 +90,7 @@ typedef struct Plan {
         int problem_code; /* ErrorCode, 0: none */
         char *problem;
         char *left_out; /* why something optional is not among the steps: one sentence, or NULL */
+        char *away; /* which kept kernels are off the ESP during the plan: one sentence, or NULL */
 } Plan;
 
 Plan *plan_free(Plan *p);
@@ -105,6 +109,8 @@ PlanStep *plan_add(Plan *p, PlanAction action, const char *path);
 
 /* Drop all steps. */
 void plan_clear(Plan *p);
+/* Drop the PLAN_KEEP of @path, if there is one. */
+void plan_drop_keep(Plan *p, const char *path);
 
 /* True if the plan writes to the ESP. */
 bool plan_writes(const Plan *p) _pure_;

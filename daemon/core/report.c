@@ -20,7 +20,7 @@ DEFINE_STRING_TABLE(report_type, ReportType)
 typedef enum ReportFields {
         FIELDS_INDEX = 1 << 0,
         FIELDS_BYTES = 1 << 1,
-        FIELDS_SPACE = 1 << 2,  /* size, free, cluster, loader, dirty */
+        FIELDS_SPACE = 1 << 2,  /* size, free, cluster, loader, dirty, fold */
         FIELDS_FILE = 1 << 3,   /* path, size, mtime */
         FIELDS_LOOK = 1 << 4,   /* type, verdict; sha256 and text where they are known */
         FIELDS_DIGEST = 1 << 5, /* sha256 */
@@ -83,7 +83,7 @@ static void format_error(Buffer *b, const Error *error) {
 
         if (error->message)
                 message = string_for_humans(error->message, strlen(error->message),
-                                            REPORT_MESSAGE_MAX);
+                                            REPORT_MESSAGE_MAX - strlen("..."));
         record_add(b, "error", error_code_to_string(error->code));
         record_add(b, "message", message);
 }
@@ -105,6 +105,7 @@ int report_format(const Report *r, char **ret, size_t *ret_size) {
         if (fields & FIELDS_SPACE) {
                 record_add(&b, "loader", esp_loader_to_string(r->loader));
                 record_add_u64(&b, "dirty", r->dirty);
+                record_add_u64(&b, "fold", r->folds_case);
         }
         if (fields & FIELDS_LOOK)
                 format_look(&b, &r->file);
@@ -138,16 +139,23 @@ static int take_numbers(Report *r, const Record *record) {
         return n;
 }
 
-static int take_space(Report *r, const Record *record) {
-        const char *dirty = record_get(record, "dirty");
+static int take_bit(const Record *record, const char *key, bool *ret) {
+        const char *value = record_get(record, key);
 
+        if (!value || (!streq(value, "0") && !streq(value, "1")))
+                return -EBADMSG;
+        *ret = streq(value, "1");
+        return 1;
+}
+
+static int take_space(Report *r, const Record *record) {
         r->loader = esp_loader_from_string(record_get(record, "loader"));
         if (r->loader < 0 || r->cluster_bytes == 0)
                 return -EBADMSG;
-        if (!dirty || (!streq(dirty, "0") && !streq(dirty, "1")))
+        if (take_bit(record, "dirty", &r->dirty) < 0 ||
+            take_bit(record, "fold", &r->folds_case) < 0)
                 return -EBADMSG;
-        r->dirty = streq(dirty, "1");
-        return 2;
+        return 3;
 }
 
 static int take_path(Report *r, const Record *record) {
@@ -202,16 +210,25 @@ static int take_look(Report *r, const Record *record) {
         return n;
 }
 
+/* It goes to the bus and to terminals as it is. */
+static int take_message(Report *r, const char *message) {
+        _cleanup_free_ char *fit = string_for_humans(message, strlen(message), REPORT_MESSAGE_MAX);
+
+        if (!fit)
+                return -ENOMEM;
+        if (!streq(fit, message))
+                return -EBADMSG;
+        r->error.message = TAKE_PTR(fit);
+        return 2;
+}
+
 static int take_error(Report *r, const Record *record) {
         const char *message = record_get(record, "message");
 
         r->error.code = error_code_from_string(record_get(record, "error"));
         if (r->error.code <= ERROR_NONE)
                 return -EBADMSG;
-        if (!message)
-                return 1;
-        r->error.message = strdup(message);
-        return r->error.message ? 2 : -ENOMEM;
+        return message ? take_message(r, message) : 1;
 }
 
 static const struct {

@@ -12,14 +12,14 @@
 #define REPORT_MESSAGE_MAX (4 * 1024)   /* of an error's message, before escaping */
 
 typedef enum ReportType {
-        REPORT_STARTED,   /* the plan is accepted and the ESP is open */
-        REPORT_STEP,      /* index: this step begins */
-        REPORT_PROGRESS,  /* bytes: moved since the start (a staged file counts twice: written, read
-                           * back) */
-        REPORT_SPACE,     /* begins the answer to a scan: loader, size, free, cluster, dirty */
-        REPORT_FILE,      /* a file seen by a scan, or the verdict of a check */
-        REPORT_PLACED,    /* in place: path, size, mtime, sha256 as on the ESP; index: its step */
-        REPORT_WAITING,   /* staged; waits for the token */
+        REPORT_STARTED,  /* the plan is accepted and the ESP is open */
+        REPORT_STEP,     /* index: this step begins */
+        REPORT_PROGRESS, /* bytes: moved since the start (a staged file counts twice: written, read
+                          * back) */
+        REPORT_SPACE,    /* begins the answer to a scan: loader, size, free, cluster, dirty, fold */
+        REPORT_FILE,     /* a file seen by a scan, or the verdict of a check */
+        REPORT_PLACED,   /* in place: path, size, mtime, sha256 as on the ESP; index: its step */
+        REPORT_WAITING,  /* staged; waits for the token */
         REPORT_PARTITION, /* text: a disk or partition, as partition_format() writes it */
         REPORT_FIRMWARE,  /* text: the firmware's variables, as firmware_format() writes them */
         REPORT_PROCESS,   /* text: who gains from KSM, as ksm_process_format() writes it */
@@ -40,7 +40,7 @@ typedef struct Report {
         uint64_t bytes;
         EspLoader loader;
         uint64_t size_bytes, free_bytes, cluster_bytes;
-        bool dirty;
+        bool dirty, folds_case;
         EspFile file;
         char *text;
         Error error;
@@ -49,9 +49,8 @@ typedef struct Report {
 void report_done(Report *r);
 
 /* One line with its newline. The text of a file is left out over REPORT_TEXT_MAX, any other is
- * -E2BIG then; an error's message is made
- * fit for humans and D-Bus, and cut after REPORT_MESSAGE_MAX bytes. -E2BIG beyond REPORT_SIZE_MAX
- * (no path that a kernel allows gets there), or -ENOMEM. */
+ * -E2BIG then; an error's message is made fit for humans and D-Bus, and cut to REPORT_MESSAGE_MAX
+ * bytes. -E2BIG beyond REPORT_SIZE_MAX (no path that a kernel allows gets there), or -ENOMEM. */
 int report_format(const Report *r, char **ret, size_t *ret_size);
 
 /* -EBADMSG for anything that report_format() would not write, but for the order of the fields. A

@@ -13,8 +13,8 @@ static const char *const task_state_table[_TASK_STATE_MAX] = {
 };
 DEFINE_STRING_TABLE(task_state, TaskState)
 
-/* Whoever waits for the token has nothing to do, so only the token makes it run again. A signal
- * cannot be taken back, so from TASK_TERMINATING on no report counts. */
+/* Whoever waits for the token has nothing to do, so only the token makes it run again, or the word
+ * to stop. A signal cannot be taken back, so from TASK_TERMINATING on no report counts. */
 static const TaskState next_state[_TASK_EVENT_MAX][_TASK_STATE_MAX] = {
         [TASK_EVENT_REPORT] = {
                 [TASK_RUNNING] = TASK_RUNNING,
@@ -38,6 +38,24 @@ static const TaskState next_state[_TASK_EVENT_MAX][_TASK_STATE_MAX] = {
                 [TASK_RUNNING] = TASK_RUNNING,
                 [TASK_WARNED] = TASK_WARNED,
                 [TASK_WAITING] = TASK_RUNNING,
+                [TASK_TERMINATING] = TASK_TERMINATING,
+                [TASK_KILLING] = TASK_KILLING,
+                [TASK_STUCK] = TASK_STUCK,
+                [TASK_EXITED] = TASK_EXITED,
+        },
+        [TASK_EVENT_STOP] = {
+                [TASK_RUNNING] = TASK_RUNNING,
+                [TASK_WARNED] = TASK_WARNED,
+                [TASK_WAITING] = TASK_RUNNING,
+                [TASK_TERMINATING] = TASK_TERMINATING,
+                [TASK_KILLING] = TASK_KILLING,
+                [TASK_STUCK] = TASK_STUCK,
+                [TASK_EXITED] = TASK_EXITED,
+        },
+        [TASK_EVENT_BABBLE] = {
+                [TASK_RUNNING] = TASK_TERMINATING,
+                [TASK_WARNED] = TASK_TERMINATING,
+                [TASK_WAITING] = TASK_TERMINATING,
                 [TASK_TERMINATING] = TASK_TERMINATING,
                 [TASK_KILLING] = TASK_KILLING,
                 [TASK_STUCK] = TASK_STUCK,

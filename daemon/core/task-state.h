@@ -21,6 +21,8 @@ typedef enum TaskEvent {
         TASK_EVENT_REPORT,   /* any report but waiting: it lives */
         TASK_EVENT_WAITING,  /* it reported "waiting" */
         TASK_EVENT_COMMIT,   /* the token was handed to it */
+        TASK_EVENT_STOP,     /* it was told to stop */
+        TASK_EVENT_BABBLE,   /* what it says cannot be taken: it is no worker of ours any more */
         TASK_EVENT_DEADLINE, /* the state's time ran out */
         TASK_EVENT_EXIT,     /* the process is gone */
         _TASK_EVENT_MAX,

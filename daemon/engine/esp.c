@@ -20,6 +20,7 @@ struct Esp {
         bool manifest_stale;
         EspImage *image;
         char **kernels;
+        EspBoot boot;
         uint64_t compared, tried; /* serials of the facts */
         uint64_t last_sync_usec, last_verify_usec;
 };
@@ -52,6 +53,7 @@ Esp *esp_free(Esp *esp) {
                 return NULL;
         esp_image_free(esp->image);
         strv_free(esp->kernels);
+        esp_boot_done(&esp->boot);
         free(esp->last_error);
         block_names_done(&esp->names);
         free(esp->link);
@@ -114,6 +116,14 @@ EspState esp_state(const Esp *esp) {
 
 char **esp_kernels(const Esp *esp) {
         return esp->kernels;
+}
+
+const char *esp_default_kernel(const Esp *esp) {
+        return strempty(esp->boot.version);
+}
+
+bool esp_is_bootable(const Esp *esp) {
+        return !strv_isempty(esp->kernels) && (!esp->boot.known || esp->boot.complete);
 }
 
 uint64_t esp_size_bytes(const Esp *esp) {
@@ -192,16 +202,21 @@ void esp_set_state(Esp *esp, EspState state, const char *last_error) {
 }
 
 int esp_set_image(Esp *esp, EspImage *image) {
+        _cleanup_(esp_boot_done) EspBoot boot = {};
         _cleanup_strv_ char **kernels = NULL;
         int r;
 
         r = esp_image_kernels(image, &kernels);
+        if (r >= 0)
+                r = esp_image_boot(image, &boot);
         if (r < 0) {
                 esp_image_free(image);
                 return r;
         }
         strv_free(esp->kernels);
         esp->kernels = TAKE_PTR(kernels);
+        esp_boot_done(&esp->boot);
+        esp->boot = TAKE_STRUCT(boot);
         esp_image_free(esp->image);
         esp->image = image;
         return 0;

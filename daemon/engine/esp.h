@@ -4,7 +4,7 @@
 /* One configured EFI System Partition, as remembered. */
 
 #include "common/error.h"
-#include "core/esp-image.h"
+#include "core/esp-boot.h"
 #include "sys/block-names.h"
 
 typedef struct Esp Esp;
@@ -45,6 +45,10 @@ const char *esp_loader_version(const Esp *esp);
 const char *esp_one_shot_method(const Esp *esp);
 EspState esp_state(const Esp *esp);
 char **esp_kernels(const Esp *esp); /* newest first; may be NULL */
+/* What it would boot, see EspBoot. */
+const char *esp_default_kernel(const Esp *esp);
+/* False if that is known to be incomplete, or if it holds nothing that boots. */
+bool esp_is_bootable(const Esp *esp);
 uint64_t esp_size_bytes(const Esp *esp);
 uint64_t esp_free_bytes(const Esp *esp);
 uint64_t esp_last_sync_usec(const Esp *esp);

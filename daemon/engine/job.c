@@ -19,6 +19,7 @@ struct Job {
         char **new_kernels;
         bool verify;
         char *device;
+        DeviceId device_id;
         EspLoader loader;
         bool force, disks, unmerge;
         KsmAttributes tunables;
@@ -72,6 +73,7 @@ int job_new(uint64_t id, const JobRequest *request, Job **ret) {
         job->type = request->type;
         job->uid = request->uid;
         job->loader = request->loader;
+        job->device_id = request->device_id;
         job->force = request->force;
         job->unmerge = request->unmerge;
         job->device = strdup(strempty(request->device));
@@ -133,6 +135,10 @@ bool job_wants_esp(const Job *job, const char *uuid) {
 
 const char *job_device(const Job *job) {
         return job->device;
+}
+
+const DeviceId *job_device_id(const Job *job) {
+        return &job->device_id;
 }
 
 EspLoader job_loader(const Job *job) {

@@ -84,7 +84,8 @@ typedef struct JobRequest {
         char *const *esps;      /* FAT UUIDs; empty: all */
         const char *new_kernel; /* NULL, or a version that a package hook hands over */
         bool verify;            /* JOB_REFRESH: compare content instead of trusting manifests */
-        const char *device;     /* JOB_FORMAT, JOB_INIT: a path, as the caller named it */
+        const char *device;     /* JOB_FORMAT, JOB_INIT: as manager_find_device() called it */
+        DeviceId device_id;     /* likewise; not set for a directory that serves as an ESP */
         EspLoader loader;       /* JOB_INIT; ESP_LOADER_NONE: to be chosen */
         bool force;             /* JOB_FORMAT: even if it holds a file system; JOB_KSM_DISABLE,
                                  * JOB_KSM_UNMERGE: even if memory may not suffice */
@@ -103,8 +104,9 @@ int job_join(Job *job, const JobRequest *request);
 bool job_wants_esp(const Job *job, const char *uuid) _pure_;
 bool job_unmerge(const Job *job) _pure_;
 const KsmAttributes *job_tunables(const Job *job) _pure_; /* none but for JOB_KSM_SET */
-/* JOB_FORMAT and JOB_INIT: "" and ESP_LOADER_NONE for others. */
+/* JOB_FORMAT and JOB_INIT: "", an id that is not set, and ESP_LOADER_NONE for others. */
 const char *job_device(const Job *job) _pure_;
+const DeviceId *job_device_id(const Job *job) _pure_;
 EspLoader job_loader(const Job *job) _pure_;
 bool job_force(const Job *job) _pure_;
 bool job_wants_disks(const Job *job) _pure_;

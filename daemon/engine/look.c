@@ -11,6 +11,7 @@
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/boot-entry.h"
+#include "core/esp-boot.h"
 #include "core/plan-target.h"
 #include "sys/file.h"
 
@@ -102,6 +103,7 @@ static int take_space(EspImage **image, const Report *report) {
         fresh->free_bytes = report->free_bytes;
         fresh->cluster_bytes = MAX(report->cluster_bytes, (uint64_t) 1);
         fresh->dirty = report->dirty;
+        fresh->folds_case = report->folds_case;
         esp_image_free(*image);
         *image = fresh;
         return 0;
@@ -218,7 +220,6 @@ int look_judge(EspImage *image, const Manifest *manifest, const KernelSet *kerne
 
 int look_unreadable(const EspImage *image, char **ret) {
         _cleanup_strv_ char **paths = NULL;
-        _cleanup_free_ char *joined = NULL;
 
         for (size_t i = 0; i < image->n_files; i++)
                 if (image->files[i].verdict == VERDICT_UNREADABLE &&
@@ -228,8 +229,7 @@ int look_unreadable(const EspImage *image, char **ret) {
                 *ret = NULL;
                 return 0;
         }
-        joined = strv_join(paths, "', '");
-        *ret = joined ? strprintf("'%s'", joined) : NULL;
+        *ret = strv_quote(paths, LOOK_NAMES_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 

@@ -10,6 +10,8 @@
 #include "engine/esp.h"
 #include "sys/root.h"
 
+#define LOOK_NAMES_MAX 20 /* files that are named in an error */
+
 /* A manifest that is absent, unknown, torn or stale is an empty one. 0 or -ENOMEM. */
 int manifest_load(const Root *root, const Esp *esp, Manifest *ret);
 /* Written only if it differs; entries of files that @image does not hold are dropped. */

@@ -95,41 +95,90 @@ bool manager_uuid_is_duplicate(const Manager *m, const char *uuid) {
         return n > 1;
 }
 
-static int refuse_device(const Job *job, const char *why, Error *error) {
-        _cleanup_free_ char *shown =
-                        string_for_humans(job_device(job), strlen(job_device(job)), 128);
+void named_device_done(NamedDevice *d) {
+        free(d->path);
+        *d = (NamedDevice){};
+}
 
+static int refuse_device(const char *path, int error_number, Error *error) {
+        _cleanup_free_ char *shown = string_for_humans(path, strlen(path), 128);
+        const char *why = error_number == -ENOENT    ? "there is nothing of that name"
+                          : error_number == -ENOTBLK ? "it is no block device"
+                          : error_number == -EXDEV   ? "it is not below /dev, or leads out of there"
+                          : error_number == -ENODATA
+                                          ? "its disk was not found, or could not be read"
+                                          : "the kernel does not know it as one";
+
+        if (error_number == -ENOMEM)
+                return error_set_errno(error, error_number, "Cannot look for a device");
         return error_set(error, ERROR_NOT_A_PARTITION,
                          "'%s' is no partition of a disk: %s; see 'bootctl-pve esp candidates'",
                          strempty(shown), why);
 }
 
-/* What the look found of the job's device. */
-static int find_partition(Manager *m, const Job *job, BlockDevice *ret_device,
-                          const Partition **ret, Error *error) {
+/* A plain directory in dev/disk/by-uuid is an ESP, too. It is one of that name and no other. */
+static bool is_directory_esp(const Manager *m, const char *path) {
+        const char *uuid = startswith(path, "/" PATH_BY_UUID "/");
+        struct stat st;
+
+        return uuid && fat_uuid_is_valid(uuid) && root_stat(m->options.root, path + 1, &st) >= 0 &&
+               S_ISDIR(st.st_mode);
+}
+
+int manager_find_device(const Manager *m, const char *path, NamedDevice *ret, Error *error) {
         _cleanup_(block_device_done) BlockDevice device = {};
-        _cleanup_free_ char *path = NULL;
+        NamedDevice found = {};
         int r;
 
-        r = block_device_find(m->options.root, job_device(job), &device);
-        if (r == -ENOMEM)
-                return error_set_errno(error, r, "Cannot look for a device");
+        assert(m);
+        assert(path);
+        assert(ret);
+
+        if (is_directory_esp(m, path))
+                found.path = strdup(path);
+        else {
+                r = block_device_find(m->options.root, path, &device);
+                if (r < 0)
+                        return refuse_device(path, r, error);
+                found.path = strprintf("/dev/%s", device.name);
+                found.id = device.id;
+        }
+        if (!found.path)
+                return refuse_device(path, -ENOMEM, error);
+        *ret = found;
+        return 0;
+}
+
+const Partition *manager_find_partition(const Manager *m, const NamedDevice *device) {
+        for (size_t i = 0; i < m->partitions.n; i++) {
+                const Partition *p = &m->partitions.items[i];
+
+                if (streq_ptr(p->device, device->path) && p->diskseq == device->id.diskseq)
+                        return p;
+        }
+        return NULL;
+}
+
+/* What the look found of the job's device, which must still be there. */
+static int find_partition(const Manager *m, const Job *job, const Partition **ret, Error *error) {
+        _cleanup_(named_device_done) NamedDevice now = {};
+        const Partition *partition;
+        int r;
+
+        r = manager_find_device(m, job_device(job), &now, error);
         if (r < 0)
-                return refuse_device(job,
-                                     r == -ENOENT    ? "there is nothing of that name"
-                                     : r == -ENOTBLK ? "it is no block device"
-                                                     : "the kernel does not know it as one",
-                                     error);
-        path = strprintf("/dev/%s", device.name);
-        if (!path)
-                return error_set_errno(error, ENOMEM, "Cannot look for a device");
-        for (size_t i = 0; i < m->partitions.n; i++)
-                if (streq_ptr(m->partitions.items[i].device, path)) {
-                        *ret = &m->partitions.items[i];
-                        *ret_device = TAKE_STRUCT(device);
-                        return 0;
-                }
-        return refuse_device(job, "its disk was not found, or could not be read", error);
+                return r;
+        if (!device_id_equal(&now.id, job_device_id(job)))
+                return error_set(error, ERROR_DEVICE_CHANGED,
+                                 "'%s' is another device now than when it was asked for, and "
+                                 "nothing was written to it; look at it with 'lsblk', and ask "
+                                 "again",
+                                 job_device(job));
+        partition = manager_find_partition(m, &now);
+        if (!partition)
+                return refuse_device(job_device(job), -ENODATA, error);
+        *ret = partition;
+        return 0;
 }
 
 static void end_setup(Manager *m, Job *job, Error *error) {
@@ -178,54 +227,42 @@ static const ErrandListener format_listener = {
 };
 
 static int start_format(Manager *m, Job *job, Error *error) {
-        _cleanup_(block_device_done) BlockDevice device = {};
         const Partition *partition;
         PlanStep *step = NULL;
         int r;
 
-        r = find_partition(m, job, &device, &partition, error);
+        r = find_partition(m, job, &partition, error);
         if (r >= 0)
                 r = partition_check_format(partition, job_force(job), error);
         if (r < 0)
                 return r;
-        r = plan_new_device(device.name, &m->format_plan);
+        r = plan_new_device(startswith(job_device(job), "/dev/"), &m->format_plan);
         if (r >= 0)
                 step = plan_add(m->format_plan, PLAN_FORMAT, NULL);
         if (!step)
                 return error_set_errno(error, ENOMEM, "Cannot plan to format '%s'",
                                        partition->device);
         step->force = job_force(job);
+        m->format_plan->id = *job_device_id(job);
         job_set_message(job, "formatting");
         return errand_new(m->event, &m->options.worker, m->format_plan, &format_listener, m,
                           &m->format_errand, error);
 }
 
-/* A plain directory in dev/disk/by-uuid is an ESP, too. */
-static int find_directory_esp(const Manager *m, const Job *job, char **ret) {
+static int find_new_esp(const Manager *m, const Job *job, char **ret_uuid, Error *error) {
         const char *uuid = startswith(job_device(job), "/" PATH_BY_UUID "/");
-        struct stat st;
-
-        if (!uuid || !fat_uuid_is_valid(uuid) ||
-            root_stat(m->options.root, job_device(job) + 1, &st) < 0 || !S_ISDIR(st.st_mode))
-                return 0;
-        *ret = strdup(uuid);
-        return *ret ? 1 : -ENOMEM;
-}
-
-static int find_new_esp(Manager *m, Job *job, char **ret_uuid, Error *error) {
-        _cleanup_(block_device_done) BlockDevice device = {};
         const Partition *partition;
         int r;
 
-        r = find_directory_esp(m, job, ret_uuid);
-        if (r != 0)
-                return r;
-        r = find_partition(m, job, &device, &partition, error);
-        if (r >= 0)
-                r = partition_check_init(partition, &m->partitions, error);
-        if (r < 0)
-                return r;
-        *ret_uuid = strdup(partition->fs_uuid);
+        if (!uuid) {
+                r = find_partition(m, job, &partition, error);
+                if (r >= 0)
+                        r = partition_check_init(partition, &m->partitions, error);
+                if (r < 0)
+                        return r;
+                uuid = partition->fs_uuid;
+        }
+        *ret_uuid = strdup(uuid);
         return *ret_uuid ? 0 : -ENOMEM;
 }
 

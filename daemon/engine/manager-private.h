@@ -31,8 +31,10 @@ typedef struct Facts {
         char *grub_stamp;   /* of GRUB's configuration */
         bool grub_host;     /* no ESP is listed, and GRUB boots from the host's own boot/grub */
         bool grub_one_shot; /* and can boot a kernel once */
+        char *grub_default; /* what it boots by default; NULL: not known */
         char **new_kernels; /* handed over by package hooks since the boot */
         KernelSet kernels;
+        char **kernel_warnings; /* what keeps kept kernels from the ESPs */
 } Facts;
 
 #define FACTS_INIT ((Facts){ .conf = KERNEL_CONF_INIT })
@@ -92,7 +94,7 @@ struct Manager {
         uint64_t last_refresh_usec;
         char *last_refresh_result;
         bool shown_in_sync; /* as last told to the listener */
-        char *shown_redundancy;
+        char *shown_redundancy, *shown_default, *shown_wanted;
         bool reasons_shown;
         char *redundancy_reason;
         char *in_sync_reason;
@@ -125,7 +127,8 @@ int manager_make_input(Manager *m, RefreshInput *ret);
 int manager_keep_new_kernels(Manager *m, char *const *versions);
 /* Of what we write, what a daemon that was killed had not put in place yet. */
 void manager_remove_leftovers(const Manager *m);
-/* 76pveconf from the protected set; not while the package database is unreadable. */
+/* 76pveconf from the protected set; not while the package database is unreadable or boot/ empty.
+ */
 void manager_write_apt_conf(Manager *m);
 Member *manager_find_member(const Manager *m, const char *uuid);
 /* The same; a new one, which is not listed, if there is none. */
@@ -178,6 +181,8 @@ bool manager_has_news(const Manager *m);
 
 /* manager-verdict.c */
 void manager_update_verdict(Manager *m);
+/* Tell of what boots, and of what should, where that has changed. */
+void manager_show_default(Manager *m);
 /* True if some ESP's boot loader, or without ESPs the host's own GRUB, cannot take a kernel for one
  * boot, so that such a pin is its default; or there is neither. */
 bool manager_pins_by_default(const Manager *m);
@@ -186,16 +191,25 @@ bool manager_pins_by_default(const Manager *m);
 void manager_free_jobs(Manager *m);
 /* Start the next job, from the event loop, if none runs. */
 void manager_run_next(Manager *m);
-/* Let the running job look at those of @esps that it wants, and change them. */
-int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps);
 /* True if a refresh would be accepted now. */
 int manager_check_room(const Manager *m, Error *error);
+/* Read the files and go on with @job, which holds the lock; also once more, if what it was made for
+ * was not complete yet. */
+void manager_begin_job(Manager *m, Job *job);
 /* The disks are known that the running job may have waited for. */
 void manager_job_surveyed(Manager *m);
 /* The job has its result: everybody is told, then it is gone. */
 void manager_end_job(Manager *m, Job *job);
 /* The last part of that, once it is in no list any more. */
 void manager_bury_job(Manager *m, Job *job);
+
+/* manager-refresh.c */
+/* Let the running job look at those of @esps that it wants, and change them. */
+int manager_start_refresh(Manager *m, Job *job, Esp *const *esps, size_t n_esps);
+/* Tell that what a client sees of the job has changed. */
+void manager_job_changed(Manager *m, Job *job);
+/* A job may have made GRUB's menu of the host anew. */
+void manager_learn_grub_default(Manager *m);
 
 /* manager-ksm.c */
 int manager_new_ksm(Manager *m);

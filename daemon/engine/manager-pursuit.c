@@ -39,6 +39,11 @@ static bool is_wanted(const Manager *m) {
         return false;
 }
 
+/* inotify tells nothing of a file system that is mounted over boot/. */
+static bool must_look_at_boot(const Manager *m) {
+        return m->facts.kernels.boot_is_empty && m->n_members > 0;
+}
+
 /* Without AutoSync a look is all that a change leads to. */
 bool manager_compares_all(const Manager *m, const Job *job) {
         JobType type = job_get_type(job);
@@ -106,6 +111,10 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
                 try_later(m);
         } else if (is_wanted(m) && !is_on_its_way(m))
                 try_now(m);
+        else {
+                m->attempts++;
+                manager_pursue(m);
+        }
         return 0;
 }
 
@@ -113,8 +122,13 @@ void manager_pursue(Manager *m) {
         if (!m->started || m->stopping)
                 return;
         if (!is_wanted(m)) {
-                m->attempts = 0;
                 m->must_sync = false;
+                if (must_look_at_boot(m)) {
+                        m->attempts = MAX(m->attempts, 1u);
+                        try_later(m);
+                        return;
+                }
+                m->attempts = 0;
                 m->retry_timer = sd_event_source_disable_unref(m->retry_timer);
         } else if (is_on_its_way(m))
                 return;

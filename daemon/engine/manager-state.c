@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "core/apt-conf.h"
+#include "core/kernel-source.h"
 #include "core/list-file.h"
 #include "engine/manager-private.h"
 #include "sys/boot-dir.h"
@@ -27,8 +28,10 @@ void facts_done(Facts *facts) {
         package_db_done(&facts->packages);
         host_done(&facts->host);
         free(facts->grub_stamp);
+        free(facts->grub_default);
         strv_free(facts->new_kernels);
         kernel_set_done(&facts->kernels);
+        strv_free(facts->kernel_warnings);
         *facts = FACTS_INIT;
 }
 
@@ -126,6 +129,9 @@ static int facts_load(const Root *root, char *const *unstored_kernels, Facts *re
                 return r;
         facts.grub_host = strv_isempty(facts.conf.esps.items) && host_grub_exists(root);
         facts.grub_one_shot = facts.grub_host && host_grub_is_writable(root);
+        /* A menu that cannot be read says nothing; a refresh tells of it. */
+        if (facts.grub_host && host_grub_default(root, &facts.grub_default) == -ENOMEM)
+                return -ENOMEM;
         r = load_new_kernels(root, &installing);
         if (r >= 0)
                 r = strv_extend_uniq(&installing.items, unstored_kernels);
@@ -147,6 +153,8 @@ static int facts_load(const Root *root, char *const *unstored_kernels, Facts *re
         }
 
         r = select_kernels(&facts, &facts.kernels);
+        if (r >= 0)
+                r = kernel_source_warnings(&facts.kernels, &facts.kernel_warnings);
         if (r < 0)
                 return r;
         *ret = TAKE_STRUCT(facts);
@@ -166,20 +174,25 @@ static bool facts_mean_the_same(const Facts *a, const Facts *b) {
 }
 
 static bool facts_equal(const Facts *a, const Facts *b) {
-        return facts_mean_the_same(a, b) && strv_equal(a->conf.esps.items, b->conf.esps.items) &&
+        return facts_mean_the_same(a, b) && streq_ptr(a->grub_default, b->grub_default) &&
+               strv_equal(a->conf.esps.items, b->conf.esps.items) &&
                a->conf.settings.auto_sync == b->conf.settings.auto_sync &&
                a->packages.kernel_helper == b->packages.kernel_helper;
 }
 
+static void log_new(const Manager *m, char *const *warnings, const char *message_id) {
+        for (; warnings && *warnings; warnings++)
+                if (!strv_contains(m->logged, *warnings))
+                        log_event(LOG_WARNING, message_id, NULL, "%s", *warnings);
+}
+
 /* Each warning once, until it is gone. */
 static void log_warnings(Manager *m) {
-        char **warnings = m->facts.conf.warnings;
-
-        STRV_FOREACH(w, warnings)
-                if (!strv_contains(m->logged, *w))
-                        log_event(LOG_WARNING, MSG_BAD_LINE, NULL, "%s", *w);
+        log_new(m, m->facts.conf.warnings, MSG_BAD_LINE);
+        log_new(m, m->facts.kernel_warnings, NULL);
         m->logged = strv_free(m->logged);
-        (void) strv_copy(warnings, &m->logged);
+        (void) strv_copy(m->facts.conf.warnings, &m->logged);
+        (void) strv_extend_uniq(&m->logged, m->facts.kernel_warnings);
 }
 
 Member *manager_find_member(const Manager *m, const char *uuid) {
@@ -257,6 +270,7 @@ static void show_verdict(Manager *m) {
         bool in_sync = manager_in_sync(m);
         const char *redundancy = manager_redundancy(m);
 
+        manager_show_default(m);
         if (in_sync == m->shown_in_sync && streq_ptr(redundancy, m->shown_redundancy) &&
             m->reasons_shown)
                 return;
@@ -456,7 +470,8 @@ void manager_write_apt_conf(Manager *m) {
         _cleanup_free_ char *text = NULL;
         int r;
 
-        if (!m->facts.packages_readable)
+        /* Without boot/ it is not known which kernels could run. */
+        if (!m->facts.packages_readable || m->facts.kernels.boot_is_empty)
                 return;
         r = kernel_set_protected(&m->facts.kernels, &kept);
         if (r >= 0)

@@ -10,6 +10,55 @@
 #include "engine/look.h"
 #include "engine/manager-private.h"
 
+/* The ESP that boots this host as far as anybody can tell; NULL if there is none. The firmware
+ * passes over a disk that is not there, and over a boot loader that is not. */
+static const Esp *find_booting_esp(const Manager *m) {
+        const Firmware *firmware = m->firmware_known ? &m->firmware : NULL;
+        const Esp *found = NULL;
+        size_t best = SIZE_MAX;
+
+        STRV_FOREACH(uuid, m->facts.conf.esps.items) {
+                const Member *member = manager_find_member(m, *uuid);
+                const Esp *esp = member ? member->esp : NULL;
+                size_t rank;
+
+                if (!esp || !esp_present(esp) ||
+                    (esp_image(esp) && !esp_image_has_loader(esp_image(esp))))
+                        continue;
+                rank = firmware ? firmware_rank(firmware, esp_part_uuid(esp)) : SIZE_MAX;
+                if (!found || rank < best) {
+                        found = esp;
+                        best = rank;
+                }
+        }
+        return found;
+}
+
+const char *manager_default_kernel(const Manager *m) {
+        const Esp *esp;
+
+        if (strv_isempty(m->facts.conf.esps.items))
+                return strempty(m->facts.grub_default);
+        esp = find_booting_esp(m);
+        return esp ? esp_default_kernel(esp) : "";
+}
+
+/* True if that is another one. */
+static bool replace_shown(char **shown, const char *new) {
+        if (streq_ptr(*shown, new))
+                return false;
+        free(*shown);
+        *shown = strdup(new);
+        return true;
+}
+
+void manager_show_default(Manager *m) {
+        bool changed = replace_shown(&m->shown_default, manager_default_kernel(m));
+
+        if (replace_shown(&m->shown_wanted, manager_wanted_kernel(m)) || changed)
+                manager_tell(m, MANAGER_CHANGED_DEFAULT);
+}
+
 bool manager_pins_by_default(const Manager *m) {
         size_t n = 0;
 
@@ -31,6 +80,7 @@ typedef struct Count {
         const Esp *unseen; /* not looked at yet */
         const Esp *blind;  /* a look at it failed, and there never was another */
         const Esp *syncing, *unknown, *behind, *bare, *twin;
+        const Esp *lame;  /* would boot a kernel that is not complete on it, or none */
         const char *disk; /* that all ESPs are on; NULL: on several, or unknown */
 } Count;
 
@@ -88,7 +138,9 @@ static void count_content(const Manager *m, Count *c, const Esp *esp) {
                 c->blind = c->blind ?: esp;
         if (image && !esp_image_has_loader(image))
                 c->bare = c->bare ?: esp;
-        else if (esp_present(esp) && state != ESP_STUCK && !strv_isempty(esp_kernels(esp)))
+        else if (image && !esp_is_bootable(esp))
+                c->lame = c->lame ?: esp;
+        else if (image && esp_present(esp) && state != ESP_STUCK)
                 c->bootable++;
         if (manager_uuid_is_duplicate(m, esp_uuid(esp)))
                 c->twin = c->twin ?: esp;
@@ -133,6 +185,8 @@ const char *manager_redundancy(const Manager *m) {
                 return "unknown";
         if (c.syncing)
                 return "syncing";
+        if (c.lame)
+                return "degraded";
         return c.listed == 1 || c.disk ? "single" : "redundant";
 }
 
@@ -175,6 +229,16 @@ static char *render_bare(const Esp *esp) {
                          strempty(name));
 }
 
+static char *render_lame(const Esp *esp) {
+        _cleanup_free_ char *name = esp_and_disk(esp);
+
+        if (isempty(esp_default_kernel(esp)))
+                return strprintf("%s holds no complete kernel that it would boot.", strempty(name));
+        return strprintf("%s would boot kernel '%s', which is not complete on it; look at its "
+                         "default, and run 'bootctl-pve refresh'.",
+                         strempty(name), esp_default_kernel(esp));
+}
+
 /* Every ESP is as it should be; what that amounts to. */
 static char *render_good(const Count *c) {
         if (c->listed == 1)
@@ -192,7 +256,7 @@ static char *render_none(const Manager *m) {
 }
 
 /* NULL when out of memory, as all of these. In the order of manager_redundancy(). */
-static char *render_reason(const Manager *m, const Count *c) {
+static char *render_verdict(const Manager *m, const Count *c) {
         if (m->unreadable)
                 return render_unreadable(m);
         if (c->listed == 0)
@@ -214,7 +278,22 @@ static char *render_reason(const Manager *m, const Count *c) {
                 return render_unknown(c->unknown);
         if (c->syncing)
                 return strprintf("ESP '%s' is being brought into sync.", esp_uuid(c->syncing));
+        if (c->lame)
+                return render_lame(c->lame);
         return render_good(c);
+}
+
+/* The first thing that is wrong with boot/ stands beside the verdict, whatever that is: the ESPs
+ * may be as good as ever and nobody would look. */
+static char *add_warning(const Manager *m, char *verdict) {
+        char **warnings = m->facts.kernel_warnings, *reason;
+
+        if (isempty(verdict) || m->unreadable || strv_isempty(m->facts.conf.esps.items) ||
+            strv_isempty(warnings))
+                return verdict;
+        reason = strprintf("%.*s, but %s.", (int) strlen(verdict) - 1, verdict, warnings[0]);
+        free(verdict);
+        return reason;
 }
 
 /* Empty if everything is in sync. */
@@ -244,12 +323,12 @@ static bool replace_reason(char **reason, char *new) {
 void manager_update_verdict(Manager *m) {
         Count c = count_esps(m);
 
-        if (replace_reason(&m->redundancy_reason, render_reason(m, &c))) {
+        if (replace_reason(&m->redundancy_reason, add_warning(m, render_verdict(m, &c)))) {
                 m->reasons_shown = false;
                 /* What 'systemctl status' shows. */
                 (void) sd_notifyf(false, "STATUS=%s", strempty(m->redundancy_reason));
         }
-        if (replace_reason(&m->in_sync_reason, render_in_sync_reason(m, &c)))
+        if (replace_reason(&m->in_sync_reason, add_warning(m, render_in_sync_reason(m, &c))))
                 m->reasons_shown = false;
 
         m->esp_options = mfree(m->esp_options);

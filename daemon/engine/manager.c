@@ -60,6 +60,8 @@ Manager *manager_free(Manager *m) {
         strv_free(m->logged);
         free(m->last_refresh_result);
         free(m->shown_redundancy);
+        free(m->shown_default);
+        free(m->shown_wanted);
         free(m->redundancy_reason);
         free(m->in_sync_reason);
         free(m->unreadable);
@@ -340,7 +342,7 @@ const char *manager_running_kernel(const Manager *m) {
         return strempty(m->facts.host.running);
 }
 
-const char *manager_default_kernel(const Manager *m) {
+const char *manager_wanted_kernel(const Manager *m) {
         const Kernel *kernel = kernel_set_default(&m->facts.kernels, manager_pins_by_default(m));
 
         return kernel ? kernel->version : "";

@@ -22,6 +22,7 @@ typedef enum ManagerChange {
         MANAGER_CHANGED_KERNELS = 1 << 0, /* lists, pins, default, running */
         MANAGER_CHANGED_CONFIG = 1 << 1,  /* AutoSync, command line */
         MANAGER_CHANGED_STATE = 1 << 2,   /* InSync, Redundancy, LastRefresh… */
+        MANAGER_CHANGED_DEFAULT = 1 << 3, /* what boots, and what should */
 } ManagerChange;
 
 /* Who hears of changes. Called in the order things happen; job_new before the verb that made the
@@ -59,8 +60,23 @@ void manager_stop(Manager *m);
 /* True while a job runs or waits. */
 bool manager_is_busy(const Manager *m) _pure_;
 
+/* What a caller names by a path, for a JobRequest. */
+typedef struct NamedDevice {
+        char *path;  /* "/dev/sda2", as the kernel calls it; or dev/disk/by-uuid/UUID, a directory
+                      * that serves as an ESP, as it was named */
+        DeviceId id; /* not set for such a directory */
+} NamedDevice;
+
+void named_device_done(NamedDevice *d);
+/* What @path leads to now. Nobody has been asked for leave yet, and nothing is opened, see
+ * block_device_find(). Errors: NotAPartition for what is no block device, or not below /dev. */
+int manager_find_device(const Manager *m, const char *path, NamedDevice *ret, Error *error);
+/* The same device as the last look at the disks found it, whole disks included; NULL if it did not,
+ * or if another disk was there then. */
+const Partition *manager_find_partition(const Manager *m, const NamedDevice *device);
+
 /* Queue a job, or join the waiting one of the same kind; one of KSM begins at once. Errors:
- * InvalidVersion, NoSuchEsp, NotAPartition, Busy, and those of ksm_control_check(). */
+ * InvalidVersion, NoSuchEsp, Busy, and those of ksm_control_check(). */
 int manager_submit(Manager *m, const JobRequest *request, Job **ret, Error *error);
 
 /* Change a file and, with AutoSync, queue a refresh. *@ret_job is NULL if there is nothing to do or
@@ -83,9 +99,9 @@ void manager_cancel_job(Manager *m, Job *job);
 
 /* Lives as long as the manager. */
 KsmControl *manager_ksm(const Manager *m);
-/* Look for the processes that gain from KSM, one look at a time. @listed is called once, with what a
- * look of the last ten seconds has found at once, else from the event loop, unless it is forgotten
- * before. */
+/* Look for the processes that gain from KSM, one look at a time. @listed is called once, with what
+ * a look of the last ten seconds has found at once, else from the event loop, unless it is
+ * forgotten before. */
 typedef void (*ksm_listed_t)(const KsmProcesses *found, const Error *error, void *userdata);
 int manager_list_ksm_processes(Manager *m, ksm_listed_t listed, void *userdata, Error *error);
 void manager_forget_ksm_processes(Manager *m);
@@ -96,7 +112,9 @@ const Partitions *manager_partitions(const Manager *m);
 bool manager_partition_is_listed(const Manager *m, const Partition *partition);
 const KernelSet *manager_kernels(const Manager *m);
 const char *manager_running_kernel(const Manager *m);
+/* What boots this host when no one-shot is armed, and what should. */
 const char *manager_default_kernel(const Manager *m);
+const char *manager_wanted_kernel(const Manager *m);
 const char *manager_pinned_kernel(const Manager *m);
 const char *manager_next_boot_kernel(const Manager *m);
 bool manager_auto_sync(const Manager *m);

@@ -12,7 +12,6 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "common/time-util.h"
 #include "core/grub-image.h"
 #include "core/loader-choice.h"
 #include "engine/look.h"
@@ -57,7 +56,7 @@ void part_end(Part *part, EspState state) {
         refresh_advance(refresh);
 }
 
-static void part_fail(Part *part, int r, const char *what) {
+void part_fail(Part *part, int r, const char *what) {
         (void) error_set_errno(&part->error, r, "Cannot %s ESP '%s'", what, esp_uuid(part->esp));
         part_end(part, ESP_FAILED);
 }
@@ -83,6 +82,8 @@ static void carry_out(Part *part, Plan *plan) {
         plan_free(part->plan);
         part->plan = plan;
         part->grub_changes = part->refresh->grub_changes;
+        /* Set only where one device was asked for; and then it is this ESP's. */
+        plan->id = *job_device_id(part->refresh->job);
         if (errand_new(part->refresh->event, part->refresh->config, plan, &part_listener, part,
                        &part->errand, &part->error) < 0)
                 part_end(part, ESP_FAILED);
@@ -248,78 +249,6 @@ static int make_plan(Part *part, const char *fallback_cmdline, Plan **ret) {
                         ret);
 }
 
-/* File by file. */
-static void tell_differences(Part *part, const Plan *rest) {
-        _cleanup_free_ char *names = NULL, *unreadable = NULL;
-        _cleanup_strv_ char **paths = NULL;
-
-        if (look_unreadable(part->image, &unreadable) >= 0 && unreadable)
-                (void) error_set(&part->error, ERROR_VERIFY_FAILED,
-                                 "The disk of ESP '%s' does not give %s; a refresh writes that "
-                                 "anew, but check the disk",
-                                 esp_uuid(part->esp), unreadable);
-        if (plan_changes(rest, &paths) >= 0)
-                names = strv_join(paths, "', '");
-        (void) error_set(&part->error, ERROR_VERIFY_FAILED,
-                         "On ESP '%s' these are not as they should be, and a refresh repairs them: "
-                         "'%s'",
-                         esp_uuid(part->esp), strempty(names));
-}
-
-/* It does not count when it is judged whether the ESP is in sync. */
-static void tell_optional(const Part *part, const Plan *rest) {
-        if (rest->left_out)
-                log_warning("%s.", rest->left_out);
-        else if (rest->n_steps > 0 && !plan_is_due(rest))
-                log_warning("Memtest86+ on ESP '%s' is not as it should be; a refresh repairs it.",
-                            esp_uuid(part->esp));
-}
-
-/* A verification that failed half-way: what it found bad until then must not be trusted by the next
- * look, nor what it did not get to. */
-static void remember_bad(Part *part) {
-        if (job_verify(part->refresh->job) && part->image &&
-            look_learn(&part->manifest, part->image, part->plan, false) >= 0)
-                manifest_store(part->refresh->config->root, part->esp, &part->manifest,
-                               part->image);
-}
-
-/* What is left to do after the last look decides the state. */
-static void settle(Part *part, const Plan *rest, bool synced) {
-        Refresh *refresh = part->refresh;
-        JobType type = job_get_type(refresh->job);
-        EspState state = ESP_IN_SYNC;
-        int r;
-
-        if (rest->problem_code != ERROR_NONE) {
-                (void) error_set(&part->error, (ErrorCode) rest->problem_code, "%s", rest->problem);
-                state = part->image->loader != ESP_LOADER_NONE ? ESP_OUTDATED : ESP_FAILED;
-        } else if (plan_is_due(rest)) {
-                state = ESP_OUTDATED;
-                if (synced || type == JOB_VERIFY)
-                        tell_differences(part, rest);
-        }
-
-        if (job_syncs(refresh->job) || type == JOB_VERIFY) {
-                tell_optional(part, rest);
-                manifest_store(refresh->config->root, part->esp, &part->manifest, part->image);
-        }
-        r = esp_set_image(part->esp, TAKE_PTR(part->image));
-        if (r < 0) {
-                part_fail(part, r, "remember what is on");
-                return;
-        }
-        if (state == ESP_IN_SYNC && job_syncs(refresh->job))
-                esp_set_synced(part->esp, realtime_usec());
-        if (state == ESP_IN_SYNC && job_verify(refresh->job))
-                esp_set_verified(part->esp, realtime_usec());
-        part->compared = true;
-        part_end(part, state);
-        /* A plan's problem is the ESP's; a job that was only to look has done so. */
-        if (type == JOB_PROBE || type == JOB_PLAN)
-                error_done(&part->error);
-}
-
 /* Without its manifest, what an interrupted sync leaves is compared by content next time, and made
  * durable by a barrier before it is believed. */
 static void start_sync(Part *part, Plan *plan) {
@@ -335,6 +264,8 @@ static void start_sync(Part *part, Plan *plan) {
                 part_fail(part, -ENOMEM, "plan the sync of");
                 return;
         }
+        if (plan->away)
+                log_info("%s.", plan->away);
         refresh_say(part->refresh, "copying");
         esp_forget_compared(part->esp);
         set_state(part, ESP_SYNCING);
@@ -383,9 +314,15 @@ static void start_install(Part *part) {
         carry_out(part, plan);
 }
 
+/* What a worker has seen is complete. From here on the ESP's names are compared with ours. */
+static int end_look(Part *part) {
+        return part->image ? esp_image_respell(part->image, &part->refresh->input.kernels)
+                           : -EBADMSG;
+}
+
 static void on_installed(Part *part) {
         Refresh *refresh = part->refresh;
-        int r = part->image ? 0 : -EBADMSG;
+        int r = end_look(part);
 
         if (r >= 0)
                 r = look_judge(part->image, &part->manifest, &refresh->input.kernels);
@@ -438,19 +375,17 @@ void part_plan(Part *part) {
                 start_sync(part, TAKE_PTR(plan));
                 return;
         }
-        settle(part, plan, false);
+        part_settle(part, plan, false);
         if (job_get_type(refresh->job) == JOB_PLAN)
                 (void) job_add_plan(refresh->job, TAKE_PTR(plan));
 }
 
 static void on_probed(Part *part) {
-        int r;
+        int r = end_look(part);
 
-        if (!part->image) {
-                part_fail(part, -EBADMSG, "look at");
-                return;
-        }
-        r = look_learn(&part->manifest, part->image, part->plan, job_syncs(part->refresh->job));
+        if (r >= 0)
+                r = look_learn(&part->manifest, part->image, part->plan,
+                               job_syncs(part->refresh->job));
         if (r < 0) {
                 part_fail(part, r, "look at");
                 return;
@@ -461,7 +396,7 @@ static void on_probed(Part *part) {
 
 static void on_synced(Part *part) {
         _cleanup_(plan_freep) Plan *rest = NULL;
-        int r = part->image ? 0 : -EBADMSG;
+        int r = end_look(part);
 
         if (r >= 0)
                 r = look_judge(part->image, &part->manifest, &part->refresh->input.kernels);
@@ -474,7 +409,7 @@ static void on_synced(Part *part) {
         if (rest->n_steps > 0 && part->rounds < ROUNDS_MAX && !part->refresh->canceled)
                 start_sync(part, TAKE_PTR(rest));
         else
-                settle(part, rest, true);
+                part_settle(part, rest, true);
 }
 
 static EspState state_after(const Part *part) {
@@ -497,7 +432,7 @@ static void on_end(const Error *error, void *userdata) {
         give_up_token(part);
         refresh_grant_token(part->refresh);
         if (error_is_set(&part->error) && part->phase == PART_LOOKING)
-                remember_bad(part);
+                part_remember_bad(part);
         if (error_is_set(&part->error))
                 part_end(part, state_after(part));
         else if (part->phase == PART_LOOKING)

@@ -65,6 +65,15 @@ void part_plan(Part *part);
 /* The part is over; the reason is in its error. */
 void part_end(Part *part, EspState state);
 void part_cancel(Part *part, EspState state);
+/* Likewise, of a call that failed. */
+void part_fail(Part *part, int r, const char *what);
+
+/* refresh-settle.c: the part is over, and what @rest still has to do decides the state; @synced:
+ * the look came after a sync. */
+void part_settle(Part *part, const Plan *rest, bool synced);
+/* A verification that failed half-way: what it found bad until then must not be trusted by the next
+ * look, nor what it did not get to. */
+void part_remember_bad(Part *part);
 
 /* refresh-host.c: ask the firmware, arm the one-shot; then refresh_start_grub(). */
 void refresh_start_host(Refresh *refresh);

@@ -134,10 +134,15 @@ int refresh_fallback_cmdline(Refresh *refresh, char **ret) {
         return 0;
 }
 
+/* True for what was left as it is on an ESP since nobody knows better; nothing has failed. */
+static bool is_left_alone(const Error *error) {
+        return error->code == ERROR_NO_SUCH_KERNEL || error->code == ERROR_DATABASE_UNREADABLE;
+}
+
 static void end_job(Refresh *refresh) {
         _cleanup_error_ Error error = {};
         JobResult result = JOB_RESULT_DONE;
-        size_t bad = 0;
+        size_t bad = 0, failed = 0;
         const Error *first = NULL;
         bool canceled = false;
 
@@ -148,13 +153,14 @@ static void end_job(Refresh *refresh) {
                 if (!error_is_set(e))
                         continue;
                 bad++;
+                failed += !is_left_alone(e);
                 first = first ?: e;
                 canceled |= e->code == ERROR_CANCELED;
         }
         if (bad > 0) {
-                result = canceled                  ? JOB_RESULT_CANCELED
-                         : bad == refresh->n_parts ? JOB_RESULT_FAILED
-                                                   : JOB_RESULT_PARTIAL;
+                result = canceled                     ? JOB_RESULT_CANCELED
+                         : failed == refresh->n_parts ? JOB_RESULT_FAILED
+                                                      : JOB_RESULT_PARTIAL;
                 if (result == JOB_RESULT_CANCELED)
                         (void) error_set(&error, ERROR_CANCELED, "The job was canceled");
                 else if (refresh->n_parts == 1)

@@ -5,7 +5,8 @@
  * The daemon never waits for a worker, because a process in D state would take the daemon with it.
  * It watches the pidfd; silence is answered by the table in task-state, step by step, until the
  * worker is declared stuck and left alone. Why a worker ended is told by its last report; if there
- * was none, by how it died. */
+ * was none, by how it died. A worker that says what its plan cannot lead to is heard no more, and
+ * ended by the same table. */
 
 #include "engine/task.h"
 
@@ -20,6 +21,7 @@
 #include "common/names.h"
 #include "common/string-util.h"
 #include "core/plan-wire.h"
+#include "core/report-quota.h"
 #include "sys/lock.h"
 #include "sys/process.h"
 
@@ -32,7 +34,9 @@ struct Task {
         TaskState state;
         int pidfd, socket;
         sd_event_source *exit_source, *report_source, *deadline_source;
-        bool done; /* the worker reported "done" */
+        ReportQuota quota;
+        bool done;     /* the worker reported "done" */
+        bool stopping; /* it was told to stop: no report gives it more time */
         Error error;
 };
 
@@ -92,7 +96,9 @@ static void enter(Task *task, TaskEvent event) {
         TaskState old = task->state;
 
         task->state = task_state_next(old, event);
-        arm_deadline(task);
+        /* Only who works as it should gets more time by a report. */
+        if (task->state != old || task->state == TASK_RUNNING)
+                arm_deadline(task);
         if (task->state == old)
                 return;
 
@@ -137,7 +143,9 @@ static void handle_report(Task *task, Report *report) {
                   report->type == REPORT_PROGRESS ? report->bytes : report->index,
                   strempty(report->file.path));
 
-        enter(task, report->type == REPORT_WAITING ? TASK_EVENT_WAITING : TASK_EVENT_REPORT);
+        if (!task->stopping)
+                enter(task,
+                      report->type == REPORT_WAITING ? TASK_EVENT_WAITING : TASK_EVENT_REPORT);
         if (report->type == REPORT_DONE)
                 task->done = true;
         else if (report->type == REPORT_FAILED && !error_is_set(&task->error))
@@ -145,43 +153,68 @@ static void handle_report(Task *task, Report *report) {
         task->listener->on_report(task, report, task->userdata);
 }
 
-/* Take in what is on the socket. 1: a report was handled, 0: nothing there, -errno: the end. */
-static int receive_one(Task *task) {
+static int refuse_report(Task *task) {
+        return error_set(&task->error, ERROR_FAILED,
+                         "The worker of %s said something that is no report; is it from another "
+                         "version of bootsync?",
+                         task->subject);
+}
+
+static int take_report(Task *task, const char *text, size_t size) {
         _cleanup_(report_done) Report report = {};
-        _cleanup_free_ char *text = NULL;
-        ssize_t n;
+        uint64_t now;
         int r;
 
-        n = recv(task->socket, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-        if (n < 0)
-                return errno == EAGAIN ? 0 : -errno;
-        if (n == 0 || n > REPORT_SIZE_MAX)
-                return -EPIPE;
-        text = malloc((size_t) n);
-        if (!text)
-                return -ENOMEM;
-        n = recv(task->socket, text, (size_t) n, MSG_DONTWAIT);
-        if (n <= 0)
-                return n < 0 ? -errno : -EPIPE;
-
-        r = report_parse(text, (size_t) n, &report);
-        if (r < 0) {
-                (void) error_set(&task->error, ERROR_FAILED,
-                                 "The worker of %s said something that is no report; is it from "
-                                 "another version of bootsync?",
-                                 task->subject);
+        r = report_parse(text, size, &report);
+        if (r < 0)
+                return refuse_report(task);
+        r = sd_event_now(sd_event_source_get_event(task->report_source), CLOCK_MONOTONIC, &now);
+        if (r < 0)
                 return r;
-        }
+        if (!report_quota_take(&task->quota, &report, now))
+                return error_set(&task->error, ERROR_FAILED,
+                                 "The worker of %s reported more than its work can lead to, and is "
+                                 "ended; please report this error",
+                                 task->subject);
         handle_report(task, &report);
         return 1;
 }
 
+/* Take in what is on the socket. 1: a report was handled, 0: nothing there, -EPIPE: it is closed,
+ * else -errno: what is there cannot be taken. */
+static int receive_one(Task *task) {
+        _cleanup_free_ char *text = NULL;
+        ssize_t n;
+
+        n = recv(task->socket, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+        if (n < 0)
+                return errno == EAGAIN ? 0 : -EPIPE;
+        if (n == 0)
+                return -EPIPE;
+        if (n > REPORT_SIZE_MAX)
+                return refuse_report(task);
+        text = malloc((size_t) n);
+        if (!text)
+                return -ENOMEM;
+        n = recv(task->socket, text, (size_t) n, MSG_DONTWAIT);
+        return n <= 0 ? -EPIPE : take_report(task, text, (size_t) n);
+}
+
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Task *task = userdata;
+        int r;
 
         /* One report at a time keeps the bus answering while several workers talk. */
-        if (receive_one(task) < 0)
-                (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        r = receive_one(task);
+        if (r >= 0)
+                return 0;
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (r == -EPIPE)
+                return 0;
+        (void) error_set_errno(&task->error, r, "Cannot hear the worker of %s", task->subject);
+        /* So that it does not wait for us before it ends. */
+        (void) shutdown(task->socket, SHUT_RDWR);
+        enter(task, TASK_EVENT_BABBLE);
         return 0;
 }
 
@@ -304,6 +337,7 @@ int task_start(sd_event *event, const WorkerConfig *config, const Plan *plan, in
         if (plan->esp_uuid && !task->esp_uuid)
                 return -ENOMEM;
 
+        report_quota_init(&task->quota, plan);
         r = plan_subject(plan, &task->subject);
         if (r >= 0)
                 r = spawn(task, plan, lock_fd);
@@ -329,5 +363,8 @@ void task_commit(Task *task) {
 }
 
 void task_stop(Task *task) {
+        if (!task->stopping)
+                enter(task, TASK_EVENT_STOP);
+        task->stopping = true;
         tell(task, WORKER_MESSAGE_STOP);
 }

@@ -44,8 +44,9 @@ DEFINE_CLEANUP(Task *, task_free)
 /* From now on @listener is called. */
 void task_set_listener(Task *task, const TaskListener *listener, void *userdata);
 
-/* Hand over the token / ask it to stop before its next step. */
+/* Hand over the token. */
 void task_commit(Task *task);
+/* Ask it to stop before its next step. From now on the deadlines run, whatever it reports. */
 void task_stop(Task *task);
 
 TaskState task_state(const Task *task) _pure_;

@@ -32,9 +32,9 @@
 #define ANCESTOR_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
 static const char *const directories[] = {
-        PATH_BY_UUID,        PATH_BOOT,          PATH_ETC_KERNEL,
-        "etc/default",       PATH_GRUB_CONF_DIR, PATH_CONFIG_DIR,
-        PATH_CONFIG_DROPINS, PATH_DPKG,          PATH_DPKG_UPDATES,
+        PATH_BY_UUID,       PATH_BOOT,       PATH_ETC_KERNEL,     "etc/default",
+        PATH_GRUB_CONF_DIR, PATH_CONFIG_DIR, PATH_CONFIG_DROPINS, PATH_DPKG,
+        PATH_DPKG_UPDATES,  PATH_GRUB_DIR,
 };
 #define DEVICES 0 /* index of dev/disk/by-uuid */
 

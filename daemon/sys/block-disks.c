@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* sysfs is the kernel's word on what is a disk, what is a partition of it and who uses it. Its
- * attributes are read from memory, whatever state the disk is in. */
+ * attributes are read from memory, whatever state the disk is in. Names that callers give are
+ * followed within devtmpfs, which is memory, too: a path of a caller's choice elsewhere could lie
+ * on a file system that never answers. */
 
 #include "sys/block-disks.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/fd.h"
 #include "common/string-util.h"
+#include "core/partition.h"
 #include "sys/file.h"
 
+#define PATH_DEV         "dev"
 #define PATH_CLASS_BLOCK "sys/class/block"
 #define PATH_DEV_BLOCK   "sys/dev/block"
 #define ATTRIBUTE_MAX    4096 /* a page: sysfs gives no more */
@@ -121,27 +127,55 @@ static int read_names(const Root *root, const char *link, BlockDevice *d) {
                         return -ENODEV;
         }
         d->disk = strdup(slash + 1);
-        return d->disk ? 0 : -ENOMEM;
+        if (!d->disk)
+                return -ENOMEM;
+        if (block_device_number(root, d->disk, "diskseq", &number) >= 0)
+                d->id.diskseq = number;
+        return 0;
+}
+
+/* RESOLVE_BENEATH keeps ".." and links within dev; RESOLVE_NO_XDEV keeps the way off dev/shm, where
+ * anybody may put links, and off whatever else is mounted there. */
+static int open_below_dev(const Root *root, const char *path) {
+        const struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+        };
+        _cleanup_close_ int dev = -EBADF;
+        const char *rest = startswith(path, "/" PATH_DEV "/");
+        long fd;
+
+        if (!rest)
+                return -EXDEV;
+        dev = root_openat(root, PATH_DEV, O_PATH | O_DIRECTORY, 0);
+        if (dev < 0)
+                return dev;
+        rest += strspn(rest, "/");
+        fd = syscall(SYS_openat2, dev, rest, &how, sizeof(how));
+        return fd < 0 ? -errno : (int) fd;
 }
 
 int block_device_find(const Root *root, const char *path, BlockDevice *ret) {
         _cleanup_(block_device_done) BlockDevice d = {};
         char link[sizeof(PATH_DEV_BLOCK "/4294967295:4294967295")];
+        _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r;
 
         assert(root);
+        assert(path);
         assert(ret);
 
-        path += strspn(path, "/");
-        r = root_stat(root, path, &st);
-        if (r < 0)
-                return r == -ENOTDIR ? -ENOENT : r;
+        fd = open_below_dev(root, path);
+        if (fd < 0)
+                return fd == -ENOTDIR ? -ENOENT : fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
         if (!S_ISBLK(st.st_mode))
                 return -ENOTBLK;
-        d.device = st.st_rdev;
-        (void) snprintf(link, sizeof(link), PATH_DEV_BLOCK "/%u:%u", major(d.device),
-                        minor(d.device));
+        d.id.number = st.st_rdev;
+        (void) snprintf(link, sizeof(link), PATH_DEV_BLOCK "/%u:%u", major(st.st_rdev),
+                        minor(st.st_rdev));
         r = read_names(root, link, &d);
         if (r < 0)
                 return r == -ENOENT ? -ENODEV : r;
@@ -164,8 +198,66 @@ int block_device_get(const Root *root, const char *name, BlockDevice *ret) {
                 return r;
         if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
                 return -ENODEV;
-        d.device = makedev(major_number, minor_number);
+        d.id.number = makedev(major_number, minor_number);
         *ret = TAKE_STRUCT(d);
+        return 0;
+}
+
+/* The first of these files below sys/class/block/@disk that says something. */
+static int read_label(const Root *root, const char *disk, const char *const *files, char **ret) {
+        for (; *files; files++) {
+                _cleanup_free_ char *text = NULL, *label = NULL;
+                int r = read_attribute(root, disk, *files, &text);
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0)
+                        continue;
+                label = partition_label(text);
+                if (!label)
+                        return -ENOMEM;
+                if (*label == '\0')
+                        continue;
+                *ret = TAKE_PTR(label);
+                return 0;
+        }
+        return 0;
+}
+
+/* SCSI tells the number in a page of "vital product data": four bytes of head, then text. */
+static int read_scsi_serial(const Root *root, const char *disk, char **ret) {
+        _cleanup_free_ char *path = strprintf(PATH_CLASS_BLOCK "/%s/device/vpd_pg80", disk);
+        _cleanup_free_ char *page = NULL, *label = NULL;
+        size_t size;
+        int r;
+
+        r = path ? file_read(root, path, ATTRIBUTE_MAX, &page, &size) : -ENOMEM;
+        if (r < 0 || size <= 4)
+                return r == -ENOMEM ? r : 0;
+        label = partition_label(page + 4);
+        if (!label)
+                return -ENOMEM;
+        if (*label != '\0')
+                *ret = TAKE_PTR(label);
+        return 0;
+}
+
+int block_disk_labels(const Root *root, const char *disk, char **ret_model, char **ret_serial) {
+        /* SCSI, ATA, USB and NVMe; SD cards. NVMe, SD cards; virtio. */
+        static const char *const models[] = { "device/model", "device/name", NULL };
+        static const char *const serials[] = { "device/serial", "serial", NULL };
+        _cleanup_free_ char *model = NULL, *serial = NULL;
+        int r;
+
+        r = read_label(root, disk, models, &model);
+        if (r >= 0)
+                r = read_label(root, disk, serials, &serial);
+        if (r >= 0 && !serial)
+                r = read_scsi_serial(root, disk, &serial);
+        if (r < 0)
+                return r;
+        *ret_model = TAKE_PTR(model);
+        *ret_serial = TAKE_PTR(serial);
         return 0;
 }
 

@@ -106,6 +106,32 @@ int host_grub_get_next(const Root *root, char **ret) {
         return r < 0 || !text ? r : grub_env_get(text, size, NEXT_ENTRY, ret);
 }
 
+/* What is not set is empty to GRUB; NULL where grubenv is damaged. */
+static int read_saved(const Root *root, char **ret) {
+        _cleanup_free_ char *text = NULL, *saved = NULL;
+        size_t size;
+        int r;
+
+        r = read_env(root, &text, &size);
+        if (r >= 0 && text)
+                r = grub_env_get(text, size, "saved_entry", &saved);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        *ret = saved ? TAKE_PTR(saved) : strdup("");
+        return *ret ? 0 : -ENOMEM;
+}
+
+int host_grub_default(const Root *root, char **ret) {
+        _cleanup_free_ char *text = NULL, *saved = NULL;
+        size_t size;
+        int r;
+
+        r = file_read(root, PATH_GRUB_MENU, MENU_MAX, &text, &size);
+        if (r >= 0)
+                r = read_saved(root, &saved);
+        return r < 0 ? r : host_menu_default(text, size, saved, ret);
+}
+
 static int overwrite(const Root *root, const char *block) {
         _cleanup_close_ int fd = root_openat(root, PATH_GRUB_ENV, O_WRONLY, 0);
         ssize_t n;

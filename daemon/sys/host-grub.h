@@ -18,6 +18,10 @@ bool host_grub_is_writable(const Root *root);
 /* Read grub.cfg. -ENOENT if there is none, -EBADMSG if it is damaged, or another -errno. */
 int host_grub_load_menu(const Root *root, HostMenu *ret);
 
+/* The version that boots by default, by grub.cfg and the saved_entry of grubenv; *@ret is NULL if
+ * that is no kernel of this host, or nobody can tell. Errors as above. */
+int host_grub_default(const Root *root, char **ret);
+
 /* next_entry of boot/grub/grubenv; *@ret is NULL if it is not set. 0, or -errno: -EBADMSG if that
  * is no environment block. */
 int host_grub_get_next(const Root *root, char **ret);

@@ -438,5 +438,7 @@ int kernel_is_known(const Root *root, const char *version) {
         if (root_stat(root, image, &st) >= 0 && S_ISREG(st.st_mode))
                 return 1;
         r = package_db_load(root, &db, &reason);
-        return r < 0 ? r : strv_contains(db.kernels, version);
+        return r < 0 ? r
+                     : strv_contains(db.kernels, version) ||
+                                               strv_contains(db.linux_images, version);
 }

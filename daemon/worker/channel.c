@@ -6,11 +6,11 @@
 
 #include "worker/channel.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "common/fd.h"
 #include "common/string-util.h"
@@ -37,13 +37,17 @@ int channel_new(int fd, Channel **ret) {
         _cleanup_(channel_freep) Channel *c = NULL;
         socklen_t size = sizeof(int);
         sigset_t signals;
-        struct stat st;
-        int type;
+        int type, flags;
 
         assert(ret);
 
-        if (fstat(fd, &st) < 0)
+        /* What was handed over has come across exec(). Under the same number a library may have
+         * opened something of its own before main(), as libefivar 38 does with /dev/null. */
+        flags = fcntl(fd, F_GETFD);
+        if (flags < 0)
                 return -errno;
+        if (flags & FD_CLOEXEC)
+                return -EBADF;
         c = malloc(sizeof(*c));
         if (!c)
                 return -ENOMEM;

@@ -9,7 +9,8 @@ typedef struct Channel Channel;
 
 /* Take over @fd. If it is a SOCK_SEQPACKET socket each report is one message; else (a terminal, a
  * file, a pipe) each is a line, and the token is granted at once. Blocks SIGTERM and SIGINT, which
- * from now on are read as "stop". -errno if @fd is not open. */
+ * from now on are read as "stop". -EBADF if @fd is not open or was opened by this program itself,
+ * that is with O_CLOEXEC; or -errno. */
 int channel_new(int fd, Channel **ret);
 Channel *channel_free(Channel *c);
 DEFINE_CLEANUP(Channel *, channel_free)

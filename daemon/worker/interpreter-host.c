@@ -7,11 +7,9 @@
 #include "blocking/grub-mkconfig.h"
 #include "blocking/ksm-control.h"
 #include "common/string-util.h"
+#include "core/report-quota.h"
 #include "sys/ksm-processes.h"
 #include "worker/interpreter-private.h"
-
-/* Nobody reads more; every guest comes before whoever is none. */
-#define PROCESSES_MAX 64
 
 int run_firmware(Interpreter *i, const PlanStep *step) {
         _cleanup_(report_done) Report seen = { .type = REPORT_FIRMWARE };
@@ -86,7 +84,8 @@ int run_ksm_processes(Interpreter *i, const PlanStep *step) {
         int r;
 
         r = ksm_processes_list(i->root, &found);
-        ksm_processes_sort(&found, PROCESSES_MAX);
+        /* Every guest comes before whoever is none. */
+        ksm_processes_sort(&found, KSM_PROCESSES_MAX);
         for (size_t n = 0; r >= 0 && n < found.n; n++)
                 r = report_process(i, &found.items[n]);
         return r;

@@ -115,6 +115,7 @@ static int run_scan(Interpreter *i, const PlanStep *step) {
                                                   .free_bytes = image.free_bytes,
                                                   .cluster_bytes = image.cluster_bytes,
                                                   .dirty = image.dirty,
+                                                  .folds_case = image.folds_case,
                                   });
         for (size_t n = 0; r >= 0 && n < image.n_files; n++)
                 r = interpreter_report(i, &(Report){ .type = REPORT_FILE, .file = image.files[n] });
@@ -132,7 +133,9 @@ static int run_check(Interpreter *i, const PlanStep *step) {
 }
 
 static int run_keep(Interpreter *i, const PlanStep *step) {
-        return esp_keep(&i->volume, step, &i->error);
+        int r = esp_keep(&i->volume, step, &i->error);
+
+        return r < 0 ? r : esp_commit_keep(&i->commit, step->path);
 }
 
 static int run_mkdir(Interpreter *i, const PlanStep *step) {
@@ -286,13 +289,15 @@ static int run_probe(Interpreter *i, const PlanStep *step) {
 }
 
 static int run_format(Interpreter *i, const PlanStep *step) {
-        _cleanup_free_ char *device = strprintf("/dev/%s", i->plan->device);
+        const EspFormatRequest request = {
+                .name = i->plan->device,
+                .id = i->plan->id,
+                .force = step->force,
+        };
         _cleanup_(partition_done) Partition formatted = {};
         int r;
 
-        if (!device)
-                return -ENOMEM;
-        r = esp_format(i->root, device, step->force, &i->watch, &formatted, &i->error);
+        r = esp_format(i->root, &request, &i->watch, &formatted, &i->error);
         return r < 0 ? r : report_partition(i, &formatted);
 }
 
@@ -337,11 +342,12 @@ static int open_all(Interpreter *i, const char *root) {
                                        "of a system)",
                                        root, i->subject);
         if (i->plan->esp_uuid) {
-                r = esp_volume_open(i->root, i->plan->esp_uuid,
+                r = esp_volume_open(i->root, i->plan->esp_uuid, &i->plan->id,
                                     plan_writes(i->plan) && !plan_repairs(i->plan), &i->volume,
                                     &i->error);
                 if (r < 0)
                         return r;
+                i->known.folds_case = i->volume.folds_case;
         }
         return interpreter_report(i, &(Report){ .type = REPORT_STARTED });
 }

@@ -247,6 +247,18 @@ class Pages(unittest.TestCase):
         self.assertEqual([f'{document.name}: {target}' for document, target in links
                           if not (document.parent / target.partition('#')[0]).exists()], [])
 
+    def test_the_tests_that_faults_are_tied_to_are_there(self):
+        text = (SOURCE / 'docs/FAULTS.md').read_text()
+        claims = set(re.findall(r'`([a-z0-9]+(?:_[a-z0-9]+){3,})`', text))
+        scenarios = {'_'.join(words.split()) for words in re.findall(r'\*([a-z0-9 ]{20,})\*', text)}
+        tests = [path for suffix in ('c', 'py') for path in (SOURCE / 'tests').rglob(f'*.{suffix}')]
+        names = {path.stem for path in tests}
+        code = '\n'.join(path.read_text() for path in tests)
+        self.assertGreater(len(claims), 50)
+        self.assertGreater(len(scenarios), 5)
+        self.assertEqual({c for c in claims if not re.search(rf'\b(test_)?{c}\b', code)}, set())
+        self.assertEqual({s for s in scenarios if s not in names}, set())
+
 
 class Examples(LabCase):
     def run_example(self, command, **variables):

@@ -281,6 +281,10 @@ class Unit(unittest.TestCase):
         for path in foreign - {Path('/boot')}:  # the boot loader's programs write there
             self.assertFalse(is_below(path, writable), f'{path} is writable')
 
+    def test_descriptors_are_limited_to_what_the_daemon_needs(self):
+        limit = int(re.search(r'(?m)^LimitNOFILE=(\d+)$', self.TEXT)[1])
+        self.assertTrue(1024 < limit <= 4096, limit)
+
     def test_a_worker_that_hangs_holds_nothing_up_and_stays_known(self):
         for key, value in (('KillMode', 'process'), ('OOMPolicy', 'continue'),
                            ('RuntimeDirectoryPreserve', 'yes'), ('Type', 'notify')):

@@ -17,6 +17,12 @@ static void check_decisions(const Partition *p) {
         FUZZ_ASSERT(error_is_set(&init) || partition_is_candidate(p));
 }
 
+/* It stands in a question that somebody answers in good faith. */
+static void check_label(const char *label) {
+        for (; label && *label; label++)
+                FUZZ_ASSERT(*label >= ' ' && *label < 0x7f && !strchr("'\"`$()<>&\\", *label));
+}
+
 static int parse(const char *text, size_t size, Partition *ret) {
         _cleanup_(record_done) Record record = {};
         int r;
@@ -47,9 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (r < 0)
                 return 0;
 
-        FUZZ_ASSERT(r >= 6);
+        FUZZ_ASSERT(r >= 7);
         FUZZ_ASSERT(!isempty(partition.device) && !isempty(partition.disk));
         FUZZ_ASSERT(partition.sector_bytes > 0);
+        check_label(partition.model);
+        check_label(partition.serial);
         check_decisions(&partition);
         format(&partition, &first, &first_size);
         FUZZ_ASSERT(parse(first, first_size, &again) == r);

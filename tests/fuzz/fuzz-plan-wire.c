@@ -13,10 +13,12 @@ static void check_steps(const Plan *plan) {
 
         FUZZ_ASSERT(!plan->esp_uuid || fat_uuid_is_valid(plan->esp_uuid));
         FUZZ_ASSERT(!plan->device || (!plan->esp_uuid && plan_path_is_valid(plan->device)));
+        FUZZ_ASSERT(!device_id_is_set(&plan->id) || plan->esp_uuid || plan->device);
         for (size_t i = 0; i < plan->n_steps; i++) {
                 const PlanStep *step = &plan->steps[i];
 
                 FUZZ_ASSERT(step->action >= 0 && step->action < _PLAN_ACTION_MAX);
+                FUZZ_ASSERT(step->action != PLAN_FORMAT || device_id_is_set(&plan->id));
                 FUZZ_ASSERT(!step->path || plan_path_is_valid(step->path));
                 FUZZ_ASSERT(!step->source || plan_path_is_valid(step->source));
                 FUZZ_ASSERT(step->action != PLAN_STAGE || (step->path && step->source));

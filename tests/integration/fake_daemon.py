@@ -6,6 +6,7 @@ rarely gives:
     auto_sync   AutoSync
     esps        [[UUID, state, last error], …]
     partitions  rows of ListPartitions
+    described   name -> reply of GetPartition; for others, that nothing is known
     jobs        [[number, type, state], …]
     ksm         {property: value, "Counters": …, "Tunables": …, "Units": …, "Processes": …}
     error       [D-Bus error name, message] of every call that starts a job
@@ -56,6 +57,10 @@ MANAGER_XML = '''<node><interface name="org.bootsync1.Manager">
     <arg type="o" direction="out"/></method>
   <method name="ListPartitions"><arg type="a{sv}" direction="in"/>
     <arg type="a(ssssttsb)" direction="out"/></method>
+  <method name="GetPartition"><arg type="s" direction="in"/>
+    <arg type="a{sv}" direction="in"/><arg type="s" direction="out"/><arg type="s" direction="out"/>
+    <arg type="s" direction="out"/><arg type="s" direction="out"/><arg type="s" direction="out"/>
+    <arg type="s" direction="out"/><arg type="t" direction="out"/></method>
   <method name="ListKernels"><arg type="a{sv}" direction="in"/>
     <arg type="a(ssasb)" direction="out"/></method>
   <method name="Plan"><arg type="a{sv}" direction="in"/>
@@ -144,6 +149,10 @@ class Daemon:
             invocation.return_value(GLib.Variant('(a(ssst))', ([],)))
         elif method == 'ListPartitions':
             invocation.return_value(GLib.Variant('(a(ssssttsb))', (FAKE.get('partitions', []),)))
+        elif method == 'GetPartition':
+            name = arguments.unpack()[0]
+            found = FAKE.get('described', {}).get(name, [name, '', '', '', '', '', 0])
+            invocation.return_value(GLib.Variant('(sssssst)', found))
         elif method in FAKE.get('refused', {}):
             invocation.return_dbus_error(*FAKE['refused'][method])
         elif method.startswith('Get'):

@@ -5,6 +5,7 @@ of this build that work on it, and a judge that says whether an ESP would boot.
 Nothing here knows how bootsync does its work; a test says what it did to the host and asks the
 judge. Only processes that were started here are ended, by pid. KEEP_LAB=1 keeps the directory."""
 
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -329,15 +330,23 @@ class Lab:
         """The pids in the locks of this root that are workers on this root."""
         result = []
         for lock in self.path('run/bootsync').glob('*.lock'):
-            text = lock.read_text().strip()
+            if not stat.S_ISREG(lock.lstat().st_mode):
+                continue  # what a test has put there
+            with open(lock, 'rb') as f:
+                text = f.read(16).decode(errors='replace').strip()
             if text.isdigit() and self._is_worker(int(text)):
                 result.append(int(text))
         return result
 
     def stopped_worker_pids(self):
         """Those that a test hook has stopped."""
-        return [pid for pid in self.worker_pids()
-                if Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'T']
+        result = []
+        for pid in self.worker_pids():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                state = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0]
+                if state == 'T':
+                    result.append(pid)
+        return result
 
     def _is_worker(self, pid):
         try:

@@ -64,13 +64,17 @@ class PrivateBus:
         self.directory = directory
         self.daemon = None
         self.signals = []  # (path, interface, member, arguments) as they came
-        config = directory / 'bus.conf'
-        config.write_text(CONFIG.format(socket=directory / 'socket'))
-        with open(directory / 'dbus-daemon.log', 'w') as log:
+        (directory / 'bus.conf').write_text(CONFIG.format(socket=directory / 'socket'))
+        self.start()
+
+    def start(self):
+        with open(self.directory / 'dbus-daemon.log', 'a') as log:
             self.process = subprocess.Popen(
-                ['dbus-daemon', f'--config-file={config}', '--nofork', '--print-address'],
+                ['dbus-daemon', f'--config-file={self.directory / "bus.conf"}', '--nofork',
+                 '--print-address'],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.address = self.process.stdout.readline().strip()
+        # Without its GUID, which is another one after start().
+        self.address = self.process.stdout.readline().strip().split(',guid=')[0]
         self.connection = self.connect()
         # Signals are delivered by run(), in the order of the replies to call_async().
         self.connection.signal_subscribe(NAME, None, None, None, None, Gio.DBusSignalFlags.NONE,
@@ -80,6 +84,12 @@ class PrivateBus:
         return Gio.DBusConnection.new_for_address_sync(
             self.address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
             | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+
+    def crash(self):
+        """The bus is gone, and everybody has lost his connection; start() brings it back."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
     def close(self):
         try:

@@ -378,8 +378,8 @@ class Answers(ClientCase):
 
     def test_kernel_list_has_its_keys(self):
         value = json.loads(self.run_private('kernel', 'list', '--json').stdout)
-        self.assertEqual(set(value), {'running', 'default', 'manual', 'automatic', 'selected',
-                                      'protected', 'pinned', 'next_boot', 'kernels'})
+        self.assertEqual(set(value), {'running', 'default', 'wanted', 'manual', 'automatic',
+                                      'selected', 'protected', 'pinned', 'next_boot', 'kernels'})
         self.assertEqual(value['kernels'], [
             {'version': '6.8.12-4-pve', 'bootable': True, 'reasons': ['running', 'newest']},
             {'version': '6.5.13-5-pve', 'bootable': False, 'reasons': []}])
@@ -564,20 +564,34 @@ class Terminal(ClientCase):
                 self.assertEqual(len(self.called()), calls)
 
     def test_format_names_what_is_there_and_only_a_yes_goes_on(self):
+        described = {'/dev/disk/x': ['/dev/sdc1', '/dev/sdc', 'SanDisk Ultra', '4C53', 'vfat',
+                                     'mounted on /mnt/\x1b[1m', 64 * MIB]}
         for typed, calls in [(b'y\n', 1), (b'\n', 0), (b'n\n', 0), (b'\x04', 0)]:
             with self.subTest(typed=typed):
                 self.log.unlink(missing_ok=True)
                 shown, status = self.run_on_terminal(
-                    'format', '/dev/sdc1', typed=typed, after=b'[y/N]',
-                    fake={'partitions': PARTITIONS})
+                    'format', '/dev/disk/x', typed=typed, after=b'[y/N]',
+                    fake={'described': described})
                 self.assertEqual(os.waitstatus_to_exitcode(status), 0 if calls else 1)
-                self.assertIn("Format /dev/sdc1 (64.0 MiB, holds 'vfat', mounted on /mnt/?[1m)? "
+                self.assertIn("Format /dev/sdc1 (64.0 MiB, holds 'vfat', mounted on /mnt/?[1m, on "
+                              "/dev/sdc, 'SanDisk Ultra' with the serial number '4C53')? "
                               'What is on it will be lost. [y/N]', shown)
                 self.assertEqual('was left as it is' in shown, not calls)
-                self.assertEqual([c[0] for c in self.called()].count('FormatEsp'), calls)
+                self.assertEqual([c[1][0] for c in self.called() if c[0] == 'FormatEsp'],
+                                 ['/dev/sdc1'] * calls)
                 self.assertEqual(self.called()[0][0], 'ProbePartitions')
 
-    def test_format_asks_in_the_same_way_about_what_is_not_listed(self):
+    def test_format_says_what_a_disk_does_not_tell(self):
+        for model, serial, words in [('', '', 'of unknown make'),
+                                     ('', 'S1', "'unknown' with the serial number 'S1'"),
+                                     ('A', '', "'A' with the serial number 'unknown'")]:
+            described = {'/dev/x': ['/dev/sdb2', '/dev/sdb', model, serial, '', '', 512 * MIB]}
+            shown, _ = self.run_on_terminal('format', '/dev/x', typed=b'n\n', after=b'[y/N]',
+                                            fake={'described': described})
+            self.assertIn(f'Format /dev/sdb2 (512.0 MiB, holds nothing, on /dev/sdb, {words})?',
+                          shown)
+
+    def test_format_asks_in_the_same_way_about_what_is_not_known(self):
         shown, status = self.run_on_terminal('format', '/dev/\x1b[1m', typed=b'n\n', fake={},
                                              after=b'[y/N]')
         self.assertEqual(os.waitstatus_to_exitcode(status), 1)

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import time
+from select import select
 
 from gi.repository import Gio, GLib
 
 import lab
-from lab import MIB, LabCase
+from lab import MIB, LabCase, wait_until
 from privatebus import CallError, ERROR, ESP, JOB, MANAGER, NAME, ROOT_PATH
 
 REFRESH_AND_WAIT = ('call', NAME, ROOT_PATH, MANAGER, 'Refresh', 'a{sv}', '1', 'wait', 'b', 'true')
@@ -189,7 +190,9 @@ class Frontend(LabCase):
                 ['busctl', f'--address={self.bus.address}', '--json=short', 'monitor', NAME],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 text=True) as monitor:
-            monitor.stderr.readline()  # "Monitoring bus message stream."
+            # Not every version says when it has begun; calls that it should see are then seen.
+            wait_until(lambda: self.bus.properties() and select([monitor.stdout], [], [], 0)[0],
+                       what='busctl monitor')
             self.busctl(*REFRESH_AND_WAIT)
             seen = []
             for line in monitor.stdout:

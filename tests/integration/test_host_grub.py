@@ -103,6 +103,32 @@ class HostGrub(LabCase):
         link.symlink_to('../../devices/pci0000:00/ata1/block/sda/sda2')
 
 
+class Default(HostGrub):
+    def shown(self):
+        shown = self.lab.bootctl('kernel', 'list', '--json').json
+        return shown['default'], shown['wanted']
+
+    def test_what_is_shown_as_the_default_is_that_of_the_menu(self):
+        self.assertEqual(self.shown(), (self.NEW, self.NEW))
+        self.lab.write(MENU, self.menu((self.NEW, self.OLD), default=entry_id(self.OLD)))
+        self.assertEqual(self.shown(), (self.OLD, self.NEW))
+        self.lab.write(MENU, self.menu((self.NEW, self.OLD), default='${saved_entry}'))
+        text = f'# GRUB Environment Block\nsaved_entry={entry_id(self.OLD)}\n'
+        self.lab.write(ENV, text.ljust(1024, '#'))
+        self.assertEqual(self.shown(), (self.OLD, self.NEW))
+        self.lab.write(MENU, self.menu((self.NEW, self.OLD), default='${mine}'))
+        self.assertEqual(self.shown(), ('', self.NEW))
+
+    def test_a_menu_that_somebody_else_makes_is_heard_of(self):
+        self.lab.settings(auto_sync=True)
+        self.lab.start_daemon()
+        bus = self.lab.bus
+        bus.wait_idle()
+        self.assertEqual(bus.properties()['DefaultKernel'], self.NEW)
+        self.lab.write(MENU, self.menu((self.NEW, self.OLD), default=entry_id(self.OLD)))
+        lab.wait_until(lambda: bus.properties()['DefaultKernel'] == self.OLD, what='the default')
+
+
 class WithoutMkconfig(HostGrub):
     def test_a_refresh_with_nothing_to_do_is_done_and_names_what_boots(self):
         before = self.lab.read(MENU)

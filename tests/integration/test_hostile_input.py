@@ -20,6 +20,7 @@ FILES = ('etc/kernel/proxmox-boot-uuids', 'etc/kernel/proxmox-boot-manual-kernel
          'etc/kernel/proxmox-boot-pin', 'etc/kernel/next-boot-pin', 'etc/kernel/cmdline',
          'etc/bootsync/bootsyncd.conf', 'var/lib/dpkg/status', 'var/lib/dpkg/updates/0001',
          'var/lib/bootsync/cmdline', 'var/lib/bootsync/esp-AAAA-0001.manifest')
+ARGUMENTS_MAX = 16 * 1024  # of a call, in bytes
 WORDS = [b'AAAA-0001', b'bbbb-0002', b'6.8.12-4-pve', b'6.5.13-5-pve', b'9.9.9-1-pve',
          b'../../etc/passwd', b'root=/dev/sda1', b'[Sync]', b'AutoSync=no', b'AutoSync=perhaps',
          b'SettleSec=-1', b'SettleSec=99999999999999999999',
@@ -120,6 +121,8 @@ class HostileCalls(LabCase):
         self.bus = self.lab.bus
 
     def refused(self, names, method, signature, arguments, **where):
+        if len(GLib.Variant(signature, arguments).get_data_as_bytes().get_data()) > ARGUMENTS_MAX:
+            names = ['org.freedesktop.DBus.Error.LimitsExceeded']
         with self.assertRaises(CallError, msg=f'{method}{arguments!r:.200}') as caught:
             self.bus.call(method, signature, arguments, **where)
         self.assertIn(caught.exception.name, [ERROR + n if '.' not in n else n for n in names])
@@ -129,7 +132,7 @@ class HostileCalls(LabCase):
 
     def test_hostile_versions_are_refused_by_a_typed_error(self):
         for version in ('', '.', '..', '../../etc/passwd', '/etc/passwd', '6.8.12-4-pve/../..',
-                        'a\nb', '\x1b[31m', '6.8.12-4-pve\u202e', 'x' * 1024 * 1024, '1' * 129,
+                        'a\nb', '\x1b[31m', '6.8.12-4-pve\u202e', 'x' * 1024 * 1024, 'x' * 10000, '1' * 129,
                         '-6.8', '6.8.12-4-pve.dpkg-new', '*'):
             for method, signature, arguments in (
                     ('AddKernel', '(sa{sv})', (version, {})),
@@ -146,13 +149,14 @@ class HostileCalls(LabCase):
                      (self.bus.options(new_kernel='9.9.9-9-pve'),))
 
     def test_hostile_esps_are_refused_by_a_typed_error(self):
-        for uuid in ('', '..', '../../etc', '/', 'DEAD-BEEF', 'x' * 1024 * 1024,
+        for uuid in ('', '..', '../../etc', '/', 'DEAD-BEEF', 'x' * 10000, 'x' * 1024 * 1024,
                      'AAAA-0001/../BBBB-0002', '\n'):
             for method in ('Refresh', 'Verify', 'Plan'):
                 with self.subTest(method=method, uuid=uuid[:40]):
                     self.refused(['NoSuchEsp'], method, '(a{sv})', (self.bus.options(esps=[uuid]),))
-        self.refused(['NoSuchEsp'], 'Refresh', '(a{sv})',
-                     (self.bus.options(esps=['DEAD-BEEF'] * 50000),))
+        for count, name in (256, 'NoSuchEsp'), (257, 'InvalidOption'), (50000, ''):
+            self.refused([name], 'Refresh', '(a{sv})',
+                         (self.bus.options(esps=['DEAD-BEEF'] * count),))
 
     def test_what_is_no_partition_is_refused_by_a_typed_error(self):
         dev = self.lab.path('dev')
@@ -167,8 +171,8 @@ class HostileCalls(LabCase):
                        '../../dev/sda', '/dev/../../../dev/sda1', '/dev/loop1', '/dev/out',
                        '/dev/file', '/dev/file/', '/dev/fifo', '/dev/device', str(dev / 'file'),
                        str(dev / 'device'), '/etc/kernel/cmdline', '/dev/a\nb', '/dev/\x1b[31m',
-                       '/dev/\u202e', '-1', '--help', '/dev/' + 'x' * 1024 * 1024,
-                       '/dev' + '/.' * 100000, '/dev/' + '../dev/' * 10000):
+                       '/dev/\u202e', '-1', '--help', '/dev/' + 'x' * 1024 * 1024, '/dev/' + 'x' * 10000,
+                       '/dev' + '/.' * 5000, '/dev/' + '../dev/' * 1000):
             wait = self.bus.options(wait=True)
             for method, signature, arguments in (
                     ('FormatEsp', '(sa{sv})', (device, wait)),
@@ -181,7 +185,7 @@ class HostileCalls(LabCase):
         self.assertEqual(self.lab.listed_esps(), list(self.ESPS))
 
     def test_unknown_loaders_are_refused(self):
-        for loader in ('', 'none', 'Auto', 'lilo', 'grub ', 'x' * 100000):
+        for loader in ('', 'none', 'Auto', 'lilo', 'grub ', 'x' * 10000, 'x' * 100000):
             self.refused(['InvalidOption'], 'InitEsp', '(ssa{sv})', ('/dev/sda1', loader, {}))
 
     def test_unknown_options_are_refused(self):
@@ -196,7 +200,7 @@ class HostileCalls(LabCase):
                 ('RemoveKernel', '(sa{sv})', (self.OLD,)),
                 ('PinKernel', '(ssa{sv})', (self.OLD, 'permanent')),
                 ('UnpinKernel', '(sa{sv})', ('all',))):
-            for key in ('no-such-option', '', 'Wait', 'x' * 100000):
+            for key in ('no-such-option', '', 'Wait', 'x' * 10000, 'x' * 100000):
                 with self.subTest(method=method, key=key[:40]):
                     self.refused(['InvalidOption'], method, signature,
                                  (*arguments, {key: GLib.Variant('b', True)}))
@@ -213,7 +217,7 @@ class HostileCalls(LabCase):
                                  ({key: GLib.Variant(signature, value)},))
 
     def test_unknown_scopes_are_refused(self):
-        for scope in ('', 'all', 'Permanent', 'next_boot', 'x' * 100000):
+        for scope in ('', 'all', 'Permanent', 'next_boot', 'x' * 10000, 'x' * 100000):
             self.refused(['InvalidOption'], 'PinKernel', '(ssa{sv})', (self.OLD, scope, {}))
         for scope in ('', 'permanent', 'ALL'):
             self.refused(['InvalidOption'], 'UnpinKernel', '(sa{sv})', (scope, {}))

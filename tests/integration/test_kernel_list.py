@@ -8,8 +8,8 @@ import re
 import lab
 from lab import LabCase
 
-KEYS = {'running': str, 'default': str, 'manual': list, 'automatic': list, 'selected': list,
-        'protected': list, 'pinned': str, 'next_boot': str, 'kernels': list}
+KEYS = {'running': str, 'default': str, 'wanted': str, 'manual': list, 'automatic': list,
+        'selected': list, 'protected': list, 'pinned': str, 'next_boot': str, 'kernels': list}
 KERNEL_KEYS = {'version': str, 'bootable': bool, 'reasons': list}
 
 
@@ -28,8 +28,9 @@ class KernelList(LabCase):
             self.assertEqual({k: type(v) for k, v in kernel.items()}, KERNEL_KEYS)
 
     def test_a_host_with_two_kernels(self):
+        self.bootctl('refresh')
         self.assertEqual(self.list(), {
-            'running': self.NEW, 'default': self.NEW, 'manual': [],
+            'running': self.NEW, 'default': self.NEW, 'wanted': self.NEW, 'manual': [],
             'automatic': [self.NEW, self.OLD], 'selected': [self.NEW, self.OLD],
             'protected': [self.NEW, '6.8', self.OLD, '6.5'],
             'pinned': '', 'next_boot': '',
@@ -57,7 +58,7 @@ class KernelList(LabCase):
         result = self.list()
         self.assertEqual(result['manual'], ['6.2.16-20-pve'])
         self.assertNotIn('6.2.16-20-pve', result['automatic'])
-        self.assertEqual((result['pinned'], result['next_boot'], result['default']),
+        self.assertEqual((result['pinned'], result['next_boot'], result['wanted']),
                          ('6.8.12-5-pve', '6.1.10-1-pve', '6.1.10-1-pve'))
 
     def test_a_kernel_handed_over_by_a_hook_is_installing(self):
@@ -91,7 +92,7 @@ class KernelList(LabCase):
         result = self.list()
         self.assertEqual(result['kernels'][0],
                          {'version': '6.8.12-9-pve', 'bootable': False, 'reasons': ['newest']})
-        self.assertEqual(result['default'], self.NEW)
+        self.assertEqual(result['wanted'], self.NEW)
         self.assertIn('initrd', self.bootctl('kernel', 'list').out)
 
     def test_a_running_kernel_whose_image_is_gone_is_not_kept_for_running(self):

@@ -59,7 +59,7 @@ def parse(line):
 
 
 def plan(*steps):
-    return record('bootsync-plan', version=1, esp=UUID) + ''.join(steps) + 'end\n'
+    return record('bootsync-plan', version=2, esp=UUID) + ''.join(steps) + 'end\n'
 
 
 def stage_text(path, text):
@@ -282,7 +282,7 @@ class ByHand(WorkerCase):
 
     def test_text_that_is_no_plan_gives_status_2_and_touches_nothing(self):
         before = snapshot(self.esp)
-        for text in ('', 'nonsense\n', plan().replace('version=1', 'version=2'),
+        for text in ('', 'nonsense\n', plan().replace('version=2', 'version=3'),
                      plan(stage_text('x', 'y')).removesuffix('end\n'),
                      plan(stage_text('../x', 'y')), plan(record('format', path='x'))):
             with self.subTest(text=text):
@@ -777,7 +777,7 @@ class Ksm(WorkerCase):
         return fifo
 
     def start(self, *steps, lock=None):
-        text = record('bootsync-plan', version=1) + ''.join(steps) + 'end\n'
+        text = record('bootsync-plan', version=2) + ''.join(steps) + 'end\n'
         running = Running(text, [f'--root={self.root}'], lock=lock)
         self.addCleanup(running.close)
         return running

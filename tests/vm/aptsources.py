@@ -1,12 +1,16 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where this machine gets Debian from, for a guest made of the same. No mirror is named in the
-project: the sources files of apt say it, in either of their formats."""
+"""Where this machine gets Debian from, for a guest or a tree made of the same, or of another release
+from the same places. No mirror is named in the project: the sources files of apt say it, in either of
+their formats. As a program: aptsources.py RELEASE prints the lines."""
 
+import platform
 import re
 import subprocess
+import sys
 from pathlib import Path
 
-SUITES = ('bookworm', 'bookworm-updates', 'bookworm-security')
+SUITES = ('', '-updates', '-security')
 APT = Path('/etc/apt')
 
 
@@ -49,14 +53,21 @@ def debian_uris():
             if origin == 'Debian'}
 
 
-def bookworm_lines():
-    """One-line sources with which apt fetches Debian 12 as this machine does."""
+def debian_lines(release):
+    """One-line sources with which apt fetches Debian @release ("bookworm") from where this machine
+    fetches its own."""
     lines, debian = [], debian_uris()
+    own = platform.freedesktop_os_release()['VERSION_CODENAME']
+    suites = {own + suffix: release + suffix for suffix in SUITES}
     for uri, suite, components, options in machine_entries():
-        if suite in SUITES and 'main' in components and (uri.rstrip('/'), suite) in debian:
+        if suite in suites and 'main' in components and (uri.rstrip('/'), suite) in debian:
             key = options.get('signed-by', '')
             signed = f'[signed-by={key}] ' if key.startswith('/') else ''
-            lines.append(f'deb {signed}{uri} {suite} main')
+            lines.append(f'deb {signed}{uri} {suites[suite]} main')
     if not lines:
-        raise RuntimeError('no sources file of apt names Debian 12 (bookworm main)')
+        raise RuntimeError(f"no sources file of apt names this machine's own Debian ({own} main)")
     return lines
+
+
+if __name__ == '__main__':
+    print('\n'.join(debian_lines(sys.argv[1])))

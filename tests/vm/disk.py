@@ -50,6 +50,7 @@ class Disk:
         self.path = Path(path)
         self.serial = serial
         self.sector = sector
+        self.read_only = False  # as by a switch on it, from the next time on that it is attached
         self.uuid = None
         self.esp_offset, self.esp_size = ESP_OFFSET, 0
 
@@ -90,7 +91,7 @@ class Disk:
     # What QEMU is told
 
     def backend(self):
-        return {'driver': 'raw', 'node-name': self.serial,
+        return {'driver': 'raw', 'node-name': self.serial, 'read-only': self.read_only,
                 'file': {'driver': 'file', 'filename': str(self.path)}}
 
     def device(self, slot, bootindex=None):
@@ -98,6 +99,11 @@ class Disk:
                   'serial': self.serial, 'bus': slot, 'logical_block_size': self.sector,
                   'physical_block_size': self.sector}
         return device if bootindex is None else dict(device, bootindex=bootindex)
+
+    @property
+    def backend_path(self):
+        """Where QEMU has what may be throttled."""
+        return f'/machine/peripheral/disk-{self.serial}/virtio-backend'
 
     def close(self):
         """Called when no machine has it any more."""
@@ -187,3 +193,21 @@ class Disk:
             self.write(name, Path(loader).read_bytes())
         tool('mmd', '-i', self._drive, '::/EFI/proxmox', '::/loader', '::/loader/entries')
         self.write('loader/loader.conf', b'timeout 3\ndefault proxmox-*\n')
+
+
+class ScsiDisk(Disk):
+    """One on a SCSI bus, to which a machine needs a controller: Machine.attach_scsi()."""
+
+    def device(self, slot, bootindex=None):
+        device = {'driver': 'scsi-hd', 'id': f'disk-{self.serial}', 'drive': self.serial,
+                  'serial': self.serial, 'bus': 'scsi.0', 'logical_block_size': self.sector,
+                  'physical_block_size': self.sector}
+        return device if bootindex is None else dict(device, bootindex=bootindex)
+
+    @property
+    def backend_path(self):
+        return f'/machine/peripheral/disk-{self.serial}'
+
+    @property
+    def device_path(self):
+        return f'/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_{self.serial}'

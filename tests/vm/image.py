@@ -117,8 +117,8 @@ def build(work, picked):
     rootfs = work / 'rootfs'
     command('mmdebstrap', '--mode=root', '--variant=minbase', '--components=main',
             '--aptopt=APT::Install-Recommends "false"', '--dpkgopt=force-unsafe-io',
-            '--include=' + ','.join(PACKAGES), 'bookworm', rootfs, *aptsources.bookworm_lines(),
-            timeout=1800)
+            '--include=' + ','.join(PACKAGES), 'bookworm', rootfs,
+            *aptsources.debian_lines('bookworm'), timeout=1800)
     command('cp', '-a', '--no-preserve=ownership', f'{HERE}/guest/.', rootfs)
     configure(rootfs)
     install_kernels(rootfs, picked, work)

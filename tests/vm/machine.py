@@ -210,6 +210,11 @@ class Machine:
             self.sh('; '.join(f'until [ -b {disk.device_path} ]; do sleep 0.05; done'
                               for disk in disks) + '; udevadm settle')
 
+    def attach_scsi(self):
+        """Plug a SCSI controller, into the last slot, which must be free."""
+        self.qmp.call('device_add', driver='virtio-scsi-pci', id='scsi', bus=qemu.slot(qemu.SLOTS - 1))
+        self.sh('modprobe -a virtio_scsi sd_mod')
+
     def detach(self, disk):
         """Take a disk away; out of a running machine it is pulled."""
         number = next(n for n, d in self.disks.items() if d is disk)
@@ -222,8 +227,7 @@ class Machine:
 
     def throttle(self, disk, bytes_per_second=0, writes_per_second=0):
         """Make a disk slow; 0: as fast as it can."""
-        backend = f'/machine/peripheral/{disk.device("")["id"]}/virtio-backend'
-        self.qmp.call('block_set_io_throttle', id=backend, bps=bytes_per_second, bps_rd=0, bps_wr=0,
+        self.qmp.call('block_set_io_throttle', id=disk.backend_path, bps=bytes_per_second, bps_rd=0, bps_wr=0,
                       iops=0, iops_rd=0, iops_wr=writes_per_second)
 
     def writes(self, disk):

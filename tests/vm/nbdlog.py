@@ -21,7 +21,7 @@ HAS_FLAGS, SEND_FLUSH = 1, 4
 REQUEST, REPLY = struct.Struct('>IHHQQI'), struct.Struct('>IIQ')
 REQUEST_MAGIC, SIMPLE_REPLY_MAGIC = 0x25609513, 0x67446698
 READ, WRITE, DISCONNECT, FLUSH = 0, 1, 2, 3
-INVALID = 22
+IO_ERROR, INVALID = 5, 22
 
 RECORD = struct.Struct('<cQQ')  # what happened, offset, size; the data of a write follow
 WRITTEN, FLUSHED = b'W', b'F'
@@ -85,6 +85,7 @@ class Server(threading.Thread):
         self.lock = threading.Lock()
         self.log = None
         self.written = 0  # how many writes
+        self.fail_after(None)
         self.listener = socket.socket(socket.AF_UNIX)
         directory = os.open(path.parent, os.O_PATH)
         self.listener.bind(f'/proc/self/fd/{directory}/{path.name}')  # its own may be too long
@@ -135,16 +136,32 @@ class Server(threading.Thread):
             magic, _, kind, handle, offset, size = REQUEST.unpack(stream.take(REQUEST.size))
             if magic != REQUEST_MAGIC or kind == DISCONNECT:
                 return
-            error, data = 0, b''
-            if kind == READ:
+            written = stream.take(size) if kind == WRITE else b''
+            error, data = self._fault(kind, size), b''
+            if error:
+                pass
+            elif kind == READ:
                 data = os.pread(self.image, size, offset)
             elif kind == WRITE:
-                self._write(offset, stream.take(size))
+                self._write(offset, written)
             elif kind == FLUSH:
                 self._note(FLUSHED, self.written - stream.complete_before, 0)
             else:
                 error = INVALID
             stream.answer(REPLY.pack(SIMPLE_REPLY_MAGIC, error, handle) + data, self.written)
+
+    def _fault(self, kind, size):
+        """The error to be answered to a request instead of doing it, or 0."""
+        if self.healthy_bytes is None or kind not in (READ, WRITE, FLUSH):
+            return 0
+        if kind in self.counted:
+            self.healthy_bytes -= size
+        return IO_ERROR if self.healthy_bytes < 0 else 0
+
+    def fail_after(self, size, *counted):
+        """Answer everything with an error from now on, once more than @size bytes are asked for by
+        requests of the kinds @counted (READ, WRITE); None: work again."""
+        self.counted, self.healthy_bytes = counted, size
 
     def _write(self, offset, data):
         with self.lock:

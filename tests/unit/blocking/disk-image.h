@@ -77,6 +77,8 @@ static inline void disk_image_attach(DiskImage *d, unsigned sector_bytes) {
                 d->loop = n < 0 ? -1 : open(d->loop_path, O_RDWR | O_CLOEXEC);
                 if (d->loop >= 0 && ioctl(d->loop, LOOP_CONFIGURE, &config) == 0) {
                         d->sector_bytes = sector_bytes;
+                        /* A test that failed may have left it on. */
+                        ck_assert_int_eq(ioctl(d->loop, BLKROSET, &(int){ 0 }), 0);
                         return;
                 }
                 d->loop = safe_close(d->loop);

@@ -9,6 +9,7 @@
 #include <linux/loop.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -242,8 +243,11 @@ static inline int loop_attach(int image_fd, char ret_path[static 64]) {
                         break;
                 (void) snprintf(ret_path, 64, "/dev/loop%d", n);
                 fd = open(ret_path, O_RDWR | O_CLOEXEC);
-                if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config) == 0)
+                if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config) == 0) {
+                        /* A test that failed may have left it on. */
+                        ck_assert_int_eq(ioctl(fd, BLKROSET, &(int){ 0 }), 0);
                         return TAKE_FD(fd);
+                }
                 if (fd < 0 || errno != EBUSY) /* somebody else was faster */
                         break;
         }

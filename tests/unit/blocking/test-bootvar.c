@@ -378,6 +378,7 @@ START_TEST(libefiboot_understands_the_entry_that_is_made) {
         _cleanup_temp_root_ TempRoot t = firmware_root();
         uint8_t data[1024];
         char path[512] = "";
+        void *formatted = path; /* char * or unsigned char *, as libefivar's version has it */
         efi_load_option *option = (efi_load_option *) data;
         ssize_t size;
 
@@ -386,7 +387,7 @@ START_TEST(libefiboot_understands_the_entry_that_is_made) {
         ck_assert(efi_loadopt_is_valid(option, (size_t) size));
         ck_assert_uint_eq(efi_loadopt_attrs(option), 1);
         ck_assert_str_eq((const char *) efi_loadopt_desc(option, size), "Linux Boot Manager");
-        ck_assert_int_gt(efidp_format_device_path(path, sizeof(path),
+        ck_assert_int_gt(efidp_format_device_path(formatted, sizeof(path),
                                                   efi_loadopt_path(option, size),
                                                   efi_loadopt_pathlen(option, size)),
                          0);

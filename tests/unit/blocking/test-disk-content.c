@@ -119,6 +119,21 @@ START_TEST(several_signatures_are_told) {
 }
 END_TEST
 
+/* A disk that cannot be read must not look empty: it could be formatted then. */
+START_TEST(what_cannot_be_read_is_an_error_and_not_empty) {
+        _cleanup_(partition_done) Partition p = {};
+        _cleanup_close_ int write_only = -EBADF;
+        _cleanup_disk_image_ DiskImage d;
+
+        disk_image_init(&d, 64, NULL);
+        disk_image_run(&d, "mkfs.fat -F 32");
+        write_only = open(d.path, O_WRONLY | O_CLOEXEC);
+        ck_assert_int_ge(write_only, 0);
+        ck_assert_int_eq(disk_content_probe(write_only, 0, 0, &p), -EBADF);
+        ck_assert_ptr_null(p.fs_type);
+}
+END_TEST
+
 /* A hole of the disk, looked at from the disk. */
 START_TEST(content_at_an_offset_is_found) {
         _cleanup_(partition_done) Partition inside = {}, before = {};
@@ -184,5 +199,6 @@ END_TEST
 CHECK_MAIN("disk-content", gpt_is_read_with_types_uuids_and_places,
            mbr_is_read_with_logical_partitions_and_without_their_container,
            disk_without_a_table_has_no_partitions, file_systems_swap_and_tables_are_found,
-           several_signatures_are_told, content_at_an_offset_is_found,
-           wiping_leaves_nothing_to_be_found, wiping_of_what_cannot_be_written_fails)
+           several_signatures_are_told, what_cannot_be_read_is_an_error_and_not_empty,
+           content_at_an_offset_is_found, wiping_leaves_nothing_to_be_found,
+           wiping_of_what_cannot_be_written_fails)

@@ -246,6 +246,58 @@ START_TEST(kernel_file_in_the_root_that_is_none_is_an_error) {
 }
 END_TEST
 
+/* That a FAT has them by another name, too, is shown in tests/vm. */
+START_TEST(what_must_stay_is_not_removed_by_any_name) {
+        _cleanup_case_ Case c;
+
+        case_init(&c);
+        throwaway_put_text(&c.t, ESP(IMAGE), "image");
+        throwaway_put_text(&c.t, ESP(INITRD), "initrd");
+        throwaway_put_text(&c.t, ESP(ENTRY), "entry");
+        throwaway_put_text(&c.t, ESP("vmlinuz-" VERSION), "in the root");
+        ck_assert_int_eq(esp_commit_keep(&c.commit, IMAGE), 0);
+        ck_assert_int_eq(esp_commit_keep(&c.commit, ENTRY), 0);
+        ck_assert_int_eq(esp_commit_keep(&c.commit, "vmlinuz-" VERSION), 0);
+
+        ck_assert_int_lt(esp_commit_remove_kernel(&c.commit, DIR, &c.error), 0);
+        ck_assert_ptr_nonnull(strstr(c.error.message, IMAGE));
+        ck_assert_int_lt(esp_commit_remove_kernel(&c.commit, "EFI/../EFI/proxmox/" VERSION, NULL),
+                         0);
+        ck_assert_int_lt(esp_commit_remove_entry(&c.commit, ENTRY, NULL), 0);
+        ck_assert_int_lt(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, NULL), 0);
+        throwaway_assert_text(&c.t, ESP(IMAGE), "image");
+        throwaway_assert_text(&c.t, ESP(INITRD), "initrd");
+        throwaway_assert_text(&c.t, ESP(ENTRY), "entry");
+        throwaway_assert_text(&c.t, ESP("vmlinuz-" VERSION), "in the root");
+        ck_assert(!c.commit.open);
+}
+END_TEST
+
+START_TEST(what_was_placed_must_stay) {
+        _cleanup_case_ Case c;
+
+        case_init(&c);
+        throwaway_put_text(&c.t, ESP(ENTRY ".new"), "entry");
+        ck_assert_int_eq(esp_commit_place(&c.commit, ENTRY, &c.file, &c.error), 0);
+        ck_assert_int_lt(esp_commit_remove_entry(&c.commit, ENTRY, &c.error), 0);
+        throwaway_assert_text(&c.t, ESP(ENTRY), "entry");
+}
+END_TEST
+
+START_TEST(file_with_two_names_loses_none_by_one_of_them) {
+        _cleanup_case_ Case c;
+
+        case_init(&c);
+        throwaway_put_text(&c.t, ESP(IMAGE), "image");
+        ck_assert_int_eq(link(throwaway_path(&c.t, ESP(IMAGE)),
+                              throwaway_path(&c.t, ESP("vmlinuz-" VERSION))),
+                         0);
+        ck_assert_int_eq(esp_commit_keep(&c.commit, IMAGE), 0);
+        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), 0);
+        throwaway_assert_text(&c.t, ESP(IMAGE), "image");
+}
+END_TEST
+
 START_TEST(barrier_without_changes_is_fine) {
         _cleanup_case_ Case c;
 
@@ -264,4 +316,6 @@ CHECK_MAIN("esp-commit", replaced_file_is_held_until_the_barrier,
            kernel_file_in_the_root_is_held_until_the_barrier,
            memtest_is_removed_likewise_from_wherever_it_is,
            only_kernel_files_in_the_root_are_removed_so,
-           kernel_file_in_the_root_that_is_none_is_an_error, barrier_without_changes_is_fine)
+           kernel_file_in_the_root_that_is_none_is_an_error,
+           what_must_stay_is_not_removed_by_any_name, what_was_placed_must_stay,
+           file_with_two_names_loses_none_by_one_of_them, barrier_without_changes_is_fine)

@@ -5,14 +5,17 @@
 
 #include "blocking/esp-device.h"
 
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "../check-main.h"
+#include "failing-reads.h"
 #include "fat-image.h"
 #include "throwaway-esp.h"
 
@@ -58,12 +61,16 @@ static void disk_init_other(Disk *disk, const char *command) {
         disk_init(disk, &image);
 }
 
-static int disk_open(Disk *disk, const char *uuid) {
+static int disk_open_as(Disk *disk, const char *uuid, const DeviceId *id) {
         int path_fd = open(disk->path, O_PATH | O_CLOEXEC);
 
         ck_assert_int_ge(path_fd, 0);
         error_done(&disk->error);
-        return esp_device_open(disk->root, path_fd, uuid, &disk->device, &disk->error);
+        return esp_device_open(disk->root, path_fd, uuid, id, &disk->device, &disk->error);
+}
+
+static int disk_open(Disk *disk, const char *uuid) {
+        return disk_open_as(disk, uuid, &(DeviceId){});
 }
 
 static void assert_refused(Disk *disk, const char *uuid, ErrorCode code, const char *text) {
@@ -271,10 +278,108 @@ START_TEST(claim_of_somebody_who_goes_is_waited_for) {
 }
 END_TEST
 
+START_TEST(device_that_is_asked_for_is_opened_and_no_other) {
+        _cleanup_disk_ Disk disk;
+        DeviceId id = {};
+        struct stat st;
+
+        disk_init_fat(&disk);
+        ck_assert_int_eq(fstat(disk.loop, &st), 0);
+        id.number = st.st_rdev;
+        ck_assert_int_eq(ioctl(disk.loop, BLKGETDISKSEQ, &id.diskseq), 0);
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &id), 0);
+        esp_device_done(&disk.device);
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &(DeviceId){ .number = id.number }),
+                         0);
+        esp_device_done(&disk.device);
+
+        id.diskseq++;
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &id), -ESTALE);
+        ck_assert_int_eq(disk.error.code, ERROR_DEVICE_CHANGED);
+        ck_assert_ptr_nonnull(strstr(disk.error.message, FAT_IMAGE_UUID));
+        ck_assert_int_lt(disk.device.fd, 0);
+        id.diskseq--;
+        id.number++;
+        ck_assert_int_eq(disk_open_as(&disk, FAT_IMAGE_UUID, &id), -ESTALE);
+}
+END_TEST
+
+START_TEST(write_protected_disk_is_named_and_called_that) {
+        _cleanup_error_ Error error = {};
+        const int on = 1, off = 0;
+        _cleanup_disk_ Disk disk;
+
+        disk_init_fat(&disk);
+        ck_assert_int_eq(disk_open(&disk, FAT_IMAGE_UUID), 0);
+        ck_assert_int_eq(esp_device_begin_writing(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
+                         0);
+        ck_assert_int_eq(ioctl(disk.loop, BLKROSET, &on), 0);
+        ck_assert_int_eq(esp_device_begin_writing(&disk.device, disk.root, FAT_IMAGE_UUID, &error),
+                         -EROFS);
+        ck_assert_int_eq(error.code, ERROR_READ_ONLY);
+        ck_assert_ptr_nonnull(strstr(error.message, FAT_IMAGE_UUID));
+        ck_assert_ptr_nonnull(strstr(error.message, "/dev/loop"));
+        ck_assert_int_eq(ioctl(disk.loop, BLKROSET, &off), 0);
+}
+END_TEST
+
+/* A disk in a file that lies where there is no room, for a while: writes fail late, with nobody to
+ * be told. */
+START_TEST(error_of_an_earlier_time_is_not_taken_for_one_of_now) {
+        _cleanup_close_ int filler = -EBADF, early = -EBADF, late = -EBADF;
+        char data[64 * 1024] = "x";
+        _cleanup_throwaway_ Throwaway t;
+        _cleanup_error_ Error error = {};
+        _cleanup_disk_ Disk disk;
+        FatImage image = {};
+
+        throwaway_init(&t);
+        throwaway_mkdir(&t, "small");
+        ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+        ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        ck_assert_int_eq(mount("lab", throwaway_path(&t, "small"), "tmpfs", 0, "size=1M"), 0);
+        image.fd = open(throwaway_path(&t, "small/disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        ck_assert_int_eq(ftruncate(image.fd, 64 * MIB), 0);
+        disk_init(&disk, &image);
+        filler = open(throwaway_path(&t, "small/filler"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        while (write(filler, data, sizeof(data)) > 0)
+                ;
+        early = open(disk.path, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(pwrite(early, data, sizeof(data), MIB), sizeof(data));
+        early = safe_close(early);
+        sync();
+        ck_assert_int_eq(ftruncate(filler, 0), 0);
+
+        disk.device.fd = open(disk.path, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_ge(disk.device.fd, 0);
+        ck_assert_int_eq(esp_device_begin_writing(&disk.device, disk.root, "1111-1111", &error), 0);
+        late = open(disk.path, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(pwrite(late, data, sizeof(data), MIB), sizeof(data));
+        ck_assert_int_eq(fsync(late), 0);
+        esp_device_done(&disk.device);
+        ck_assert_int_eq(umount2(throwaway_path(&t, "small"), MNT_DETACH), 0);
+}
+END_TEST
+
+START_TEST(disk_that_cannot_be_read_is_not_taken_for_an_empty_one) {
+        _cleanup_disk_ Disk disk;
+
+        disk_init_fat(&disk);
+        fail_reads();
+        ck_assert_int_eq(disk_open(&disk, FAT_IMAGE_UUID), -EIO);
+        ck_assert_int_eq(disk.error.code, ERROR_FAILED);
+        ck_assert_ptr_nonnull(strstr(disk.error.message, "Cannot read the disk"));
+}
+END_TEST
+
 CHECK_MAIN("esp-device", fat_with_the_uuid_is_opened_and_neither_written_nor_writable,
            uuid_may_be_written_in_any_case, fat_of_another_uuid_is_no_esp,
            other_file_systems_and_empty_disks_are_no_esp,
            two_signatures_are_no_esp_and_tell_the_way_out, disk_is_locked_while_it_is_open,
            lock_of_somebody_else_is_respected, what_is_made_of_the_disk_is_named,
            read_is_exact_or_fails, mount_is_found_with_its_target_and_mode_of_the_file_system,
-           claim_of_somebody_who_goes_is_waited_for)
+           claim_of_somebody_who_goes_is_waited_for,
+           device_that_is_asked_for_is_opened_and_no_other,
+           write_protected_disk_is_named_and_called_that,
+           error_of_an_earlier_time_is_not_taken_for_one_of_now,
+           disk_that_cannot_be_read_is_not_taken_for_an_empty_one)

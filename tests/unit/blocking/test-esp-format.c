@@ -4,7 +4,9 @@
 
 #include "blocking/esp-format.h"
 
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 
 #include "../check-main.h"
 #include "blocking/disk-probe.h"
@@ -36,12 +38,30 @@ static void disk_init(DiskImage *d, unsigned sector_bytes, uint64_t size_mib, co
         disk_image_add(d, 1, 1, size_mib);
 }
 
-static int format(DiskImage *d, bool force, Partition *ret) {
+/* Of partition @number, as the daemon would ask for it now. */
+static EspFormatRequest request_of(const DiskImage *d, unsigned number, bool force) {
+        const char *path = disk_image_name(d, number);
+        EspFormatRequest request = { .name = path + strlen("/dev/"), .force = force };
+        struct stat st;
+
+        ck_assert_int_eq(stat(path, &st), 0);
+        request.id.number = st.st_rdev;
+        ck_assert_int_eq(ioctl(d->loop, BLKGETDISKSEQ, &request.id.diskseq), 0);
+        return request;
+}
+
+static int format_as(DiskImage *d, const EspFormatRequest *request, Partition *ret) {
         Watched watched = {};
         const CopyWatch watch = { .stop = stop, .moved = moved, .userdata = &watched };
 
         error_done(&d->error);
-        return esp_format(d->root, disk_image_name(d, 1), force, &watch, ret, &d->error);
+        return esp_format(d->root, request, &watch, ret, &d->error);
+}
+
+static int format(DiskImage *d, bool force, Partition *ret) {
+        const EspFormatRequest request = request_of(d, 1, force);
+
+        return format_as(d, &request, ret);
 }
 
 static void assert_formats(DiskImage *d, bool force) {
@@ -56,18 +76,24 @@ static void assert_formats(DiskImage *d, bool force) {
 }
 
 /* With the reason, and not one byte of the disk was changed. */
-static void assert_refused(DiskImage *d, bool force, ErrorCode code) {
+static void assert_refused_as(DiskImage *d, const EspFormatRequest *request, ErrorCode code) {
         char before[DIGEST_HEX_SIZE], after[DIGEST_HEX_SIZE];
         _cleanup_(partition_done) Partition p = {};
         uint64_t size;
 
         ck_assert_int_eq(fsync(d->loop), 0);
         ck_assert_int_eq(digest_read(d->fd, NULL, NULL, &size, before), 0);
-        ck_assert_int_lt(format(d, force, &p), 0);
+        ck_assert_int_lt(format_as(d, request, &p), 0);
         ck_assert_msg(d->error.code == code, "%s", strempty(d->error.message));
         ck_assert_int_eq(fsync(d->loop), 0);
         ck_assert_int_eq(digest_read(d->fd, NULL, NULL, &size, after), 0);
         ck_assert_str_eq(before, after);
+}
+
+static void assert_refused(DiskImage *d, bool force, ErrorCode code) {
+        const EspFormatRequest request = request_of(d, 1, force);
+
+        assert_refused_as(d, &request, code);
 }
 
 static void on_partition(const DiskImage *d, const char *command) {
@@ -136,31 +162,30 @@ START_TEST(partition_that_somebody_claims_is_left_alone_whatever_is_asked) {
 END_TEST
 
 START_TEST(whole_disk_is_left_alone) {
-        Watched watched = {};
-        const CopyWatch watch = { .stop = stop, .moved = moved, .userdata = &watched };
-        _cleanup_(partition_done) Partition p = {};
         _cleanup_disk_image_ DiskImage d;
+        EspFormatRequest request;
 
         disk_init(&d, 512, 256, "gpt", "L");
-        ck_assert_int_lt(esp_format(d.root, d.loop_path, true, &watch, &p, &d.error), 0);
-        ck_assert_int_eq(d.error.code, ERROR_NOT_A_PARTITION);
+        request = request_of(&d, 0, true);
+        assert_refused_as(&d, &request, ERROR_NOT_A_PARTITION);
         ck_assert_ptr_nonnull(strstr(d.error.message, d.loop_path));
 }
 END_TEST
 
 START_TEST(what_is_no_device_is_named) {
-        static const char *const paths[] = { "/dev/sdxyz9", "/dev/null", "/etc", "/dev/zero/x" };
+        static const char *const names[] = { "sdxyz9", "null" };
         const CopyWatch watch = { .stop = stop, .moved = moved };
         Root *root;
 
         ck_assert_int_eq(root_open("/", &root), 0);
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const EspFormatRequest request = { .name = names[i], .id = { .number = 1 } };
                 _cleanup_(partition_done) Partition p = {};
                 _cleanup_error_ Error error = {};
 
-                ck_assert_int_lt(esp_format(root, paths[i], true, &watch, &p, &error), 0);
+                ck_assert_int_lt(esp_format(root, &request, &watch, &p, &error), 0);
                 ck_assert_int_eq(error.code, ERROR_NOT_A_PARTITION);
-                ck_assert_ptr_nonnull(strstr(error.message, paths[i]));
+                ck_assert_ptr_nonnull(strstr(error.message, names[i]));
         }
         root_free(root);
 }
@@ -185,19 +210,55 @@ START_TEST(stop_before_the_first_write_leaves_all_as_it_was) {
         const CopyWatch watch = { .stop = stop, .moved = moved, .userdata = &watched };
         _cleanup_(partition_done) Partition p = {};
         _cleanup_disk_image_ DiskImage d;
+        EspFormatRequest request;
         uint64_t size;
 
         disk_init(&d, 512, 256, "gpt", "L");
+        request = request_of(&d, 1, true);
         ck_assert_int_eq(digest_read(d.fd, NULL, NULL, &size, before), 0);
-        ck_assert_int_eq(esp_format(d.root, disk_image_name(&d, 1), true, &watch, &p, &d.error),
-                         -ECANCELED);
+        ck_assert_int_eq(esp_format(d.root, &request, &watch, &p, &d.error), -ECANCELED);
         ck_assert_int_eq(digest_read(d.fd, NULL, NULL, &size, after), 0);
         ck_assert_str_eq(before, after);
 }
 END_TEST
 
-CHECK_MAIN("esp-format", empty_partition_becomes_an_esp, partition_of_an_mbr_becomes_an_esp,
-           esp_on_large_sectors_is_fat32_from_257_mib_on,
+/* As after another disk was plugged in where the one was that was asked for. */
+START_TEST(another_device_of_the_name_is_left_as_it_is) {
+        _cleanup_disk_image_ DiskImage d;
+        EspFormatRequest request;
+
+        disk_init(&d, 512, 256, "gpt", "L");
+        request = request_of(&d, 1, true);
+        request.id.diskseq--;
+        assert_refused_as(&d, &request, ERROR_DEVICE_CHANGED);
+        ck_assert_ptr_nonnull(strstr(d.error.message, disk_image_name(&d, 1)));
+        request = request_of(&d, 1, true);
+        request.id.number++;
+        assert_refused_as(&d, &request, ERROR_DEVICE_CHANGED);
+        assert_formats(&d, true);
+}
+END_TEST
+
+START_TEST(write_protected_disk_is_called_that) {
+        const int on = 1, off = 0;
+        _cleanup_disk_image_ DiskImage d;
+        int fd;
+
+        disk_init(&d, 512, 256, "gpt", "L");
+        fd = open(disk_image_name(&d, 1), O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(ioctl(fd, BLKROSET, &on), 0);
+        assert_refused(&d, true, ERROR_READ_ONLY);
+        ck_assert_ptr_nonnull(strstr(d.error.message, disk_image_name(&d, 1)));
+        ck_assert_ptr_nonnull(strstr(d.error.message, "write-protected"));
+        ck_assert_int_eq(ioctl(fd, BLKROSET, &off), 0);
+        safe_close(fd);
+        assert_formats(&d, true);
+}
+END_TEST
+
+CHECK_MAIN("esp-format", write_protected_disk_is_called_that,
+           another_device_of_the_name_is_left_as_it_is, empty_partition_becomes_an_esp,
+           partition_of_an_mbr_becomes_an_esp, esp_on_large_sectors_is_fat32_from_257_mib_on,
            what_is_there_is_lost_by_force_only_and_wholly,
            partition_that_somebody_claims_is_left_alone_whatever_is_asked, whole_disk_is_left_alone,
            what_is_no_device_is_named, lock_of_somebody_else_is_waited_for_and_respected,

@@ -2,14 +2,18 @@
 
 /* What counts as an ESP, that one process at a time has it, and that no path leads out of it. */
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
 #include "../check-main.h"
+#include "fat-image.h"
 #include "throwaway-esp.h"
 
 static void assert_refused(const Throwaway *t, const char *uuid, int r, ErrorCode code) {
         _cleanup_(esp_volume_done) EspVolume volume = ESP_VOLUME_INIT;
         _cleanup_error_ Error error = {};
 
-        ck_assert_int_eq(esp_volume_open(t->root, uuid, true, &volume, &error), r);
+        ck_assert_int_eq(esp_volume_open(t->root, uuid, &(DeviceId){}, true, &volume, &error), r);
         ck_assert_int_eq(error.code, code);
         ck_assert_ptr_nonnull(strstr(error.message, uuid));
         ck_assert_int_lt(volume.fd, 0);
@@ -44,7 +48,7 @@ START_TEST(esp_is_locked_while_it_is_open) {
         throwaway_init(&t);
         assert_refused(&t, UUID, error_code_to_errno(ERROR_BUSY), ERROR_BUSY);
         esp_volume_done(&t.volume);
-        ck_assert_int_eq(esp_volume_open(t.root, UUID, true, &again, NULL), 0);
+        ck_assert_int_eq(esp_volume_open(t.root, UUID, &(DeviceId){}, true, &again, NULL), 0);
         ck_assert_str_eq(again.uuid, UUID);
 }
 END_TEST
@@ -56,7 +60,8 @@ START_TEST(symlink_to_a_directory_within_the_root_is_an_esp) {
         throwaway_init(&t);
         throwaway_mkdir(&t, "dev/esp/EFI");
         ck_assert_int_eq(symlink("/dev/esp", throwaway_path(&t, "dev/disk/by-uuid/3333-3333")), 0);
-        ck_assert_int_eq(esp_volume_open(t.root, "3333-3333", true, &volume, NULL), 0);
+        ck_assert_int_eq(esp_volume_open(t.root, "3333-3333", &(DeviceId){}, true, &volume, NULL),
+                         0);
         ck_assert_int_eq(faccessat(volume.fd, "EFI", F_OK, 0), 0);
 }
 END_TEST
@@ -152,9 +157,50 @@ START_TEST(failure_names_file_and_esp_and_says_what_to_do) {
 }
 END_TEST
 
+/* No vfat is mounted: not every kernel has it. */
+START_TEST(write_protected_partition_is_not_opened_for_writing_and_called_that) {
+        _cleanup_throwaway_ Throwaway t;
+        const int on = 1, off = 0;
+        char loop_path[64];
+        FatImage image;
+        struct stat st;
+        int loop;
+
+        throwaway_init(&t);
+        fat_image_init(&image, 32);
+        loop = loop_attach(image.fd, loop_path);
+        ck_assert_int_eq(fstat(loop, &st), 0);
+        ck_assert_int_eq(mknod(throwaway_path(&t, "dev/sda2"), S_IFBLK | 0600, st.st_rdev), 0);
+        ck_assert_int_eq(symlink("../../sda2", throwaway_path(&t, "dev/disk/by-uuid/abcd-0123")),
+                         0);
+        ck_assert_int_eq(ioctl(loop, BLKROSET, &on), 0);
+        assert_refused(&t, "abcd-0123", -EROFS, ERROR_READ_ONLY);
+        ck_assert_int_eq(ioctl(loop, BLKROSET, &off), 0);
+        safe_close(loop);
+        fat_image_done(&image);
+}
+END_TEST
+
+START_TEST(directory_whose_names_have_another_in_the_other_case_tells_case) {
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        ck_assert(!t.volume.folds_case);
+        throwaway_mkdir(&t, ESP("efi"));
+        throwaway_mkdir(&t, ESP("LOADER"));
+        ck_assert_int_eq(symlink("EFI", throwaway_path(&t, ESP("GRUB"))), 0);
+        throwaway_mkdir(&t, ESP("grub"));
+        esp_volume_done(&t.volume);
+        ck_assert_int_eq(esp_volume_open(t.root, UUID, &(DeviceId){}, true, &t.volume, NULL), 0);
+        ck_assert(!t.volume.folds_case);
+}
+END_TEST
+
 CHECK_MAIN("esp-open", absent_esp_is_missing, what_is_neither_partition_nor_directory_is_no_esp,
            esp_is_locked_while_it_is_open, symlink_to_a_directory_within_the_root_is_an_esp,
            no_path_leads_out_of_the_esp, stat_describes_a_symlink_and_does_not_follow_it,
            stat_of_nothing_is_no_error, times_are_nanoseconds,
            parent_of_a_plain_name_is_the_root_of_the_esp,
-           failure_names_file_and_esp_and_says_what_to_do)
+           failure_names_file_and_esp_and_says_what_to_do,
+           write_protected_partition_is_not_opened_for_writing_and_called_that,
+           directory_whose_names_have_another_in_the_other_case_tells_case)

@@ -4,7 +4,7 @@
 
 #include "../check-main.h"
 #include "blocking/esp-scan.h"
-#include "core/report.h"
+#include "core/report-quota.h"
 #include "throwaway-esp.h"
 
 #define ENTRY "loader/entries/proxmox-6.8.12-4-pve.conf"
@@ -119,7 +119,7 @@ START_TEST(texts_that_decide_what_boots_are_read_and_no_others) {
         ck_assert_str_eq(esp_image_find(&image, "loader/loader.conf")->text, "");
         ck_assert_str_eq(esp_image_find(&image, ENTRY)->text, "title x\r\n");
         ck_assert_int_eq(esp_image_find(&image, ENTRY)->verdict, VERDICT_UNCHECKED);
-        ck_assert_ptr_null(esp_image_find(&image, "loader/entries/notes.txt")->text);
+        ck_assert_ptr_null(esp_image_find(&image, "loader/entries/notes.txt"));
         ck_assert_ptr_null(esp_image_find(&image, "EFI/proxmox/6.8.12-4-pve/a.conf")->text);
 }
 END_TEST
@@ -284,6 +284,102 @@ START_TEST(fifo_that_looks_like_an_entry_does_not_block) {
 }
 END_TEST
 
+/* @n names for one file: PREFIX0SUFFIX, PREFIX1SUFFIX and so on. */
+static void fill(const Throwaway *t, const char *prefix, size_t n, const char *suffix,
+                 const char *text) {
+        throwaway_put_text(t, "dev/one", text);
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *path = strprintf("%s%zu%s", prefix, i, suffix);
+
+                ck_assert_int_eq(link(throwaway_path(t, "dev/one"), throwaway_path(t, path)), 0);
+        }
+}
+
+static void assert_overflow(const Throwaway *t, const EspImage *known, const char *dir) {
+        EspImage image = { .n_files = 7 };
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_lt(esp_scan(&t->volume, known, NULL, &image, &error), 0);
+        ck_assert_uint_eq(image.n_files, 7); /* ret is untouched */
+        ck_assert_msg(strstr(error.message, "ESP '" UUID "'") && strstr(error.message, dir),
+                      "not named: %s", error.message);
+}
+
+START_TEST(more_entries_than_can_be_reported_are_an_error_that_names_their_directory) {
+        const EspImage none = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        fill(&t, ESP("loader/entries/other-"), ESP_FILES_MAX + 1, ".conf", "x");
+        assert_overflow(&t, &none, "'/loader/entries'");
+}
+END_TEST
+
+START_TEST(more_directories_than_can_be_reported_are_an_error_that_names_theirs) {
+        const EspImage none = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        for (size_t i = 0; i <= ESP_FILES_MAX; i++) {
+                _cleanup_free_ char *path = strprintf(ESP("EFI/proxmox/6.2.%zu-1-pve"), i);
+
+                ck_assert_int_eq(mkdir(throwaway_path(&t, path), 0700), 0);
+        }
+        assert_overflow(&t, &none, "'/EFI/proxmox'");
+}
+END_TEST
+
+START_TEST(more_kernels_in_the_root_than_can_be_reported_are_an_error) {
+        const EspImage none = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        fill(&t, ESP("vmlinuz-6.2."), ESP_FILES_MAX + 1, "-1-pve", "");
+        assert_overflow(&t, &none, "'/'");
+}
+END_TEST
+
+START_TEST(as_many_files_as_can_be_reported_are) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        fill(&t, ESP("loader/entries/other-"), ESP_FILES_MAX - 3, ".conf", "x");
+        scan(&t, NULL, &image);
+        ck_assert_uint_eq(image.n_files, ESP_FILES_MAX);
+}
+END_TEST
+
+START_TEST(more_text_than_can_be_reported_is_an_error_also_if_most_of_it_is_known) {
+        static char text[REPORT_TEXT_MAX + 1];
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        memset(text, 'x', REPORT_TEXT_MAX);
+        throwaway_init(&t);
+        fill(&t, ESP("loader/entries/other-"), ESP_TEXT_MAX / REPORT_TEXT_MAX - 1, ".conf", text);
+        scan(&t, NULL, &image);
+        throwaway_put_text(&t, ESP("loader/entries/x.conf"), text);
+        assert_overflow(&t, &image, "'/loader/entries'");
+}
+END_TEST
+
+START_TEST(what_no_boot_loader_reads_beside_the_entries_is_left_out_however_much_it_is) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_throwaway_ Throwaway t;
+
+        throwaway_init(&t);
+        fill(&t, ESP("loader/entries/"), ESP_FILES_MAX + 1, ".txt", "x");
+        throwaway_put_text(&t, ESP("loader/entries/x.conf.bak"), "x");
+        throwaway_put_text(&t, ESP("loader/entries/X.CONF"), "x");
+        throwaway_put_text(&t, ESP(ENTRY STAGED_SUFFIX), "x");
+        scan(&t, NULL, &image);
+        ck_assert_uint_eq(image.n_files, 5); /* with three directories */
+        ck_assert_ptr_nonnull(esp_image_find(&image, "loader/entries/X.CONF"));
+        ck_assert_ptr_nonnull(esp_image_find(&image, ENTRY STAGED_SUFFIX));
+}
+END_TEST
+
 START_TEST(names_with_control_characters_are_left_out) {
         _cleanup_(esp_image_done) EspImage image = {};
         _cleanup_throwaway_ Throwaway t;
@@ -305,4 +401,10 @@ CHECK_MAIN("esp-scan", what_concerns_us_is_reported_and_nothing_else,
            grub_environment_is_read, what_is_too_large_or_holds_nul_is_no_text,
            known_text_is_trusted_and_not_read, symlinks_are_reported_as_other_and_never_followed,
            linked_directories_of_ours_are_not_entered, fifo_that_looks_like_an_entry_does_not_block,
-           names_with_control_characters_are_left_out)
+           names_with_control_characters_are_left_out,
+           more_entries_than_can_be_reported_are_an_error_that_names_their_directory,
+           more_directories_than_can_be_reported_are_an_error_that_names_theirs,
+           more_kernels_in_the_root_than_can_be_reported_are_an_error,
+           as_many_files_as_can_be_reported_are,
+           more_text_than_can_be_reported_is_an_error_also_if_most_of_it_is_known,
+           what_no_boot_loader_reads_beside_the_entries_is_left_out_however_much_it_is)

@@ -61,7 +61,8 @@ static inline void throwaway_init(Throwaway *t) {
         throwaway_mkdir(t, ESP("EFI/proxmox"));
         throwaway_mkdir(t, ESP("loader/entries"));
         throwaway_mkdir(t, "boot");
-        ck_assert_int_eq(esp_volume_open(t->root, UUID, true, &t->volume, &error), 0);
+        ck_assert_int_eq(esp_volume_open(t->root, UUID, &(DeviceId){}, true, &t->volume, &error),
+                         0);
 }
 
 #define _cleanup_throwaway_ _cleanup_(throwaway_done)

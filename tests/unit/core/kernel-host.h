@@ -11,7 +11,8 @@
 
 /* Lists are written as words; in boot/ "VER" is complete, "VER=image" and "VER=initrd" is not. */
 typedef struct Host {
-        const char *boot, *kernels, *series, *running, *installing, *manual, *pin, *next_boot;
+        const char *boot, *kernels, *linux_images, *series, *running, *installing, *manual, *pin,
+                        *next_boot;
         bool unreadable; /* the package database */
 } Host;
 
@@ -60,10 +61,12 @@ static inline KernelSet select_on(const Host *h) {
         _cleanup_strv_ char **installing = words(h->installing), **manual = words(h->manual);
         _cleanup_(boot_dir_done) BootDir boot = boot_dir(h->boot);
         _cleanup_(package_db_done) PackageDb packages = { .kernels = words(h->kernels),
+                                                          .linux_images = words(h->linux_images),
                                                           .series = words(h->series) };
         KernelSet set;
 
         strv_sort_uniq(packages.kernels, kernel_version_compare_newest_first);
+        strv_sort_uniq(packages.linux_images, kernel_version_compare_newest_first);
         strv_sort_uniq(packages.series, kernel_version_compare_newest_first);
         ck_assert_int_eq(kernel_select(&(KernelSelectInput){ .boot = &boot,
                                                              .packages = h->unreadable ? NULL

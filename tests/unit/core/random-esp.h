@@ -4,6 +4,9 @@
 /* Hosts and ESPs made up at random, with whatever administrators, other tools and interrupted runs
  * may leave. */
 
+#include <ctype.h>
+
+#include "core/esp-name.h"
 #include "core/kernel-version.h"
 #include "core/plan-survey.h"
 #include "tests/unit/core/sim-esp.h"
@@ -25,6 +28,7 @@ typedef struct Case {
         PlanInput in;
         uint64_t random;
         uint64_t content; /* the last id given away */
+        unsigned n_away;  /* plans that take kernels off the ESP for a while */
 } Case;
 
 static inline void case_done(Case *c) {
@@ -53,9 +57,21 @@ static inline FileStamp random_stamp(Case *c, unsigned units) {
                             .size = (uint64_t) (1 + below(c, units)) * UNIT + below(c, 3) };
 }
 
+/* Another kernel, which a FAT does not tell from @k. */
+static inline void make_namesake(Case *c, const Kernel *k) {
+        Kernel *other = &c->kernels.kernels[c->kernels.n_kernels++];
+
+        *other = (Kernel){ .version = strdup(k->version),
+                           .reasons = k->reasons,
+                           .image = random_stamp(c, 4),
+                           .initrd = random_stamp(c, 12) };
+        for (char *p = other->version; *p; p++)
+                *p = (char) toupper(*p);
+}
+
 static inline void make_kernels(Case *c) {
         c->kernels.database_readable = !one_in(c, 4);
-        c->kernels.kernels = calloc(ELEMENTSOF(pool), sizeof(Kernel));
+        c->kernels.kernels = calloc(2 * ELEMENTSOF(pool), sizeof(Kernel));
         for (size_t i = 0; i < ELEMENTSOF(pool); i++) {
                 Kernel *k = &c->kernels.kernels[c->kernels.n_kernels];
 
@@ -69,7 +85,12 @@ static inline void make_kernels(Case *c) {
                         k->state = one_in(c, 2) ? KERNEL_STATE_INITRD_MISSING
                                                 : KERNEL_STATE_IMAGE_MISSING;
                 c->kernels.n_kernels++;
+                if (one_in(c, 40))
+                        make_namesake(c, k);
         }
+        if (c->kernels.n_kernels > 0 && one_in(c, 2))
+                c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)].reasons |=
+                                1u << KERNEL_RUNNING;
         if (c->kernels.n_kernels > 0 && one_in(c, 2)) {
                 Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
 
@@ -215,10 +236,35 @@ static inline void put_loader_conf(Case *c) {
                 sim_put(&c->esp, ESP_LOADER_CONF STAGED_SUFFIX, FILE_REGULAR, 3, 0, "cut");
 }
 
+/* Another tool, or a human, has written names in another case. */
+static inline void disguise(Case *c) {
+        for (size_t i = 0; i < c->esp.image.n_files && c->esp.image.folds_case; i++) {
+                char *path = c->esp.image.files[i].path;
+
+                if (one_in(c, 4))
+                        for (char *p = path + below(c, (unsigned) strlen(path)); *p; p++)
+                                *p = (char) toupper(*p);
+                else if (one_in(c, 8))
+                        for (char *p = path; *p; p++)
+                                *p = (char) (one_in(c, 2) ? toupper(*p) : tolower(*p));
+        }
+}
+
+/* None for a kernel, for one at the most, so that others have to give way, or for some. */
+static inline void put_free_space(Case *c) {
+        EspImage *image = &c->esp.image;
+
+        if (one_in(c, 3))
+                image->free_bytes = below(c, 8) * image->cluster_bytes;
+        else
+                image->free_bytes = below(c, one_in(c, 2) ? 20 : 80) * (uint64_t) UNIT;
+}
+
 static inline void make_esp(Case *c) {
         static const uint64_t clusters[] = { 512, 4096, 32768 };
         SimEsp *s = &c->esp;
 
+        s->image.folds_case = one_in(c, 2);
         s->image.cluster_bytes = clusters[below(c, ELEMENTSOF(clusters))];
         sim_put(s, "loader", FILE_DIRECTORY, 0, 0, NULL);
         sim_put(s, ESP_KERNEL_DIR, FILE_DIRECTORY, 0, 0, NULL);
@@ -237,11 +283,9 @@ static inline void make_esp(Case *c) {
         } else if (one_in(c, 3))
                 sim_put(s, ESP_ENTRY_DIR, FILE_REGULAR, 1, SIM_FOREIGN, NULL);
         put_memtest(c);
-        if (one_in(c, 3))
-                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
-        else
-                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
+        put_free_space(c);
         s->image.loader = esp_image_tell_loader(&s->image);
+        disguise(c);
 }
 
 /* What an earlier run, an administrator, or another tool has left in grubenv. */
@@ -291,6 +335,7 @@ static inline void make_grub_esp(Case *c) {
         static const uint64_t clusters[] = { 512, 4096, 32768 };
         SimEsp *s = &c->esp;
 
+        s->image.folds_case = one_in(c, 2);
         s->image.cluster_bytes = clusters[below(c, ELEMENTSOF(clusters))];
         s->grub_inputs = below(c, 3);
         for (size_t i = 0; i < ELEMENTSOF(pool); i++)
@@ -314,12 +359,10 @@ static inline void make_grub_esp(Case *c) {
                 put_kernel(c, pool[below(c, ELEMENTSOF(pool))]);
                 c->loader = ESP_LOADER_GRUB;
         }
-        if (one_in(c, 3))
-                s->image.free_bytes = below(c, 8) * s->image.cluster_bytes;
-        else
-                s->image.free_bytes = below(c, 80) * (uint64_t) UNIT;
+        put_free_space(c);
         s->image.loader = esp_image_tell_loader(&s->image);
         sim_assert(s, s->image.loader == ESP_LOADER_GRUB);
+        disguise(c);
 }
 
 /* GRUB's configuration names the pin, if there is one. */

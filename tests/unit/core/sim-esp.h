@@ -79,6 +79,7 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
         _cleanup_free_ char *text = NULL;
         unsigned kind = SIM_ENTRY, allowed;
         const EspFile *old, *new;
+        char *spelled;
 
         if (streq(step->path, ESP_LOADER_CONF) || streq(step->path, ESP_GRUB_CONFIG) ||
             streq(step->path, ESP_GRUB_ENV))
@@ -94,11 +95,13 @@ static inline void sim_place(SimEsp *s, const PlanStep *step) {
 
         old = esp_image_find(&s->image, step->path);
         sim_assert(s, !old || old->type == FILE_REGULAR);
+        spelled = old && old->spelled ? strdup(old->spelled) : NULL;
         if (old)
                 sim_hold(s, step->path);
         new = esp_image_find(&s->image, staged);
         text = new->text ? strdup(new->text) : NULL;
-        sim_put(s, step->path, FILE_REGULAR, new->size, new->mtime, text);
+        /* vfat keeps the replaced file's place in its directory, and with that the name. */
+        sim_put(s, step->path, FILE_REGULAR, new->size, new->mtime, text)->spelled = spelled;
         sim_drop(s, staged);
         strv_remove(s->staged, step->path);
         s->pending |= kind;
@@ -304,6 +307,7 @@ static inline bool sim_tests(const SimEsp *s) {
 
 /* What must hold between any two steps, compared with what held before. */
 static inline void sim_judge(SimEsp *s) {
+        _cleanup_strv_ char **versions = NULL;
         char **complete = sim_complete(s);
         bool boots = sim_boots(s);
 
@@ -312,6 +316,10 @@ static inline void sim_judge(SimEsp *s) {
         sim_assert(s, sim_tests(s) || !s->tested || !esp_image_find(&s->image, ESP_MEMTEST_ENTRY));
         s->tested = sim_tests(s);
 
+        if (!strv_isempty(s->needed))
+                sim_assert(s, esp_image_kernels(&s->image, &versions) == 0);
+        STRV_FOREACH(version, s->needed)
+                sim_assert(s, strv_contains(versions, *version));
         STRV_FOREACH(entry, s->complete)
                 sim_assert(s, strv_contains(complete, *entry) || !sim_has_entry(s, *entry));
         strv_free(s->complete);

@@ -5,6 +5,7 @@
  * and an entry of it boots. */
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "core/grub-env.h"
 #include "core/grub-image.h"
 #include "core/grub-pin.h"
@@ -27,6 +28,7 @@ static inline bool sim_has_line(const char *text, const char *name) {
 static inline void sim_grub_entry(Buffer *b, const EspImage *image, const char *hidden,
                                   const char *version, const char *kind) {
         _cleanup_free_ char *initrd = grub_kernel_path(version, KERNEL_FILE_INITRD);
+        const EspFile *file;
 
         buffer_printf(b, "menuentry 'Linux %s' --class os $menuentry_id_option ", version);
         if (streq(kind, "simple"))
@@ -34,7 +36,8 @@ static inline void sim_grub_entry(Buffer *b, const EspImage *image, const char *
         else
                 buffer_printf(b, "'gnulinux-%s-%s-%s' {\n", version, kind, SIM_ROOT_ID);
         buffer_printf(b, "\tlinux\t/vmlinuz-%s root=/dev/x ro\n", version);
-        if (esp_image_find(image, initrd) && !sim_has_line(hidden, initrd))
+        file = esp_image_find(image, initrd);
+        if (file && !sim_has_line(hidden, file->path))
                 buffer_printf(b, "\tinitrd\t/%s\n", initrd);
         buffer_puts(b, "}\n");
 }
@@ -48,13 +51,14 @@ static inline void sim_grub_memtest(Buffer *b, const EspImage *image) {
                               name);
 }
 
-/* The kernels that 10_linux finds: every vmlinuz-*, whatever is behind the dash. */
+/* The kernels that 10_linux finds: every vmlinuz-*, whatever is behind the dash, as the directory
+ * has it spelled. */
 static inline char **sim_grub_versions(const EspImage *image, const char *hidden) {
         char **versions = NULL;
 
         for (size_t i = 0; i < image->n_files; i++) {
                 const EspFile *file = &image->files[i];
-                const char *version = startswith(file->path, "vmlinuz-");
+                const char *version = startswith(file->spelled ?: file->path, "vmlinuz-");
 
                 if (version && file->type == FILE_REGULAR && !sim_has_line(hidden, file->path))
                         ck_assert_int_eq(strv_extend(&versions, version), 0);
@@ -101,13 +105,10 @@ static inline char *sim_grub_next(const EspImage *image) {
         return value;
 }
 
-/* The entry of @config for the version that next_entry names; what is not found is the first. */
+/* The entry of @config that next_entry names; what is not found is the first. */
 static inline const GrubEntry *sim_grub_find_next(const GrubConfig *config, const char *next) {
-        _cleanup_free_ char *version = NULL;
-
-        (void) grub_entry_id_version(next, &version);
         for (size_t i = 0; i < config->n_entries; i++)
-                if (config->entries[i].submenu && streq_ptr(config->entries[i].version, version))
+                if (config->entries[i].submenu && endswith(next, config->entries[i].id))
                         return &config->entries[i];
         return config->n_entries > 0 ? &config->entries[0] : NULL;
 }

@@ -35,6 +35,7 @@ typedef struct SimEsp {
         bool repaired;
         bool half;     /* of a kernel, the image is new and the initrd is not yet, or the reverse */
         char **staged; /* paths that this plan has staged and not placed yet */
+        char **needed; /* versions that must not be away, not even for a step */
         char **complete; /* entries, with GRUB versions in its menu, that led to a complete kernel
                           * before the step */
         const char *grub_default; /* GRUB_DEFAULT of the host; NULL: "0" */
@@ -52,6 +53,7 @@ static inline void sim_done(SimEsp *s) {
         esp_image_done(&s->image);
         strv_free(s->staged);
         strv_free(s->complete);
+        strv_free(s->needed);
         *s = (SimEsp){};
 }
 
@@ -65,9 +67,9 @@ static inline void sim_dump(const SimEsp *s) {
         for (size_t i = 0; i < s->image.n_files; i++) {
                 const EspFile *f = &s->image.files[i];
 
-                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s\n", f->path,
+                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s %s\n", f->path,
                        file_type_to_string(f->type), f->size, f->mtime,
-                       file_verdict_to_string(f->verdict));
+                       file_verdict_to_string(f->verdict), strempty(f->spelled));
                 if (f->text)
                         printf("----\n%s----\n", f->text);
         }
@@ -96,6 +98,7 @@ static inline EspFile *sim_put(SimEsp *s, const char *path, FileType type, uint6
         sim_assert(s, file);
         free(file->text);
         *file = (EspFile){ .path = file->path,
+                           .spelled = file->spelled,
                            .type = type,
                            .size = size,
                            .mtime = content,
@@ -105,15 +108,14 @@ static inline EspFile *sim_put(SimEsp *s, const char *path, FileType type, uint6
 
 static inline void sim_drop(SimEsp *s, const char *path) {
         EspImage *image = &s->image;
+        const EspFile *file = esp_image_find(image, path);
+        size_t i = file ? (size_t) (file - image->files) : 0;
 
-        for (size_t i = 0; i < image->n_files; i++)
-                if (streq(image->files[i].path, path)) {
-                        esp_file_done(&image->files[i]);
-                        image->n_files--;
-                        memmove(image->files + i, image->files + i + 1,
-                                (image->n_files - i) * sizeof(EspFile));
-                        return;
-                }
+        if (!file)
+                return;
+        esp_file_done(&image->files[i]);
+        image->n_files--;
+        memmove(image->files + i, image->files + i + 1, (image->n_files - i) * sizeof(EspFile));
 }
 
 static inline bool sim_is(const SimEsp *s, const char *path, FileType type) {

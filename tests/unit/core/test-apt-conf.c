@@ -76,6 +76,20 @@ START_TEST(patterns_match_no_other_package) {
 }
 END_TEST
 
+START_TEST(kernels_of_debian_are_protected_by_their_own_name) {
+        char *kernels[] = { (char *) "6.12.22+deb12-amd64", (char *) "6.8.0",
+                            (char *) "6.8.12-4-pve", (char *) "6.12", NULL };
+        _cleanup_free_ char *text = render(kernels);
+
+        ck_assert(is_protected(text, "linux-image-6.12.22+deb12-amd64"));
+        ck_assert(is_protected(text, "linux-image-6.8.0"));
+        ck_assert(!is_protected(text, "linux-image-6.12.22+deb12-amd64-dbg"));
+        ck_assert(!is_protected(text, "linux-image-6.8.12-4-pve"));
+        ck_assert(!is_protected(text, "linux-image-6.12"));
+        ck_assert(!is_protected(text, "linux-image-amd64"));
+}
+END_TEST
+
 START_TEST(nothing_to_protect_is_still_valid) {
         char *none[] = { NULL };
         _cleanup_free_ char *from_null = render(NULL), *from_empty = render(none);
@@ -100,4 +114,5 @@ END_TEST
 
 CHECK_MAIN("apt-conf", each_kernel_gives_three_escaped_patterns,
            patterns_match_the_packages_of_the_kernel, patterns_match_no_other_package,
-           nothing_to_protect_is_still_valid, string_that_is_no_version_is_refused)
+           kernels_of_debian_are_protected_by_their_own_name, nothing_to_protect_is_still_valid,
+           string_that_is_no_version_is_refused)

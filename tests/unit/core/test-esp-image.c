@@ -6,6 +6,7 @@
 
 #include "common/string-util.h"
 #include "core/boot-entry.h"
+#include "core/esp-boot.h"
 #include "tests/unit/check-main.h"
 
 static EspFile *put(EspImage *image, const char *path) {

@@ -177,6 +177,37 @@ static int parse(const char *text, Firmware *ret) {
         return firmware_parse(text, strlen(text), ret);
 }
 
+static void add_to(Firmware *f, uint16_t number, const char *partuuid, bool active) {
+        LoadOption entry = { .number = number, .active = active };
+
+        entry.title = strdup("T");
+        entry.path = strdup("\\EFI\\systemd\\systemd-bootx64.efi");
+        (void) snprintf(entry.partuuid, sizeof(entry.partuuid), "%s", partuuid);
+        ck_assert_int_eq(firmware_add_entry(f, &entry), 0);
+}
+
+START_TEST(partition_that_boot_order_has_first_boots_first) {
+        static const char one[] = "11111111-0000-4000-8000-00000000000a";
+        static const char two[] = "22222222-0000-4000-8000-00000000000b";
+        static const char three[] = "33333333-0000-4000-8000-00000000000c";
+        static const uint8_t order[] = { 9, 0, 3, 0, 2, 0, 1, 0 };
+        _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
+
+        add_to(&f, 1, one, true);
+        add_to(&f, 2, two, true);
+        add_to(&f, 3, one, false);
+        ck_assert_int_eq(firmware_set_boot_order(&f, order, sizeof(order)), 0);
+        ck_assert_uint_eq(firmware_rank(&f, two), 2);
+        ck_assert_uint_eq(firmware_rank(&f, "22222222-0000-4000-8000-00000000000B"), 2);
+        ck_assert_uint_eq(firmware_rank(&f, one), 3);
+        ck_assert(firmware_rank(&f, three) == SIZE_MAX);
+        f.loader_partuuid = strdup(three);
+        ck_assert_uint_eq(firmware_rank(&f, three), 4);
+        ck_assert(firmware_rank(&f, "") == SIZE_MAX);
+        ck_assert(firmware_rank(&FIRMWARE_INIT, one) == SIZE_MAX);
+}
+END_TEST
+
 START_TEST(firmware_survives_the_round_trip) {
         for (size_t i = 0; i < ELEMENTSOF(complete); i++) {
                 _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
@@ -276,7 +307,8 @@ START_TEST(entries_that_do_not_fit_are_left_out) {
 }
 END_TEST
 
-CHECK_MAIN("firmware", loader_that_names_itself_is_believed,
+CHECK_MAIN("firmware", partition_that_boot_order_has_first_boots_first,
+           loader_that_names_itself_is_believed,
            loader_that_does_not_is_told_by_the_path_of_its_entry, why_nothing_is_known_is_said,
            one_shot_is_a_feature_of_the_loader, secure_boot_is_told_by_two_variables,
            boot_order_may_be_odd_empty_or_endless, entries_are_sorted_unique_and_bounded,

@@ -5,6 +5,7 @@
 #include "core/grub-image.h"
 
 #include "common/string-util.h"
+#include "core/esp-boot.h"
 #include "tests/unit/check-main.h"
 
 #define ENTRY(version)                                                   \

@@ -63,6 +63,27 @@ START_TEST(a_default_that_grub_remembers_is_not_known) {
 }
 END_TEST
 
+static void assert_boots(const char *value, const char *saved, const char *expect) {
+        _cleanup_free_ char *text = strprintf("set default=\"%s\"\n%s", value,
+                                              strchr(MENU("0", "/boot"), '\n') + 1);
+        _cleanup_free_ char *version = NULL;
+
+        ck_assert_int_eq(host_menu_default(text, strlen(text), saved, &version), 0);
+        ck_assert_msg(streq_ptr(version, expect), "'%s', '%s': '%s'", value, strempty(saved),
+                      strempty(version));
+}
+
+START_TEST(what_grub_remembers_is_told_by_its_environment) {
+        assert_boots("${saved_entry}", NULL, NULL);
+        assert_boots("${saved_entry}", "", NEW);
+        assert_boots("${saved_entry}", PIN(OLD), OLD);
+        assert_boots("${saved_entry}", "Advanced>1", OLD);
+        assert_boots("${saved_entry}", "1>1", OLD);
+        assert_boots("0", PIN(OLD), NEW);
+        assert_boots("${mine}", PIN(OLD), NULL);
+}
+END_TEST
+
 START_TEST(kernels_of_other_systems_do_not_count) {
         _cleanup_(host_menu_done) HostMenu m = {};
 
@@ -112,6 +133,7 @@ START_TEST(only_a_kept_and_bootable_kernel_can_be_lacking) {
 END_TEST
 
 CHECK_MAIN("host-menu", kernels_are_told_wherever_grub_finds_boot, a_pin_is_the_default,
-           a_default_that_grub_remembers_is_not_known, kernels_of_other_systems_do_not_count,
+           a_default_that_grub_remembers_is_not_known,
+           what_grub_remembers_is_told_by_its_environment, kernels_of_other_systems_do_not_count,
            a_menu_without_submenus_has_no_id_to_pin_by, what_is_damaged_is_refused,
            only_a_kept_and_bootable_kernel_can_be_lacking)

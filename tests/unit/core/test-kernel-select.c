@@ -238,11 +238,56 @@ START_TEST(plain_debian_keeps_by_what_is_in_boot) {
 }
 END_TEST
 
-START_TEST(plain_debian_counts_complete_kernels_only) {
+START_TEST(plain_debian_counts_a_kernel_by_its_image) {
         assert_set(&(Host){ .boot = "6.12.3-amd64=image 6.12.2-amd64=initrd 6.1.0-18-amd64 "
                                     "6.1.0-17-amd64 6.1.0-16-amd64" },
-                   "6.12.3-amd64:-!initrd-missing 6.12.2-amd64:-!image-missing "
-                   "6.1.0-18-amd64:newest+series 6.1.0-17-amd64:newest 6.1.0-16-amd64:-");
+                   "6.12.3-amd64:newest!initrd-missing 6.12.2-amd64:-!image-missing "
+                   "6.1.0-18-amd64:newest+series 6.1.0-17-amd64:- 6.1.0-16-amd64:-");
+}
+END_TEST
+
+START_TEST(plain_debian_counts_packages_and_images_together) {
+        Host h = { .boot = "6.12.3-custom 6.1.0-17-amd64 6.1.0-16-amd64",
+                   .linux_images = "6.12.2-amd64 6.1.0-17-amd64" };
+
+        assert_series(&h, "6.12 6.1");
+        assert_set(&h, "6.12.3-custom:newest 6.12.2-amd64:newest!image-missing "
+                       "6.1.0-17-amd64:series 6.1.0-16-amd64:-");
+}
+END_TEST
+
+START_TEST(packages_of_debian_do_not_count_beside_those_of_proxmox) {
+        assert_set(&(Host){ .boot = "6.12.3-amd64 6.8.12-4-pve 6.8.12-3-pve",
+                            .kernels = "6.8.12-4-pve 6.8.12-3-pve",
+                            .linux_images = "6.12.3-amd64" },
+                   "6.12.3-amd64:- 6.8.12-4-pve:newest+series 6.8.12-3-pve:newest");
+}
+END_TEST
+
+START_TEST(kernel_whose_initrd_went_pushes_no_other_in) {
+        static const char kernels[] = "6.1.0-21-amd64 6.1.0-18-amd64 6.1.0-17-amd64";
+
+        assert_set(&(Host){ .boot = "6.1.0-21-amd64=image 6.1.0-18-amd64 6.1.0-17-amd64",
+                            .linux_images = kernels },
+                   "6.1.0-21-amd64:newest+series!initrd-missing 6.1.0-18-amd64:newest "
+                   "6.1.0-17-amd64:-");
+}
+END_TEST
+
+START_TEST(boot_without_an_image_is_empty) {
+        static const struct {
+                const char *boot;
+                bool empty;
+        } cases[] = { { "", true },
+                      { "6.8.12-4-pve=initrd", true },
+                      { "6.8.12-4-pve=image", false } };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(kernel_set_done) KernelSet set = select_on(
+                                &(Host){ .boot = cases[i].boot, .kernels = "6.8.12-4-pve" });
+
+                ck_assert(set.boot_is_empty == cases[i].empty);
+        }
 }
 END_TEST
 
@@ -299,7 +344,9 @@ CHECK_MAIN("kernel-select", two_newest_installed_are_kept, one_installed_kernel_
            kernel_that_is_not_there_is_kept_but_not_bootable,
            boot_that_is_not_mounted_changes_no_reason, one_kernel_may_have_every_reason,
            versions_are_matched_whole, foreign_kernels_in_boot_are_known_but_not_kept,
-           plain_debian_keeps_by_what_is_in_boot, plain_debian_counts_complete_kernels_only,
-           version_without_series_is_kept_all_the_same,
+           plain_debian_keeps_by_what_is_in_boot, plain_debian_counts_packages_and_images_together,
+           packages_of_debian_do_not_count_beside_those_of_proxmox,
+           kernel_whose_initrd_went_pushes_no_other_in, boot_without_an_image_is_empty,
+           plain_debian_counts_a_kernel_by_its_image, version_without_series_is_kept_all_the_same,
            unreadable_database_falls_back_to_boot_and_says_so, plain_debian_has_a_readable_database,
            empty_host_has_an_empty_set)

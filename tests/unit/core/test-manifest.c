@@ -78,6 +78,34 @@ START_TEST(removed_entry_is_gone_and_others_stay) {
 }
 END_TEST
 
+START_TEST(entries_are_sorted_however_they_come) {
+        static const char *const paths[] = { "c", "a", "d", "b", "a" };
+        _cleanup_(manifest_done) Manifest m = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                put(&m, paths[i], i, SHA_A);
+        ck_assert_uint_eq(m.n_entries, 4);
+        for (size_t i = 0; i < m.n_entries; i++)
+                ck_assert_int_eq(m.entries[i].path[0], "abcd"[i]);
+        ck_assert_uint_eq(manifest_find(&m, "a")->size, 4);
+}
+END_TEST
+
+START_TEST(more_entries_than_a_host_has_are_refused) {
+        _cleanup_(manifest_done) Manifest m = {};
+        Buffer b = {};
+
+        buffer_puts(&b, "v1\n");
+        for (size_t i = 0; i < MANIFEST_ENTRIES_MAX; i++)
+                buffer_printf(&b, LINE("%zu") "\n", MANIFEST_ENTRIES_MAX - i);
+        ck_assert_int_eq(manifest_parse(b.data, b.size, &m), 0);
+        ck_assert_uint_eq(m.n_entries, MANIFEST_ENTRIES_MAX);
+        buffer_puts(&b, LINE("x") "\n");
+        ck_assert_int_eq(manifest_parse(b.data, b.size, &(Manifest){}), -EBADMSG);
+        buffer_done(&b);
+}
+END_TEST
+
 START_TEST(text_is_as_documented) {
         _cleanup_(manifest_done) Manifest m = {};
         _cleanup_free_ char *text = NULL;
@@ -177,7 +205,8 @@ START_TEST(file_cut_short_is_refused_or_shorter) {
 END_TEST
 
 CHECK_MAIN("manifest", what_was_put_is_found, putting_again_replaces,
-           removed_entry_is_gone_and_others_stay, text_is_as_documented,
+           removed_entry_is_gone_and_others_stay, entries_are_sorted_however_they_come,
+           more_entries_than_a_host_has_are_refused, text_is_as_documented,
            empty_manifest_is_its_version, large_manifest_survives_the_round_trip,
            unknown_version_is_told_from_garbage, one_malformed_line_spoils_it_all,
            file_cut_short_is_refused_or_shorter)

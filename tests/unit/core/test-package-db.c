@@ -101,6 +101,45 @@ START_TEST(packages_beside_the_kernels_are_none) {
 }
 END_TEST
 
+static void assert_linux_images(const char *text, const char *expect) {
+        _cleanup_(package_db_done) PackageDb db = {};
+        _cleanup_free_ char *images = NULL;
+
+        take(&db, text);
+        assert_db(&db, "", "");
+        images = strv_join(db.linux_images, " ");
+        ck_assert_str_eq(images, expect);
+}
+
+START_TEST(kernels_of_debian_are_found_newest_first) {
+        assert_linux_images(INSTALLED("linux-image-6.1.0-9-amd64")
+                                            INSTALLED("linux-image-6.1.0-18-amd64") INSTALLED(
+                                                            "linux-image-6.12.22+deb12-"
+                                                            "cloud-amd64") INSTALLED("linux-image-"
+                                                                                     "6.8.0"),
+                            "6.12.22+deb12-cloud-amd64 6.8.0 6.1.0-18-amd64 6.1.0-9-amd64");
+        assert_linux_images(INSTALLED("linux-image-6.1.0-18-amd64-unsigned")
+                                            STANZA("linux-image-6.1.0-18-amd64",
+                                                   "deinstall ok config-files"),
+                            "6.1.0-18-amd64");
+}
+END_TEST
+
+START_TEST(meta_packages_and_debugging_symbols_of_debian_are_no_kernels) {
+        assert_linux_images(INSTALLED("linux-image-amd64") INSTALLED("linux-image-cloud-amd64")
+                                            INSTALLED("linux-image-2.6-amd64")
+                                                            INSTALLED("linux-image-6.12-amd64")
+                                                                            INSTALLED("linux-image-"
+                                                                                      "6."),
+                            "");
+        assert_linux_images(INSTALLED("linux-image-6.1.0-18-amd64-dbg")
+                                            INSTALLED("linux-image-6.1.0-18-amd64-dbgsym")
+                                                            STANZA("linux-image-6.1.0-18-amd64",
+                                                                   "deinstall ok config-files"),
+                            "");
+}
+END_TEST
+
 START_TEST(kernel_helper_beside_us_is_noticed) {
         _cleanup_(package_db_done) PackageDb with = {}, without = {}, removed = {};
 
@@ -386,6 +425,8 @@ START_TEST(more_kernels_than_any_host_has_are_no_database) {
 END_TEST
 
 CHECK_MAIN("package-db", kernels_of_both_names_are_found_newest_first,
+           kernels_of_debian_are_found_newest_first,
+           meta_packages_and_debugging_symbols_of_debian_are_no_kernels,
            signed_and_unsigned_package_are_one_kernel, meta_packages_give_the_series,
            packages_beside_the_kernels_are_none, kernel_helper_beside_us_is_noticed,
            only_wanted_packages_that_are_there_count,

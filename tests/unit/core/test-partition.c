@@ -239,15 +239,18 @@ static int parse(const char *text, Partition *ret) {
         return partition_parse(&record, ret);
 }
 
-#define PLAIN "partition device=/dev/sdb disk=/dev/sdb"
+#define PLAIN "partition device=/dev/sdb disk=/dev/sdb diskseq=0"
 
 START_TEST(partition_survives_the_round_trip) {
         Partition whole = { .device = (char *) "/dev/sdb",
                             .disk = (char *) "/dev/sdb",
                             .sector_bytes = 4096 };
         Partition items[] = { esp(), empty(), whole };
-        static const int n_fields[] = { 10, 8, 6 };
+        static const int n_fields[] = { 13, 9, 7 };
 
+        items[0].model = (char *) "SAMSUNG MZ7LH480";
+        items[0].serial = (char *) "S45NNE0M";
+        items[0].diskseq = 17;
         items[1].in_use = (char *) PARTITION_MOUNTED_ON "/a b";
         items[1].part_uuid = NULL;
         for (size_t i = 0; i < ELEMENTSOF(items); i++) {
@@ -261,6 +264,9 @@ START_TEST(partition_survives_the_round_trip) {
                 ck_assert_pstr_eq(again.part_type, items[i].part_type);
                 ck_assert_pstr_eq(again.fs_type, items[i].fs_type);
                 ck_assert_pstr_eq(again.fs_uuid, items[i].fs_uuid);
+                ck_assert_pstr_eq(again.model, items[i].model);
+                ck_assert_pstr_eq(again.serial, items[i].serial);
+                ck_assert_uint_eq(again.diskseq, items[i].diskseq);
                 ck_assert_pstr_eq(again.in_use, items[i].in_use);
                 ck_assert_uint_eq(again.size_bytes, items[i].size_bytes);
                 ck_assert_uint_eq(again.start_sector, items[i].start_sector);
@@ -275,9 +281,15 @@ END_TEST
 START_TEST(incomplete_or_impossible_records_are_refused) {
         static const char *const bad[] = {
                 "partition",
-                "partition device=/dev/sdb size=1 start=0 number=0 sector=512",
-                "partition disk=/dev/sdb size=1 start=0 number=0 sector=512",
-                "partition device= disk=/dev/sdb size=1 start=0 number=0 sector=512",
+                "partition device=/dev/sdb diskseq=0 size=1 start=0 number=0 sector=512",
+                "partition disk=/dev/sdb diskseq=0 size=1 start=0 number=0 sector=512",
+                "partition device= disk=/dev/sdb diskseq=0 size=1 start=0 number=0 sector=512",
+                "partition device=/dev/sdb disk=/dev/sdb size=1 start=0 number=0 sector=512",
+                PLAIN " size=1 start=0 number=0 sector=512 model=",
+                PLAIN " size=1 start=0 number=0 sector=512 model=%20a",
+                PLAIN " size=1 start=0 number=0 sector=512 model=a%20%20b",
+                PLAIN " size=1 start=0 number=0 sector=512 model=$(device)",
+                PLAIN " size=1 start=0 number=0 sector=512 serial=%C3%A4",
                 PLAIN " start=0 number=0 sector=512",
                 PLAIN " size=1 number=0 sector=512",
                 PLAIN " size=1 start=0 sector=512",
@@ -310,18 +322,42 @@ START_TEST(names_from_a_disk_arrive_fit_for_the_bus) {
         p.in_use = mount;
         p.part_type = (char *) "Apple\xc3\x28";
         text = format(&p);
-        ck_assert_int_eq(parse(text, &again), 11);
+        ck_assert_int_eq(parse(text, &again), 12);
         ck_assert_str_eq(again.part_type, "Apple?(");
         ck_assert_ptr_nonnull(startswith(again.in_use, PARTITION_MOUNTED_ON "??xx"));
         ck_assert_ptr_nonnull(endswith(again.in_use, "x..."));
         ck_assert_uint_eq(strlen(again.in_use), PARTITION_TEXT_MAX + 3);
         second = format(&again);
-        ck_assert_int_eq(parse(second, &third), 11);
+        ck_assert_int_eq(parse(second, &third), 12);
         ck_assert_str_eq(again.in_use, third.in_use);
 }
 END_TEST
 
-CHECK_MAIN("partition", empty_partition_of_any_type_is_formatted, whole_disk_is_not_formatted,
+static void assert_label(const char *text, const char *expect) {
+        _cleanup_free_ char *label = partition_label(text), *again = partition_label(expect);
+
+        ck_assert_str_eq(label, expect);
+        ck_assert_str_eq(again, expect);
+}
+
+START_TEST(label_of_a_disk_is_words_and_nothing_that_a_dialog_or_terminal_obeys) {
+        assert_label("", "");
+        assert_label("    ", "");
+        assert_label("  SAMSUNG   MZ7LH480  ", "SAMSUNG MZ7LH480");
+        assert_label("WD_Blue-SA510 2.5/1:0+#", "WD_Blue-SA510 2.5/1:0+#");
+        assert_label("a') is empty. Format (", "a?? is empty. Format ?");
+        assert_label("$(device) <b>&amp;\"`\\%s", "??device? ?b??amp?????s");
+        assert_label("\x1b[2J\r\n\t\x7f", "??2J????");
+        assert_label("\xc3\xa4\xe2\x80\xae", "?????");
+        assert_label("0123456789012345678901234567890123456789xyz",
+                     "0123456789012345678901234567890123456789");
+        assert_label("012345678901234567890123456789012345678 xyz",
+                     "012345678901234567890123456789012345678");
+}
+END_TEST
+
+CHECK_MAIN("partition", label_of_a_disk_is_words_and_nothing_that_a_dialog_or_terminal_obeys,
+           empty_partition_of_any_type_is_formatted, whole_disk_is_not_formatted,
            mounted_partition_is_not_formatted_and_the_place_is_named,
            partition_in_use_is_not_formatted_and_its_user_is_named,
            small_partition_is_not_formatted_and_both_sizes_are_named,

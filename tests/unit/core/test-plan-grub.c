@@ -228,6 +228,78 @@ START_TEST(next_boot_is_armed_after_the_menu) {
 }
 END_TEST
 
+/* The file of @version is called @name on the ESP, which folds case, and so is its entry. */
+static void call_it(Lab *lab, const char *version, const char *name) {
+        _cleanup_free_ char *path = grub_kernel_path(version, KERNEL_FILE_IMAGE);
+
+        lab->esp.image.folds_case = true;
+        esp_image_get(&lab->esp.image, path)->spelled = strdup(name);
+        put_menu(lab, lab->esp.grub_default);
+}
+
+START_TEST(kernel_whose_version_is_in_another_case_is_the_one_that_the_menu_shows) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_in_sync(&lab);
+        call_it(&lab, V65, "vmlinuz-6.5.13-5-PVE");
+        lab_assert_steps(&lab, "");
+        lab.in.next_boot = V65;
+        lab_assert_steps(&lab, "token\nbarrier\n" ENV);
+        ck_assert_ptr_nonnull(strstr(lab_find_step(&lab, PLAN_STAGE_TEXT, ESP_GRUB_ENV)->text,
+                                     "\nnext_entry=" ID("6.5.13-5-PVE") "\n"));
+        run(&lab);
+        lab_assert_steps(&lab, "");
+        lab.in.next_boot = NULL;
+        lab.in.pin = V65;
+        lab_assert_problem(&lab, "token\nbarrier\n" ENV, ERROR_FAILED, "6.5.13-5-PVE");
+}
+END_TEST
+
+/* A new initrd for the default, V68, which does not fit beside what is there. */
+static void init_tight(Lab *lab) {
+        init_in_sync(lab);
+        esp_image_get(&lab->esp.image, "initrd.img-" V68)->verdict = VERDICT_DIFFERS;
+        lab->esp.image.free_bytes = 31 * MIB;
+}
+
+START_TEST(kernel_that_gives_way_leaves_the_menu_before_it_goes) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_tight(&lab);
+        lab_assert_steps(&lab,
+                         "token\nbarrier\n" MENU REMOVE(
+                                         V65) "stage initrd.img-" V68
+                                              "\nbarrier\nplace initrd.img-" V68
+                                              "\nbarrier\n" STAGE(V65) "barrier\n" PLACE(V65) MENU);
+        ck_assert_ptr_nonnull(strstr(lab.plan->away, V65));
+        run(&lab);
+        for (size_t i = 0; i < lab.esp.image.n_files; i++)
+                lab.esp.image.files[i].verdict = VERDICT_EQUAL;
+        lab_assert_steps(&lab, "");
+}
+END_TEST
+
+START_TEST(where_it_is_not_known_what_boots_no_kernel_gives_way) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_tight(&lab);
+        put_next(&lab, "windows");
+        lab_assert_problem(&lab, "", ERROR_NO_SPACE, V68);
+        put_next(&lab, "");
+        lab.esp.image.free_bytes = 4 * CLUSTER;
+        lab_assert_problem(&lab, "", ERROR_NO_SPACE, V68);
+}
+END_TEST
+
+START_TEST(kernel_that_grub_does_not_find_is_told_and_left) {
+        _cleanup_(lab_done) Lab lab;
+
+        init_in_sync(&lab);
+        call_it(&lab, V65, "VMLINUZ-" V65);
+        lab_assert_problem(&lab, "", ERROR_FAILED, "'VMLINUZ-" V65 "'");
+}
+END_TEST
+
 START_TEST(next_boot_that_is_ours_is_taken_back_and_others_stay) {
         _cleanup_(lab_done) Lab lab;
         const PlanStep *step;
@@ -383,7 +455,26 @@ START_TEST(leftovers_are_cleared_before_the_menu_could_show_them) {
 }
 END_TEST
 
-CHECK_MAIN("plan-grub", esp_in_sync_gives_no_steps,
+START_TEST(kernel_that_is_spared_stays_in_the_menu) {
+        _cleanup_(lab_done) Lab lab;
+
+        init(&lab);
+        lab_keep(&lab, V614)->state = KERNEL_STATE_INITRD_MISSING;
+        lab_keep(&lab, V68);
+        put_kernel(&lab, V68);
+        put_kernel(&lab, V65);
+        put_kernel(&lab, V62);
+        put_menu(&lab, "0");
+        lab_plan(&lab);
+        assert_hidden(&lab, "initrd.img-" V62 "\nvmlinuz-" V62);
+        run(&lab);
+        ck_assert_ptr_nonnull(esp_image_find(&lab.esp.image, "vmlinuz-" V65));
+        lab_plan(&lab);
+        ck_assert_ptr_null(lab_find_step(&lab, PLAN_REMOVE_FILE, "vmlinuz-" V65));
+}
+END_TEST
+
+CHECK_MAIN("plan-grub", kernel_that_is_spared_stays_in_the_menu, esp_in_sync_gives_no_steps,
            new_kernel_is_in_place_before_the_menu_and_stale_ones_go_after_it,
            changed_initrd_needs_no_new_menu, menu_of_another_configuration_is_made_again,
            menu_that_is_missing_or_cannot_be_read_is_made,
@@ -391,7 +482,12 @@ CHECK_MAIN("plan-grub", esp_in_sync_gives_no_steps,
            entries_of_the_administrator_are_not_looked_at, default_of_the_administrator_is_left,
            pin_is_in_the_configuration_that_the_menu_is_made_from,
            pin_that_the_configuration_does_not_heed_is_told, pin_that_cannot_be_on_the_esp_is_told,
-           next_boot_is_armed_after_the_menu, next_boot_that_is_ours_is_taken_back_and_others_stay,
+           next_boot_is_armed_after_the_menu,
+           kernel_whose_version_is_in_another_case_is_the_one_that_the_menu_shows,
+           kernel_that_gives_way_leaves_the_menu_before_it_goes,
+           where_it_is_not_known_what_boots_no_kernel_gives_way,
+           kernel_that_grub_does_not_find_is_told_and_left,
+           next_boot_that_is_ours_is_taken_back_and_others_stay,
            damaged_environment_is_replaced_only_where_it_is_needed,
            kernel_that_boots_once_goes_only_when_it_does_not_any_more,
            one_menu_hides_all_that_may_be_evicted,

@@ -4,11 +4,14 @@
 
 #include "core/plan-wire.h"
 
+#include <sys/sysmacros.h>
+
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
 
 #define SHA256 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define HEAD   "bootsync-plan version=1 esp=AAAA-0001\n"
+#define ID     " major=8 minor=2 diskseq=17"
+#define HEAD   "bootsync-plan version=2 esp=AAAA-0001\n"
 #define STAMP  "inode=1 size=2 mtime=3 ctime=4"
 
 static int parse(const char *text, Plan **ret) {
@@ -35,7 +38,7 @@ static void assert_step(const char *step, int expect) {
 static void assert_step_on(const char *subject, const char *step, int expect) {
         _cleanup_(plan_freep) Plan *p = NULL;
         _cleanup_free_ char *text =
-                        strprintf("bootsync-plan version=1%s\n%s\nend\n", subject, step);
+                        strprintf("bootsync-plan version=2%s\n%s\nend\n", subject, step);
         _cleanup_free_ char *again = NULL;
         size_t size;
 
@@ -117,8 +120,8 @@ START_TEST(devices_and_the_host_have_plans_of_their_own) {
         _cleanup_(plan_freep) Plan *p = NULL;
 
         assert_step_on(" device=sda", "probe", 0);
-        assert_step_on(" device=nvme0n1p2", "format force=1", 0);
-        assert_step_on(" device=cciss!c0d0", "format force=0", 0);
+        assert_step_on(" device=nvme0n1p2" ID, "format force=1", 0);
+        assert_step_on(" device=cciss!c0d0" ID, "format force=0", 0);
         assert_step_on("", "firmware", 0);
         assert_step_on("", "arm text=proxmox-6.8.12-4-pve.conf", 0);
         assert_step_on("", "disarm text=proxmox-6.8.12-4-pve.conf", 0);
@@ -127,7 +130,7 @@ START_TEST(devices_and_the_host_have_plans_of_their_own) {
         assert_step_on("", "ksm-unmerge force=1", 0);
         assert_step_on("", "ksm-processes", 0);
 
-        ck_assert_int_eq(parse("bootsync-plan version=1 device=sda2\nend\n", &p), 0);
+        ck_assert_int_eq(parse("bootsync-plan version=2 device=sda2\nend\n", &p), 0);
         ck_assert_str_eq(p->device, "sda2");
         ck_assert_ptr_null(p->esp_uuid);
 }
@@ -168,8 +171,8 @@ START_TEST(a_step_that_does_not_fit_its_subject_is_refused) {
         assert_step_on(" device=mapper/x", "probe", -EBADMSG);
         assert_step_on(" device=", "probe", -EBADMSG);
         assert_step_on(" device=sda esp=AAAA-0001", "probe", -EBADMSG);
-        assert_step_on(" device=sda", "format force=2", -EBADMSG);
-        assert_step_on(" device=sda", "format", -EBADMSG);
+        assert_step_on(" device=sda" ID, "format force=2", -EBADMSG);
+        assert_step_on(" device=sda" ID, "format", -EBADMSG);
 }
 END_TEST
 
@@ -375,10 +378,10 @@ START_TEST(malformed_frames_are_refused) {
                 "scan\nend\n",
                 "bootsync-plan esp=AAAA-0001\nend\n",
                 "bootsync-plan version=one esp=AAAA-0001\nend\n",
-                "bootsync-plan version=1 esp=\nend\n",
-                "bootsync-plan version=1 esp=../AAAA\nend\n",
-                "bootsync-plan version=1 esp=AAAA-0001 x=1\nend\n",
-                "bootsync-plan version=1 esp=AAAA-0001\r\nend\r\n",
+                "bootsync-plan version=2 esp=\nend\n",
+                "bootsync-plan version=2 esp=../AAAA\nend\n",
+                "bootsync-plan version=2 esp=AAAA-0001 x=1\nend\n",
+                "bootsync-plan version=2 esp=AAAA-0001\r\nend\r\n",
                 "\xef\xbb\xbf" HEAD "end\n",
         };
 
@@ -400,9 +403,9 @@ END_TEST
 START_TEST(another_version_is_told_from_garbage) {
         Plan *p = NULL;
 
-        ck_assert_int_eq(parse("bootsync-plan version=2 esp=AAAA-0001\nend\n", &p),
+        ck_assert_int_eq(parse("bootsync-plan version=1 esp=AAAA-0001\nend\n", &p),
                          -EPROTONOSUPPORT);
-        ck_assert_int_eq(parse("bootsync-plan version=2 new=field\nwhatever", &p),
+        ck_assert_int_eq(parse("bootsync-plan version=3 new=field\nwhatever", &p),
                          -EPROTONOSUPPORT);
         ck_assert_ptr_null(p);
 }
@@ -431,7 +434,38 @@ START_TEST(size_is_limited_both_ways) {
 }
 END_TEST
 
-CHECK_MAIN("plan-wire", empty_plan_is_head_and_end, every_action_is_written_with_exactly_its_fields,
+START_TEST(plan_may_be_for_one_device_only_and_to_format_it_must_be) {
+        static const char *const bad[] = {
+                " device=sda2 major=8",
+                " device=sda2 major=8 minor=2",
+                " device=sda2 major=8 diskseq=17",
+                " device=sda2 minor=2 diskseq=17",
+                " device=sda2 diskseq=17",
+                " device=sda2 major=0 minor=0 diskseq=17",
+                " device=sda2 major=4294967296 minor=2 diskseq=17",
+                " device=sda2 major=8 minor=x diskseq=17",
+                " device=sda2 major=8 minor=2 diskseq=-1",
+                " device=sda2" ID " x=1",
+                ID,
+        };
+        _cleanup_(plan_freep) Plan *p = NULL;
+
+        assert_step_on(" device=sda2", "format force=1", -EBADMSG);
+        assert_step_on(" device=sda2" ID, "format force=1", 0);
+        assert_step_on(" device=sda2 major=8 minor=2 diskseq=0", "format force=1", 0);
+        assert_step_on(" device=sda" ID, "probe", 0);
+        assert_step_on(" esp=AAAA-0001" ID, "scan", 0);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_step_on(bad[i], "probe", -EBADMSG);
+
+        ck_assert_int_eq(parse("bootsync-plan version=2 esp=AAAA-0001" ID "\nend\n", &p), 0);
+        ck_assert_uint_eq(p->id.number, makedev(8, 2));
+        ck_assert_uint_eq(p->id.diskseq, 17);
+}
+END_TEST
+
+CHECK_MAIN("plan-wire", plan_may_be_for_one_device_only_and_to_format_it_must_be,
+           empty_plan_is_head_and_end, every_action_is_written_with_exactly_its_fields,
            devices_and_the_host_have_plans_of_their_own,
            a_step_that_does_not_fit_its_subject_is_refused, what_is_written_can_be_read_back,
            problem_does_not_travel, every_missing_field_is_noticed, surplus_fields_are_refused,

@@ -36,8 +36,8 @@ static const char *const complete[] = {
         "started\n",
         "step index=18446744073709551615\n",
         "progress bytes=8388608\n",
-        "space size=536870912 free=1024 cluster=4096 loader=systemd-boot dirty=1\n",
-        "space size=0 free=0 cluster=1 loader=none dirty=0\n",
+        "space size=536870912 free=1024 cluster=4096 loader=systemd-boot dirty=1 fold=1\n",
+        "space size=0 free=0 cluster=1 loader=none dirty=0 fold=0\n",
         "file path=EFI/proxmox size=0 mtime=1 type=directory verdict=unchecked\n",
         "file path=a%20b%0A size=2 mtime=3 type=file verdict=equal sha256=" SHA256 "\n",
         "file path=loader/loader.conf size=2 mtime=3 type=file verdict=unchecked text=x%0D%0A\n",
@@ -148,10 +148,12 @@ START_TEST(bad_values_are_refused) {
                 "exploded\n",
                 "step index=-1\n",
                 "progress bytes=18446744073709551616\n",
-                "space size=1 free=1 cluster=0 loader=none dirty=0\n",
-                "space size=1 free=1 cluster=1 loader=lilo dirty=0\n",
-                "space size=1 free=1 cluster=1 loader=none dirty=yes\n",
-                "space size=1 free=1 cluster=1 loader=none dirty=\n",
+                "space size=1 free=1 cluster=0 loader=none dirty=0 fold=0\n",
+                "space size=1 free=1 cluster=1 loader=lilo dirty=0 fold=0\n",
+                "space size=1 free=1 cluster=1 loader=none dirty=yes fold=0\n",
+                "space size=1 free=1 cluster=1 loader=none dirty= fold=0\n",
+                "space size=1 free=1 cluster=1 loader=none dirty=0 fold=2\n",
+                "space size=1 free=1 cluster=1 loader=none dirty=0\n",
                 "file path= size=2 mtime=3 type=file verdict=equal\n",
                 "file path=a size=2 mtime=3 type=fifo verdict=equal\n",
                 "file path=a size=2 mtime=3 type=file verdict=fine\n",
@@ -219,7 +221,7 @@ START_TEST(long_error_message_is_cut) {
         ck_assert_int_eq(report_format(&r, &text, &size), 0);
         ck_assert_uint_le(size, REPORT_SIZE_MAX);
         ck_assert_int_eq(report_parse(text, size, &back), 0);
-        ck_assert_uint_eq(strlen(back.error.message), REPORT_MESSAGE_MAX + strlen("..."));
+        ck_assert_uint_eq(strlen(back.error.message), REPORT_MESSAGE_MAX);
         ck_assert(endswith(back.error.message, "%..."));
 }
 END_TEST
@@ -230,6 +232,18 @@ START_TEST(error_message_is_made_fit_for_dbus) {
         r.error.code = ERROR_TIMEOUT;
         r.error.message = strdup("'\xff\x1b\n\xc3\xa4'");
         assert_format(&r, "failed error=Timeout message='\?\?\?%C3%A4'\n");
+}
+END_TEST
+
+START_TEST(message_that_is_not_fit_for_dbus_is_refused) {
+        _cleanup_free_ char *message = repeat('a', REPORT_MESSAGE_MAX + 1);
+        _cleanup_free_ char *line = strprintf("failed error=Failed message=%s\n", message);
+
+        ck_assert_int_eq(parse(line, &(Report){}), -EBADMSG);
+        ck_assert_int_eq(parse("failed error=Failed message=%FF\n", &(Report){}), -EBADMSG);
+        ck_assert_int_eq(parse("failed error=Failed message=%1B[31m\n", &(Report){}), -EBADMSG);
+        ck_assert_int_eq(parse("warning error=Failed message=a%0Ab\n", &(Report){}), -EBADMSG);
+        ck_assert_int_eq(parse("warning error=Failed message=%C2%9B\n", &(Report){}), -EBADMSG);
 }
 END_TEST
 
@@ -255,5 +269,5 @@ CHECK_MAIN("report", every_report_survives_the_round_trip, fields_land_where_the
            every_missing_field_is_noticed, surplus_fields_are_refused, bad_values_are_refused,
            no_prefix_of_a_report_is_a_report, largest_text_is_sent_whole,
            text_over_the_limit_is_never_sent, long_error_message_is_cut,
-           error_message_is_made_fit_for_dbus, message_over_the_size_limit_is_refused_both_ways,
-           every_type_has_a_name_of_its_own)
+           error_message_is_made_fit_for_dbus, message_that_is_not_fit_for_dbus_is_refused,
+           message_over_the_size_limit_is_refused_both_ways, every_type_has_a_name_of_its_own)

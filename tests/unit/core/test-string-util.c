@@ -427,6 +427,25 @@ START_TEST(array_keeps_its_content_as_it_grows) {
 }
 END_TEST
 
+START_TEST(names_are_quoted_and_a_few_of_many_are_named) {
+        static const struct {
+                const char *l[5];
+                const char *expect;
+        } cases[] = {
+                { { NULL }, "" },
+                { { "a", NULL }, "'a'" },
+                { { "a", "b", "c", NULL }, "'a', 'b', 'c'" },
+                { { "a", "b", "c", "d", NULL }, "'a', 'b', 'c' and 1 more" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *s = strv_quote((char *const *) cases[i].l, 3);
+
+                ck_assert_str_eq(s, cases[i].expect);
+        }
+}
+END_TEST
+
 CHECK_MAIN("string-util", null_and_empty_strings_are_told_apart_only_where_it_matters,
            prefix_and_suffix_are_found, printing_into_fresh_memory,
            numbers_are_decimal_digits_in_range, signed_numbers_may_have_a_minus,
@@ -438,4 +457,5 @@ CHECK_MAIN("string-util", null_and_empty_strings_are_told_apart_only_where_it_ma
            failure_of_a_buffer_is_sticky_and_leaks_nothing, null_vector_is_an_empty_one,
            vector_grows_by_copies_and_by_strings_handed_over, union_adds_only_what_is_new,
            vectors_are_equal_in_order_and_length, every_repetition_is_removed,
-           sorting_drops_repetitions, array_keeps_its_content_as_it_grows)
+           sorting_drops_repetitions, array_keeps_its_content_as_it_grows,
+           names_are_quoted_and_a_few_of_many_are_named)

@@ -48,6 +48,8 @@ START_TEST(late_report_does_not_take_a_signal_back) {
                 ck_assert_int_eq(task_state_next(signalled[i], TASK_EVENT_REPORT), signalled[i]);
                 ck_assert_int_eq(task_state_next(signalled[i], TASK_EVENT_WAITING), signalled[i]);
                 ck_assert_int_eq(task_state_next(signalled[i], TASK_EVENT_COMMIT), signalled[i]);
+                ck_assert_int_eq(task_state_next(signalled[i], TASK_EVENT_STOP), signalled[i]);
+                ck_assert_int_eq(task_state_next(signalled[i], TASK_EVENT_BABBLE), signalled[i]);
         }
 }
 END_TEST
@@ -64,6 +66,20 @@ END_TEST
 START_TEST(token_out_of_turn_changes_nothing) {
         ck_assert_int_eq(task_state_next(TASK_RUNNING, TASK_EVENT_COMMIT), TASK_RUNNING);
         ck_assert_int_eq(task_state_next(TASK_WARNED, TASK_EVENT_COMMIT), TASK_WARNED);
+}
+END_TEST
+
+START_TEST(who_is_told_to_stop_waits_no_more) {
+        ck_assert_int_eq(task_state_next(TASK_WAITING, TASK_EVENT_STOP), TASK_RUNNING);
+        ck_assert_int_eq(task_state_next(TASK_RUNNING, TASK_EVENT_STOP), TASK_RUNNING);
+        ck_assert_int_eq(task_state_next(TASK_WARNED, TASK_EVENT_STOP), TASK_WARNED);
+}
+END_TEST
+
+START_TEST(who_babbles_is_ended_at_once) {
+        ck_assert_int_eq(task_state_next(TASK_RUNNING, TASK_EVENT_BABBLE), TASK_TERMINATING);
+        ck_assert_int_eq(task_state_next(TASK_WARNED, TASK_EVENT_BABBLE), TASK_TERMINATING);
+        ck_assert_int_eq(task_state_next(TASK_WAITING, TASK_EVENT_BABBLE), TASK_TERMINATING);
 }
 END_TEST
 
@@ -92,5 +108,6 @@ CHECK_MAIN("task-state", silent_worker_is_warned_about_asked_told_and_given_up,
            warning_comes_after_30_s_and_the_end_after_110,
            no_deadline_runs_while_waiting_nor_at_the_end, report_takes_the_warning_back,
            late_report_does_not_take_a_signal_back, staged_worker_waits_until_it_has_the_token,
-           token_out_of_turn_changes_nothing, exit_ends_every_state_for_good,
-           only_exit_leads_to_exited, every_state_has_a_name_of_its_own)
+           token_out_of_turn_changes_nothing, who_is_told_to_stop_waits_no_more,
+           who_babbles_is_ended_at_once, exit_ends_every_state_for_good, only_exit_leads_to_exited,
+           every_state_has_a_name_of_its_own)

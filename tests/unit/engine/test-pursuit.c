@@ -4,11 +4,25 @@
  * last: whatever happens to the job that was to bring a new kernel, the kernel arrives, and until
  * then the status says why not. */
 
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "sys/lock.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/engine/lab.h"
+
+static void temp_mount(const Lab *lab, const char *from, const char *to) {
+        _cleanup_free_ char *source = strprintf("%s/%s", lab->t.path, from),
+                            *target = strprintf("%s/%s", lab->t.path, to);
+
+        ck_assert_int_ge(mount(source, target, NULL, MS_BIND, NULL), 0);
+}
+
+static void temp_unmount(const Lab *lab, const char *path) {
+        _cleanup_free_ char *target = strprintf("%s/%s", lab->t.path, path);
+
+        ck_assert_int_ge(umount2(target, MNT_DETACH), 0);
+}
 
 static bool is_synced(const Lab *lab) {
         return manager_in_sync(lab->m) && lab_holds(lab, ESP_A, KERNEL_NEXT) &&
@@ -316,6 +330,29 @@ START_TEST(what_a_canceled_sync_has_left_undone_is_no_more_in_sync) {
 }
 END_TEST
 
+START_TEST(boot_that_is_mounted_late_is_noticed) {
+        _cleanup_lab_ Lab lab;
+
+        lab_open(&lab);
+        lab_start(&lab);
+        ck_assert_int_ge(renameat(lab.t.fd, "boot", lab.t.fd, "mounted-later"), 0);
+        temp_mkdir(&lab.t, "boot");
+        lab_pass(&lab, 3 * SEC);
+        lab_finish(&lab);
+        ck_assert(!manager_in_sync(lab.m));
+        ck_assert(lab_holds(&lab, ESP_A, KERNEL_NEW));
+        lab_pass_idle(&lab, 60 * 60 * SEC);
+        ck_assert(!manager_is_busy(lab.m));
+
+        temp_mount(&lab, "mounted-later", "boot");
+        lab_pass_idle(&lab, 15 * 60 * SEC);
+        lab_finish(&lab);
+        ck_assert(manager_in_sync(lab.m));
+        ck_assert(!clock_is_armed());
+        temp_unmount(&lab, "boot");
+}
+END_TEST
+
 CHECK_MAIN("pursuit", kernel_that_came_while_the_root_was_locked_for_long_is_synced_afterwards,
            kernel_that_came_while_descriptors_were_short_is_synced_afterwards,
            kernel_that_came_while_the_queue_was_full_is_synced_afterwards,
@@ -326,4 +363,5 @@ CHECK_MAIN("pursuit", kernel_that_came_while_the_root_was_locked_for_long_is_syn
            esp_that_failed_is_tried_again_ever_less_often,
            change_during_a_refresh_is_synced_by_another_one,
            without_auto_sync_a_change_is_looked_at_and_not_synced,
-           what_a_canceled_sync_has_left_undone_is_no_more_in_sync)
+           what_a_canceled_sync_has_left_undone_is_no_more_in_sync,
+           boot_that_is_mounted_late_is_noticed)

@@ -4,6 +4,8 @@
 
 #include "sys/block-disks.h"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -106,38 +108,157 @@ static void assert_found(const TempRoot *t, const char *path, const char *name, 
         ck_assert_str_eq(d.name, name);
         ck_assert_str_eq(d.disk, disk);
         ck_assert_uint_eq(d.number, number);
-        ck_assert_uint_eq(minor(d.device), number);
+        ck_assert_uint_eq(minor(d.id.number), number);
 }
 
-START_TEST(any_path_to_a_device_is_understood) {
+START_TEST(any_name_below_dev_is_understood) {
         _cleanup_temp_root_ TempRoot t = two_partitions();
 
         put_node(&t, "dev/sda", 0);
         put_node(&t, "dev/sda2", 2);
-        put_node(&t, "root/mine", 2);
+        put_node(&t, "dev/mapper/mine", 2);
         temp_symlink(&t, "dev/disk/by-id/ata-x-part2", "../../sda2");
-        temp_symlink(&t, "root/link", "/dev/sda2");
+        temp_symlink(&t, "dev/chain", "disk/by-id/ata-x-part2");
         assert_found(&t, "/dev/sda2", "sda2", "sda", 2);
         assert_found(&t, "/dev/sda", "sda", "sda", 0);
-        assert_found(&t, "/root/mine", "sda2", "sda", 2);
+        assert_found(&t, "/dev//sda", "sda", "sda", 0);
+        assert_found(&t, "/dev/mapper/mine", "sda2", "sda", 2);
         assert_found(&t, "/dev/disk/by-id/ata-x-part2", "sda2", "sda", 2);
-        assert_found(&t, "/root/link", "sda2", "sda", 2);
+        assert_found(&t, "/dev/chain", "sda2", "sda", 2);
+}
+END_TEST
+
+static void assert_not_found(const TempRoot *t, const char *path, int expect) {
+        BlockDevice d = {};
+        int r = block_device_find(t->root, path, &d);
+
+        ck_assert_msg(r == expect, "%s: %d instead of %d", path, r, expect);
+        ck_assert_ptr_null(d.name);
+}
+
+START_TEST(no_name_leads_out_of_dev) {
+        static const char *const paths[] = {
+                "/root/mine",
+                "/root/link",
+                "/dev/out",
+                "/dev/absolute",
+                "/dev/chain",
+                "/dev/../dev/sda2",
+                "/dev/../etc/x",
+                "/devices/x",
+                "/dev/fd/0",
+                "/dev/self/fd/0",
+                "dev/sda2",
+                "//dev/sda2",
+                "/dev/disk/../../dev/sda2",
+        };
+        _cleanup_temp_root_ TempRoot t = two_partitions();
+
+        put_node(&t, "dev/sda2", 2);
+        put_node(&t, "root/mine", 2);
+        put_node(&t, "devices/x", 2);
+        temp_symlink(&t, "root/link", "/dev/sda2");
+        temp_symlink(&t, "dev/out", "../root/mine");
+        temp_symlink(&t, "dev/absolute", "/dev/sda2");
+        temp_symlink(&t, "dev/chain", "disk/out");
+        temp_symlink(&t, "dev/disk/out", "../../root/mine");
+        temp_symlink(&t, "dev/fd", "/proc/self/fd");
+        temp_symlink(&t, "dev/self", "../../../proc/self");
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                assert_not_found(&t, paths[i], -EXDEV);
+}
+END_TEST
+
+/* Where a user may mount, or put links, a look could take for ever. */
+START_TEST(what_is_mounted_below_dev_is_not_entered) {
+        _cleanup_free_ char *shm = NULL;
+        _cleanup_temp_root_ TempRoot t;
+
+        ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+        ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        t = two_partitions();
+        shm = strprintf("%s/dev/shm", t.path);
+        temp_mkdir(&t, "dev/shm");
+        put_node(&t, "dev/sda2", 2);
+        ck_assert_int_eq(mount("lab", shm, "tmpfs", 0, NULL), 0);
+        put_node(&t, "dev/shm/sda2", 2);
+        temp_symlink(&t, "dev/shm/link", "../sda2");
+        assert_not_found(&t, "/dev/shm/sda2", -EXDEV);
+        assert_not_found(&t, "/dev/shm/link", -EXDEV);
+        assert_not_found(&t, "/dev/shm/../sda2", -EXDEV);
+        assert_not_found(&t, "/dev/shm", -EXDEV);
+        assert_found(&t, "/dev/sda2", "sda2", "sda", 2);
+        ck_assert_int_eq(umount2(shm, MNT_DETACH), 0);
+}
+END_TEST
+
+START_TEST(diskseq_is_that_of_the_disk_where_the_kernel_has_one) {
+        _cleanup_temp_root_ TempRoot t = two_partitions();
+        _cleanup_(block_device_done) BlockDevice without = {}, found = {}, got = {};
+
+        put_node(&t, "dev/sda2", 2);
+        ck_assert_int_eq(block_device_find(t.root, "/dev/sda2", &without), 0);
+        ck_assert_uint_eq(without.id.diskseq, 0);
+        temp_puts(&t, "sys/devices/pci0/block/sda/diskseq", "17\n");
+        ck_assert_int_eq(block_device_find(t.root, "/dev/sda2", &found), 0);
+        ck_assert_uint_eq(found.id.diskseq, 17);
+        ck_assert_int_eq(block_device_get(t.root, "sda2", &got), 0);
+        ck_assert(device_id_equal(&got.id, &found.id));
+        ck_assert(!device_id_equal(&got.id, &without.id));
+}
+END_TEST
+
+static void assert_labels(const TempRoot *t, const char *model, const char *serial) {
+        _cleanup_free_ char *found_model = NULL, *found_serial = NULL;
+
+        ck_assert_int_eq(block_disk_labels(t->root, "sda", &found_model, &found_serial), 0);
+        ck_assert_pstr_eq(found_model, model);
+        ck_assert_pstr_eq(found_serial, serial);
+}
+
+START_TEST(disk_is_called_as_it_calls_itself) {
+        static const char page[] = "\0\x80\0\x0e  S45NNE0M1234";
+        _cleanup_temp_root_ TempRoot t = two_partitions();
+
+        assert_labels(&t, NULL, NULL);
+        temp_puts(&t, "sys/devices/pci0/block/sda/serial", "vm-disk-1\n"); /* virtio */
+        assert_labels(&t, NULL, "vm-disk-1");
+        temp_puts(&t, "sys/devices/pci0/block/sda/serial", "\n");
+        temp_puts(&t, "sys/devices/pci0/block/sda/device/name", "SD128\n"); /* an SD card */
+        assert_labels(&t, "SD128", NULL);
+        temp_puts(&t, "sys/devices/pci0/block/sda/device/model", "SAMSUNG MZ7LH480\n");
+        temp_write(&t, "sys/devices/pci0/block/sda/device/vpd_pg80", page, sizeof(page) - 1);
+        assert_labels(&t, "SAMSUNG MZ7LH480", "S45NNE0M1234");
+        temp_puts(&t, "sys/devices/pci0/block/sda/device/serial", "  20313ABC   \n"); /* NVMe */
+        assert_labels(&t, "SAMSUNG MZ7LH480", "20313ABC");
+}
+END_TEST
+
+START_TEST(what_a_hostile_stick_calls_itself_is_harmless) {
+        _cleanup_temp_root_ TempRoot t = two_partitions();
+
+        temp_puts(&t, "sys/devices/pci0/block/sda/device/model",
+                  "<b>$(id)'\x1b[2J\"\xe2\x80\xae\n");
+        temp_puts(&t, "sys/devices/pci0/block/sda/device/serial", "`&lt;`\t%s\\n\n");
+        assert_labels(&t, "?b???id????2J????", "??lt????s?n");
 }
 END_TEST
 
 START_TEST(what_is_no_device_is_told_from_what_is_not_there) {
         _cleanup_temp_root_ TempRoot t = two_partitions();
-        BlockDevice d = {};
 
-        temp_puts(&t, "file", "");
+        temp_puts(&t, "dev/file", "");
+        temp_mkfifo(&t, "dev/fifo");
         put_node(&t, "dev/sdz", 99);
-        ck_assert_int_eq(block_device_find(t.root, "/dev/sdb", &d), -ENOENT);
-        ck_assert_int_eq(block_device_find(t.root, "/file/x", &d), -ENOENT);
-        ck_assert_int_eq(block_device_find(t.root, "/file", &d), -ENOTBLK);
-        ck_assert_int_eq(block_device_find(t.root, "/dev", &d), -ENOTBLK);
-        ck_assert_int_eq(block_device_find(t.root, "", &d), -ENOENT);
-        ck_assert_int_eq(block_device_find(t.root, "/dev/sdz", &d), -ENODEV);
-        ck_assert_ptr_null(d.name);
+        assert_not_found(&t, "/dev/sdb", -ENOENT);
+        assert_not_found(&t, "/dev/file/x", -ENOENT);
+        assert_not_found(&t, "/dev/file", -ENOTBLK);
+        assert_not_found(&t, "/dev/fifo", -ENOTBLK);
+        assert_not_found(&t, "/dev/.", -ENOTBLK);
+        assert_not_found(&t, "/dev/", -ENOENT);
+        assert_not_found(&t, "/dev", -EXDEV);
+        assert_not_found(&t, "", -EXDEV);
+        assert_not_found(&t, "/dev/sdz", -ENODEV);
 }
 END_TEST
 
@@ -150,7 +271,7 @@ START_TEST(kernel_name_gives_disk_and_number) {
         ck_assert_int_eq(block_device_get(t.root, "sda2", &d), 0);
         ck_assert_str_eq(d.disk, "sda");
         ck_assert_uint_eq(d.number, 2);
-        ck_assert_uint_eq(d.device, makedev(8, 2));
+        ck_assert_uint_eq(d.id.number, makedev(8, 2));
         ck_assert_int_eq(block_device_number(t.root, "sda2", "start", &start), 0);
         ck_assert_uint_eq(start, 100);
         ck_assert_int_eq(block_device_number(t.root, "sda1", "start", &start), -ENOENT);
@@ -189,6 +310,10 @@ END_TEST
 CHECK_MAIN("block-disks", disks_are_listed_and_partitions_are_not,
            what_is_made_of_disks_or_memory_or_is_a_guests_is_left_out,
            drive_without_a_medium_and_hidden_path_are_left_out, without_sysfs_there_is_no_list,
-           any_path_to_a_device_is_understood, what_is_no_device_is_told_from_what_is_not_there,
-           kernel_name_gives_disk_and_number, holders_are_called_as_users_call_them,
+           any_name_below_dev_is_understood, no_name_leads_out_of_dev,
+           what_is_mounted_below_dev_is_not_entered,
+           diskseq_is_that_of_the_disk_where_the_kernel_has_one, disk_is_called_as_it_calls_itself,
+           what_a_hostile_stick_calls_itself_is_harmless,
+           what_is_no_device_is_told_from_what_is_not_there, kernel_name_gives_disk_and_number,
+           holders_are_called_as_users_call_them,
            partitions_of_a_disk_are_those_that_the_kernel_has)

@@ -1,0 +1,56 @@
+# shellcheck shell=bash disable=SC2154
+# A clean tree of another Debian than this machine's, made of the same package sources and kept in the
+# cache of tests/vm. A command in it sees nothing of this machine but the kernel, its devices and one
+# directory; the tree itself is read-only, so that it stays clean.
+
+declare -A debian_names=([12]=bookworm [13]=trixie)
+debian_cache=${BOOTSYNC_VM_CACHE:-/var/cache/bootsync-vm}
+
+# debian_tree NUMBER PACKAGE...: print the tree of that Debian with these packages; made if need be.
+debian_tree() {
+        local number=$1 name=${debian_names[$1]} key tree work lock lines=()
+
+        shift
+        key=$(printf '%s\n' "$@" | cat - "${BASH_SOURCE[0]}" | sha256sum | cut -c -16)
+        tree=$debian_cache/debian-$number-$key
+        mkdir -p "$debian_cache"
+        exec {lock}>"$debian_cache/lock"
+        flock "$lock" # one builder at a time; who comes second finds the work done
+        if [ ! -d "$tree" ]; then
+                apt-get update -qq >&2
+                mapfile -t lines < <("$top/tests/vm/aptsources.py" "$name")
+                work=$(mktemp -d "$debian_cache/building.XXXXXX")
+                mmdebstrap --quiet --mode=root --variant=minbase --components=main \
+                        --aptopt='APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
+                        --include="$(IFS=,; echo "$*")" "$name" "$work/root" "${lines[@]}" >&2 || {
+                        rm -rf "$work"
+                        die "no tree of Debian $number could be made"
+                }
+                mv "$work/root" "$tree"
+                rmdir "$work"
+        fi
+        exec {lock}>&-
+        echo "$tree"
+}
+
+# in_debian_tree TREE DIR COMMAND...: run it with DIR as /srv and DIR/tmp as /tmp. The root is a mount
+# point, as on a host; no mount outlives the command.
+in_debian_tree() {
+        # shellcheck disable=SC2016 # for the shell in there
+        unshare --mount --propagation private sh -euc '
+                tree=$1 dir=$2
+                shift 2
+                mkdir -p "$dir/tmp"
+                mount --bind "$tree" "$tree"
+                mount -o remount,bind,ro "$tree"
+                cd "$tree"
+                mount -t proc proc proc
+                mount --rbind /dev dev
+                mount --rbind /sys sys
+                mount -o remount,bind,ro sys
+                mount -t tmpfs tmpfs run
+                mount --bind "$dir" srv
+                mount --bind "$dir/tmp" tmp
+                exec chroot . /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
+                        PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' sh "$@" </dev/null
+}
