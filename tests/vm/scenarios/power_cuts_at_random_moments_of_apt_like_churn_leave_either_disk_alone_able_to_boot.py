@@ -79,7 +79,8 @@ class Churn:
 
     def change(self):
         """One change by chance: what it is, and how the guest does it."""
-        kinds = [self._add, self._rewrite, self._pin, self._unpin, self._command_line]
+        kinds = [self._add, self._add, self._rewrite, self._rewrite, self._pin, self._unpin,
+                 self._command_line]
         if self.present:
             kinds += [self._remove, self._remove]
         kind = self.rng.choice(kinds)
