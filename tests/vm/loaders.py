@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What boot loaders take of an ESP when nobody is at the keyboard, by their own configuration; the
-variables of the firmware and grubenv say nothing here."""
+"""What boot loaders take of an ESP when nobody is at the keyboard, by their own configuration and by
+grubenv; the variables of the firmware say nothing here."""
 
 import re
 import shlex
@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from crash import LOADER_CONF, fields
 from fat import FatError
 
-GRUB_CFG = 'grub/grub.cfg'
+GRUB_CFG, GRUB_ENV = 'grub/grub.cfg', 'grub/grubenv'
+GRUB_ENV_MARK = b'# GRUB Environment Block\n'
 
 Choice = namedtuple('Choice', 'linux initrd options')
 
@@ -18,7 +19,19 @@ Choice = namedtuple('Choice', 'linux initrd options')
 def systemd_boot(fat):
     """The newest of the entries that `default` of loader.conf matches. One that names no kernel is
     none: so begins the life of a new name."""
-    pattern = fields(fat.file(LOADER_CONF)).get('default', 'nothing').lower()
+    return entry_of(fat, fields(fat.file(LOADER_CONF)).get('default', 'nothing').lower())
+
+
+def systemd_boot_at_first(fat):
+    """The same of an ESP that need not have a loader.conf yet: any entry will do."""
+    try:
+        fat.slot(LOADER_CONF)
+    except FatError:
+        return entry_of(fat, '*')
+    return systemd_boot(fat)
+
+
+def entry_of(fat, pattern):
     names = [slot.name for slot in fat.slots('loader/entries') if slot.name.lower().endswith('.conf')
              and not slot.is_directory and fnmatchcase(slot.name.lower(), pattern)]
     for name in sorted(names, key=lambda n: [int(d) for d in re.findall(r'\d+', n)], reverse=True):
@@ -77,8 +90,21 @@ def parse_grub(text):
     return blocks[0], default
 
 
+def next_entry(fat):
+    """What grubenv says of the next boot. GRUB takes one without its mark for none."""
+    try:
+        text = fat.file(GRUB_ENV)
+    except FatError:
+        return ''
+    if not text.startswith(GRUB_ENV_MARK):
+        return ''
+    found = re.search(rb'(?m)^next_entry=(.*)$', text)
+    return found[1].decode(errors='replace') if found else ''
+
+
 def grub(fat):
     entry, default = parse_grub(fat.file(GRUB_CFG).decode(errors='replace'))
+    default = next_entry(fat) or default
     for name in default.split('>'):
         entry = entry.find(name)
     linux, initrd = entry.commands.get('linux', []), entry.commands.get('initrd', [])

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The refresh whose writes are recorded: it replaces kernel and initrd of the default, adds a kernel,
-removes one, changes the command line and pins. And the judgement on all that a power cut could have
-left of it."""
+"""What is done while the writes are recorded, and the judgement on all that a power cut could have
+left of it: one refresh that replaces kernel and initrd of the default, adds a kernel, removes one,
+changes the command line and pins; or a series of actions, each recorded and judged by itself."""
 
 import time
 from pathlib import Path
 
 import loaders
+from fat import Fat
 from image import command
 from lab import UUIDS
 from nbdlog import RecordedDisk
@@ -20,9 +21,9 @@ MANUAL = '/etc/kernel/proxmox-boot-manual-kernels'
 CMDLINE = 'root=LABEL=vmroot rw quiet console=ttyS0 panic=7 mitigations=off'
 
 
-def machine_with_recorded_esp(lab, loader=True):
+def machine_with_recorded_esp(lab, loader=True, **options):
     machine = lab.machine(esps=0)
-    machine.esps = [lab.disk(machine, 'esp1', UUIDS[0], loader, kind=RecordedDisk)]
+    machine.esps = [lab.disk(machine, 'esp1', UUIDS[0], loader, kind=RecordedDisk, **options)]
     machine.attach(*machine.esps)
     lab.list_esps(machine)
     machine.sh('mkdir -p /etc/bootsync; '
@@ -52,22 +53,23 @@ def change(lab, machine):
     return known
 
 
-def record(machine):
-    """Record a refresh to its very end."""
+def record(machine, action='bootctl-pve refresh', status=0):
+    """Record a command to its very end; it ends with that status."""
     settled = ('while cat /proc/[0-9]*/mountinfo 2>/dev/null | grep -q " - vfat "; do sleep 0.2; '
                'done')
     machine.sh(settled, 150)
     with machine.esps[0].recorded() as recording:
-        machine.sh('bootctl-pve refresh', 300)
+        result = machine.run(action, 900)
         machine.sh(settled, 150)
+    assert result.status == status, f'{action}: {result}'
     return recording
 
 
-def judge(recording, choose, known, options):
+def judge(recording, choose, known, options, loader=(), kind=Judge):
     """Judge all that the record can lead to; see writelog.Judge."""
     begin = time.monotonic()
-    trial = Trial(recording, Judge(choose, known, options))
-    print(f'# {trial}, judged in {time.monotonic() - begin:.0f} s')
+    trial = Trial(recording, kind(choose, known, options, loader))
+    print(f'# {trial}, judged in {time.monotonic() - begin:.0f} s', flush=True)
     for problem, count in trial.tally.problems.most_common(5):
         print(f'#   {count}: {problem}')
     return trial
@@ -87,9 +89,73 @@ def systemd_boot(lab, barriers=True):
 
 def assert_boots(trial):
     """Enough was judged, the default was replaced by then, and it always boots."""
-    assert not trial.tally.bad, trial.tally.problems
-    assert trial.log.flushes > 10 and trial.log.intervals, trial
-    for interval, judged in trial.judged.items():
-        assert judged >= min(200, 2 ** (interval.end - interval.begin)), interval
+    assert trial.log.flushes > 10, trial
+    assert_safe(trial)
     files = {(boot.linux[1], boot.initrd[1]) for boot in trial.tally.boots}
     assert {(0, 0), (1, 1)} <= files, trial.tally.boots
+
+
+def assert_safe(trial):
+    """Enough was judged, and it was never bad."""
+    assert not trial.tally.bad, trial.tally.problems
+    assert trial.log.flushes and trial.log.intervals, trial
+    for interval, judged in trial.judged.items():
+        assert judged >= min(200, 2 ** (interval.end - interval.begin)), interval
+
+
+class Series:
+    """Actions on one ESP, one after the other. All are done and judged before one that was bad
+    fails the scenario."""
+
+    def __init__(self, machine, choose, known):
+        self.machine, self.choose, self.known = machine, choose, known
+        self.trials = {}
+
+    def act(self, name, action, default, status=0, loader=()):
+        """Record a command that ends with that status; after it the default is of that version."""
+        before = self.choose(Fat(self.machine.esps[0])).options
+        recording = record(self.machine, action, status)
+        after = self.choose(Fat(self.machine.esps[0])).options
+        print(f'# {name}:', flush=True)
+        trial = judge(recording, self.choose, self.known, [before, after], loader)
+        self.trials[name] = trial
+        boot = trial.last.boot
+        assert boot and boot.linux[0].endswith(f'vmlinuz-{default}'), (name, trial.last)
+        return trial
+
+    def assert_safe(self):
+        print(f'# {len(self.trials)} actions, '
+              f'{sum(sum(t.tally.images.values()) for t in self.trials.values())} images, '
+              f'{sum(t.tally.bad for t in self.trials.values())} bad')
+        for trial in self.trials.values():
+            assert_safe(trial)
+
+
+NEWEST = '6.9.1-1-pve'  # no package: put into /boot, and kept by hand
+
+
+def add_newest(lab, machine):
+    """Put a kernel into /boot that is newer than all others."""
+    for stem in STEMS:
+        lab.replace(machine, f'{stem}-{NEWEST}', f'{stem}-{ADDED}')
+
+
+def known_files(lab, versions):
+    """The names of the kernels' files -> what is complete there: what is in /boot now."""
+    return {f'{stem}-{v}': [lab.boot_content(f'{stem}-{v}')] for stem in STEMS for v in versions}
+
+
+def daily_actions(lab, machine, choose, cmdline):
+    """What an administrator and apt do to a host, each by itself. @cmdline: changes the kernel's."""
+    add_newest(lab, machine)
+    series = Series(machine, choose, known_files(lab, [DEFAULT, OTHER, REMOVED, NEWEST]))
+    client = 'bootctl-pve --yes'
+    series.act('a kernel is added', f'{client} kernel add {NEWEST}', NEWEST)
+    series.act('a kernel is pinned', f'{client} kernel pin {OTHER}', OTHER)
+    series.act('a kernel is pinned for the next boot',
+               f'{client} kernel pin {DEFAULT} --next-boot', DEFAULT)
+    series.act('the pins are removed', f'{client} kernel unpin', NEWEST)
+    trial = series.act('the command line is changed', f'{cmdline} && bootctl-pve refresh', NEWEST)
+    assert trial.first.boot.options != trial.last.boot.options, trial.last
+    series.act('a kernel is removed', f'{client} kernel remove {NEWEST}', DEFAULT)
+    return series

@@ -18,7 +18,9 @@ from disk import Disk, tool  # noqa: E402
 from fat import Fat, FatError  # noqa: E402
 from nbdlog import RECORD, REQUEST, Flush, Recording, Server, Write  # noqa: E402
 from tap import main  # noqa: E402
-from writelog import BLOCK, SECTOR, Blocks, BlockWrite, Judge, State, Trial, subsets  # noqa: E402
+from writelog import (  # noqa: E402
+    BLOCK, NO_ENTRY, NO_LOADER, SECTOR, Blocks, BlockWrite, GrubInitJudge, InitJudge, Judge, State,
+    Trial, subsets)
 
 SIZE = 300 << 20  # of a sparse image
 BEGINNING = 2 << 20  # all that is written is there
@@ -110,6 +112,15 @@ class SystemdBoot(EspCase):
         self.default('proxmox-8.0.conf')
         self.assertRaisesRegex(FatError, 'leads to none', self.choice)
 
+    def test_without_a_loader_conf_any_entry_will_do_at_first_only(self):
+        tool('mdel', '-i', self.esp._drive, '::/loader/loader.conf')
+        self.assertEqual(loaders.systemd_boot_at_first(Fat(self.esp)).linux, '10.0/vmlinuz')
+        self.assertRaises(FatError, self.choice)
+
+    def test_a_loader_conf_that_leads_nowhere_is_told_at_first_too(self):
+        self.default('proxmox-8.0.conf')
+        self.assertRaises(FatError, loaders.systemd_boot_at_first, Fat(self.esp))
+
     def test_a_long_name_without_its_own_slot_is_no_name(self):
         fat = Fat(self.esp)
         slot = fat.slot('loader/entries/proxmox-10.0.conf')
@@ -135,6 +146,19 @@ class Grub(EspCase):
         self.assertEqual(self.choice('gnulinux-advanced-X>gnulinux-1.0-advanced-X'),
                          ('vmlinuz-1.0', 'initrd.img-1.0', 'root=/dev/sda ro'))
 
+    def test_the_next_boot_goes_by_grubenv(self):
+        env = loaders.GRUB_ENV_MARK + b'next_entry=gnulinux-advanced-X>gnulinux-1.0-advanced-X\n'
+        self.esp.write('grub/grubenv', env.ljust(1024, b'#'))
+        self.assertEqual(self.choice('0')[0], 'vmlinuz-1.0')
+        self.esp.write('grub/grubenv', env.replace(b'gnulinux', b'unknown').ljust(1024, b'#'))
+        self.assertRaises(FatError, self.choice, '0')
+
+    def test_a_grubenv_without_its_mark_or_an_entry_is_none(self):
+        for env in (b'next_entry=1>1\n', loaders.GRUB_ENV_MARK + b'next_entry=\n',
+                    loaders.GRUB_ENV_MARK):
+            self.esp.write('grub/grubenv', env.ljust(1024, b'#'))
+            self.assertEqual(self.choice('0')[0], 'vmlinuz-2.0')
+
     def test_an_unknown_id_is_told(self):
         with self.assertRaisesRegex(FatError, 'not in the menu'):
             self.choice('gnulinux-3.0')
@@ -149,6 +173,48 @@ def differences(before, after):
     """The writes that make one image of the other, a sector each."""
     return [Write(at, after[at:at + SECTOR]) for at in range(0, len(after), SECTOR)
             if before[at:at + SECTOR] != after[at:at + SECTOR]]
+
+
+class Init(EspCase):
+    LOADER = ('EFI/systemd/systemd-bootx64.efi', 'EFI/BOOT/BOOTX64.EFI')
+    KNOWN = {'systemd-bootx64.efi': [b'loader'], 'BOOTX64.EFI': [b'loader'],
+             'vmlinuz-1.0': [b'kernel'], 'vmlinuz-2.0': [b'kernel'], 'initrd.img-1.0': [b'initrd'],
+             'initrd.img-2.0': [b'initrd']}
+
+    def verdict(self, judge):
+        return judge.verdict(State.of_file(self.esp.path, judge.blocks))
+
+    def systemd_boot(self):
+        return self.verdict(InitJudge(loaders.systemd_boot_at_first, self.KNOWN, ['ro'], self.LOADER))
+
+    def test_it_may_have_no_loader_and_then_no_entry_and_then_it_boots(self):
+        self.assertEqual(self.systemd_boot().boot, NO_LOADER)
+        self.esp.write('EFI/proxmox/1.0/initrd.img-1.0', b'initrd')
+        self.esp.write(self.LOADER[0], b'')
+        self.assertEqual(self.systemd_boot().boot, NO_LOADER)
+        self.esp.write(self.LOADER[1], b'loader')
+        self.assertEqual(self.systemd_boot().boot, NO_ENTRY)
+        self.esp.write(KERNEL, b'kernel')
+        self.esp.write('loader/entries/proxmox-1.0.conf', ENTRY % b'ro')
+        self.assertEqual(self.systemd_boot().boot.loader, ((self.LOADER[1], 0),))
+
+    def test_an_incomplete_loader_or_kernel_is_told(self):
+        self.esp.write(self.LOADER[0], b'load')
+        self.assertIn('systemd-bootx64.efi is incomplete', self.systemd_boot().problem)
+        self.esp.write(self.LOADER[0], b'loader')
+        self.esp.write('EFI/proxmox/1.0/initrd.img-1.0', b'initrd')
+        self.esp.write(KERNEL, b'kern')
+        self.esp.write('loader/entries/proxmox-1.0.conf', ENTRY % b'ro')
+        self.assertIn('vmlinuz-1.0 is incomplete', self.systemd_boot().problem)
+
+    def test_grub_may_have_no_menu_but_none_that_leads_nowhere(self):
+        judge = GrubInitJudge(loaders.grub, self.KNOWN, ['root=/dev/sda ro quiet'])
+        self.assertEqual(self.verdict(judge).boot, NO_ENTRY)
+        self.esp.write('grub/grub.cfg', (GRUB_CFG % 0).encode())
+        self.assertIn('no vmlinuz-2.0', self.verdict(judge).problem)
+        self.esp.write('vmlinuz-2.0', b'kernel')
+        self.esp.write('initrd.img-2.0', b'initrd')
+        self.assertEqual(self.verdict(judge).boot.linux, ('vmlinuz-2.0', 0))
 
 
 class Trials(EspCase):
@@ -172,14 +238,14 @@ class Trials(EspCase):
         with open(self.esp.path, 'rb') as f:
             return f.read(BEGINNING)
 
-    def trial(self, *events, options='ro'):
+    def trial(self, *events, options='ro', loader=()):
         log = self.directory / 'log'
         log.write_bytes(b''.join(
             RECORD.pack(b'F', e.late, 0) if isinstance(e, Flush) else
             RECORD.pack(b'W', e.offset, len(e.data)) + e.data for e in events))
         known = {'vmlinuz-1.0': [b''.join(OLD), b''.join(NEW)], 'initrd.img-1.0': [b'initrd']}
         return Trial(Recording(self.base, log, 0, BEGINNING),
-                     Judge(loaders.systemd_boot, known, [options]))
+                     Judge(loaders.systemd_boot, known, [options], loader))
 
     def test_a_flush_before_the_name_leaves_nothing_bad(self):
         trial = self.trial(*self.stage, Flush(0), *self.place, Flush(0))
@@ -217,6 +283,13 @@ class Trials(EspCase):
 
     def test_options_that_nobody_wrote_are_found(self):
         self.assertEqual(self.trial(options='rw').tally.bad, 1)
+
+    def test_a_loader_that_is_not_complete_is_found(self):
+        self.assertEqual(self.trial(loader=[STAGED]).tally.bad, 1)
+
+    def test_what_was_there_first_and_last_is_told(self):
+        trial = self.trial(*self.stage, Flush(0), *self.place, Flush(0))
+        self.assertEqual((trial.first.boot.linux[1], trial.last.boot.linux[1]), (0, 1))
 
 
 class Writes(unittest.TestCase):

@@ -10,6 +10,7 @@ from collections import Counter, namedtuple
 from itertools import combinations, islice
 
 from fat import FatError, FatReader
+from loaders import GRUB_CFG
 from nbdlog import Flush
 
 BLOCK = 4096
@@ -159,15 +160,17 @@ class Content:
         self.whole, self.tail = blocks.of(data)
 
 
-Boot = namedtuple('Boot', 'linux initrd options')  # the files: path, and which of its contents it has
+# The files: path, and which of its contents each has; @loader: those of the boot loader.
+Boot = namedtuple('Boot', 'linux initrd options loader', defaults=[()])
 Verdict = namedtuple('Verdict', 'boot problem used')
 
 
 class Judge:
-    def __init__(self, choose, contents, options):
-        """@choose: what the boot loader takes of a FAT; @contents: name of a kernel's file -> what is
-        complete there; @options: the kernel's command lines that are right."""
-        self.choose, self.options = choose, options
+    def __init__(self, choose, contents, options, loader=()):
+        """@choose: what the boot loader takes of a FAT; @contents: name of a file -> what is complete
+        there; @options: the kernel's command lines that are right; @loader: paths of the boot loader,
+        which must be complete, too."""
+        self.choose, self.options, self.loader = choose, options, loader
         self.blocks, self.chains = Blocks(), {}
         self.contents = {name: [Content(data, self.blocks) for data in known]
                          for name, known in contents.items()}
@@ -183,13 +186,60 @@ class Judge:
         used = set()
         try:
             fat = FatView(state, used, self.chains)
-            choice = self.choose(fat)
-            boot = Boot(self._file(fat, choice.linux), self._file(fat, choice.initrd), choice.options)
-            if choice.options not in self.options:
-                raise FatError(f'options {choice.options}')
-            return Verdict(boot, None, used)
+            return Verdict(self._boot(fat), None, used)
         except FatError as error:
             return Verdict(None, str(error), used)
+
+    def _boot(self, fat):
+        return self._default(fat, tuple(self._file(fat, path) for path in self.loader))
+
+    def _default(self, fat, loader):
+        choice = self.choose(fat)
+        boot = Boot(self._file(fat, choice.linux), self._file(fat, choice.initrd), choice.options,
+                    loader)
+        if choice.options not in self.options:
+            raise FatError(f'options {choice.options}')
+        return boot
+
+
+NO_LOADER = Boot(None, None, 'no boot loader')
+NO_ENTRY = Boot(None, None, 'no entry')
+
+
+class InitJudge(Judge):
+    """Of an ESP that is being made one: it may have no boot loader yet, or one that has nothing to
+    boot; a boot loader that is there is complete, and as soon as there is an entry the default boots."""
+
+    def _boot(self, fat):
+        there = [path for path in self.loader if size_of(fat, path)]
+        if not there:
+            return NO_LOADER
+        loader = tuple(self._file(fat, path) for path in there)
+        return self._default(fat, loader) if has_entry(fat) else NO_ENTRY
+
+
+class GrubInitJudge(Judge):
+    """The same for GRUB, by its menu alone: grub-install writes all else in place."""
+
+    def _boot(self, fat):
+        return self._default(fat, ()) if size_of(fat, GRUB_CFG) else NO_ENTRY
+
+
+def size_of(fat, path):
+    """The size of a file; 0 if it is not there, or not to be found."""
+    try:
+        return fat.slot(path).size
+    except FatError:
+        return 0
+
+
+def has_entry(fat):
+    """Whether systemd-boot finds an entry that is not empty."""
+    try:
+        return any(slot.name.lower().endswith('.conf') and slot.size
+                   for slot in fat.slots('loader/entries'))
+    except FatError:
+        return False
 
 
 def subsets(count, wanted, rng):
@@ -230,6 +280,7 @@ class Trial:
         self.log = Log(recording, judge.blocks)
         self.tally = Tally()
         self.judged = {}  # interval -> how many of its subsets
+        self.first = self.last = None  # the verdicts before all writes, and after them
         self._prefixes()
         self._subsets()
 
@@ -253,10 +304,12 @@ class Trial:
     def _prefixes(self):
         state = self.base.after([])
         verdict = self._after('prefixes', state, self.judge.verdict(state), [])
+        self.first = verdict
         for write in self.log.writes:
             self._torn(state, verdict, [write])
             verdict = self._after('prefixes', state, verdict, [write])
             state.apply(write)
+        self.last = verdict
 
     def _subsets(self):
         safe, done = self.base, 0
