@@ -7,6 +7,7 @@
 
 #include "blocking/confine.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
