@@ -33,8 +33,9 @@ debian_tree() {
         echo "$tree"
 }
 
-# in_debian_tree TREE DIR COMMAND...: run it with DIR as /srv and DIR/tmp as /tmp. The root is a mount
-# point, as on a host; no mount outlives the command.
+# in_debian_tree TREE DIR COMMAND...: run it with DIR as /srv and DIR/tmp as /tmp. The tree is the root of
+# its mount namespace, as on a host, and no chroot, in which the kernel gives nobody a user namespace; no
+# mount outlives the command.
 in_debian_tree() {
         # shellcheck disable=SC2016 # for the shell in there
         unshare --mount --propagation private sh -euc '
@@ -51,6 +52,9 @@ in_debian_tree() {
                 mount -t tmpfs tmpfs run
                 mount --bind "$dir" srv
                 mount --bind "$dir/tmp" tmp
-                exec chroot . /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
+                pivot_root . .
+                umount -l .
+                cd /
+                exec /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
                         PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' sh "$@" </dev/null
 }

@@ -64,7 +64,7 @@ class Disk:
     def attach(self):
         """As if it were plugged in: the kernel gives it a new diskseq."""
         self.loop = Path(run('losetup', '-fP', '--show', self.image))
-        subprocess.run(['addpart', self.loop, '1', str(START), str(self.sectors)], timeout=60,
+        subprocess.run(['partx', '--add', '--nr', '1', self.loop], timeout=60,
                        capture_output=True)  # where the kernel has not read the table itself
         self.partition = Path(f'{self.loop}p1')
         deadline = time.monotonic() + 10
