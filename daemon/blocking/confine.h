@@ -23,7 +23,7 @@ typedef enum ConfineLevel {
 pid_t confine_fork(ConfineLevel *ret, int *ret_why);
 
 /* In that child, which has no descriptors above 2: make @root, an absolute path, the root directory
- * for good, with what bootsyncd(8) says of --root, and drop every capability that GRUB's programs do
- * without. What cannot be kept from the program, and is no reason not to run it, goes to stderr in
- * a line. Returns -errno. */
+ * for good, with what bootsyncd(8) says of --root, and drop every capability that GRUB's programs
+ * do without. What cannot be kept from the program, and is no reason not to run it, goes to stderr
+ * in a line. Returns -errno. */
 int confine_enter(const char *root, ConfineLevel level);
