@@ -131,14 +131,20 @@ static bool needs_agent(const Connection *c) {
                is_interactive();
 }
 
-ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_message **ret) {
+ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_error *ret_refusal,
+                     sd_bus_message **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
         if (type == CALL_CHANGE && needs_agent(c))
                 c->agent = agent_start();
         r = sd_bus_call(c->bus, call, type == CALL_CHANGE ? CHANGE_TIMEOUT_USEC : 0, &error, ret);
-        return r < 0 ? call_failed(c, &error, r) : STATUS_DONE;
+        if (r >= 0)
+                return STATUS_DONE;
+        if (!ret_refusal || !startswith(strempty(error.name), BUS_ERROR_PREFIX))
+                return call_failed(c, &error, r);
+        (void) sd_bus_error_move(ret_refusal, &error);
+        return STATUS_FAILED;
 }
 
 ExitStatus call_method(Connection *c, CallType type, const Method *method,
@@ -147,5 +153,5 @@ ExitStatus call_method(Connection *c, CallType type, const Method *method,
         ExitStatus status;
 
         status = call_new(c, type, method, NULL, options, &call);
-        return status == STATUS_DONE ? call_send(c, type, call, ret) : status;
+        return status == STATUS_DONE ? call_send(c, type, call, NULL, ret) : status;
 }

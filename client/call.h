@@ -24,13 +24,17 @@ typedef struct CallOptions {
         char *const *esps;
         const char *new_kernel;
         bool dry_run, force, unmerge;
+        bool refusal_is_result; /* not sent: see job_run() */
 } CallOptions;
 
 /* A call of @method with these strings and options (each may be NULL). */
 ExitStatus call_new(Connection *c, CallType type, const Method *method, char *const *strings,
                     const CallOptions *options, sd_bus_message **ret);
 
-ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_message **ret);
+/* What the daemon itself refuses goes to @ret_refusal and is not told; NULL: it is told as any
+ * failure. */
+ExitStatus call_send(Connection *c, CallType type, sd_bus_message *call, sd_bus_error *ret_refusal,
+                     sd_bus_message **ret);
 
 /* Both, for a method that takes no strings. */
 ExitStatus call_method(Connection *c, CallType type, const Method *method,

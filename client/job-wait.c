@@ -229,10 +229,21 @@ static ExitStatus wait_for_end(JobWait *w) {
         return STATUS_DONE;
 }
 
+/* As if a job had failed for that reason. */
+static void take_refusal(const sd_bus_error *refusal, JobResult *ret) {
+        *ret = (JobResult){
+                .ran = true,
+                .result = must(strdup("failed")),
+                .error = must(strdup(refusal->name)),
+                .message = must(strdup(strempty(refusal->message))),
+        };
+}
+
 ExitStatus job_run(Connection *c, const Method *method, char *const *strings,
                    const CallOptions *options, JobResult *ret) {
         _cleanup_(job_wait_done) JobWait w = { .connection = c, .method = method };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error refusal = SD_BUS_ERROR_NULL;
         ExitStatus status;
         int r;
 
@@ -242,7 +253,12 @@ ExitStatus job_run(Connection *c, const Method *method, char *const *strings,
         status = call_new(c, CALL_CHANGE, method, strings, options, &call);
         if (status != STATUS_DONE)
                 return status;
-        status = call_send(c, CALL_CHANGE, call, &reply);
+        status = call_send(c, CALL_CHANGE, call,
+                           options && options->refusal_is_result ? &refusal : NULL, &reply);
+        if (sd_bus_error_is_set(&refusal)) {
+                take_refusal(&refusal, ret);
+                return STATUS_DONE;
+        }
         if (status != STATUS_DONE)
                 return status;
         w.owner = sd_bus_message_get_sender(reply);

@@ -20,7 +20,8 @@ ExitStatus job_result_status(const JobResult *j);
 
 /* Call @method with @strings and @options (each may be NULL), wait until the job that it returns is
  * finished, and show its progress on a terminal. An exit status other than STATUS_DONE means that
- * the call failed or the daemon got lost; how the job ended is in @ret. On Ctrl-C the program ends
- * here: the job does not. */
+ * the call failed or the daemon got lost; how the job ended is in @ret. With refusal_is_result a
+ * call that the daemon refuses counts as a job that failed, so that it is told in the same way. On
+ * Ctrl-C the program ends here: the job does not. */
 ExitStatus job_run(Connection *c, const Method *method, char *const *strings,
                    const CallOptions *options, JobResult *ret);

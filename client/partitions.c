@@ -75,7 +75,7 @@ ExitStatus partition_describe(Connection *c, const char *name, PartitionDescript
         status = call_new(c, CALL_READ, METHOD_MANAGER("GetPartition"),
                           (char *[]){ (char *) name, NULL }, NULL, &call);
         if (status == STATUS_DONE)
-                status = call_send(c, CALL_READ, call, &d.reply);
+                status = call_send(c, CALL_READ, call, NULL, &d.reply);
         if (status != STATUS_DONE)
                 return status;
         r = sd_bus_message_read(d.reply, "sssssst", &d.device, &d.disk, &d.model, &d.serial,

@@ -66,7 +66,8 @@ static char *describe(Connection *c, const char *path) {
 }
 
 ExitStatus verb_format(const Options *options, char **arguments) {
-        const CallOptions call = { .force = option_given(options, OPTION_FORCE) };
+        const CallOptions call = { .force = option_given(options, OPTION_FORCE),
+                                   .refusal_is_result = true };
         _cleanup_free_ char *path = partition_path(options, arguments[0]), *done = NULL;
         _cleanup_connection_ Connection c = {};
         _cleanup_job_result_ JobResult result = {};

@@ -20,7 +20,8 @@ static ExitStatus set_up(const Options *options, const char *path, const char *l
         status = connection_open(options, &c);
         if (status != STATUS_DONE)
                 return status;
-        status = job_run(&c, METHOD_MANAGER("InitEsp"), strings, NULL, &result);
+        status = job_run(&c, METHOD_MANAGER("InitEsp"), strings,
+                         &(CallOptions){ .refusal_is_result = true }, &result);
         return status == STATUS_DONE ? job_report_alone(options, &result, done) : status;
 }
 

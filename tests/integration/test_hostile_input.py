@@ -184,6 +184,15 @@ class HostileCalls(LabCase):
         self.assertEqual(self.lab.snapshot(dev), before)
         self.assertEqual(self.lab.listed_esps(), list(self.ESPS))
 
+    def test_a_refused_partition_is_told_as_data_too(self):
+        for device in '/dev/absent', '/etc/kernel/cmdline', '/dev/disk':
+            for verb in 'format', 'init':
+                answer = self.lab.bootctl('--json', verb, device)
+                self.assertEqual(answer.status, 1, answer.err)
+                self.assertEqual((answer.json['result'], answer.json['error']),
+                                 ('failed', 'org.bootsync1.Error.NotAPartition'))
+                self.assertIn(answer.json['message'], answer.err)
+
     def test_unknown_loaders_are_refused(self):
         for loader in ('', 'none', 'Auto', 'lilo', 'grub ', 'x' * 10000, 'x' * 100000):
             self.refused(['InvalidOption'], 'InitEsp', '(ssa{sv})', ('/dev/sda1', loader, {}))
