@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-#include "client/options.h"
-#include "client/output.h"
-#include "client/verbs.h"
+#include "client/terminal/pager.h"
+#include "client/verb/compat.h"
+#include "client/verb/verbs.h"
 
 static ExitStatus run(int argc, char **argv) {
         _cleanup_options_ Options options = {};
@@ -17,7 +17,7 @@ static ExitStatus run(int argc, char **argv) {
 
         status = options_parse(argc, argv, &options);
         if (status != STATUS_DONE)
-                return status;
+                return verbs_bad_usage(argv + 1);
         if (option_given(&options, OPTION_VERSION)) {
                 printf("bootctl-pve %s\n", BOOTSYNC_VERSION);
                 return STATUS_DONE;
@@ -26,8 +26,9 @@ static ExitStatus run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-        ExitStatus status = run(argc, argv);
+        int status = compat_is_called(argv[0]) ? compat_run(argc, argv) : (int) run(argc, argv);
 
+        pager_close();
         if (fflush(stdout) != 0 || ferror(stdout))
                 return fail(STATUS_FAILED, "Failed to write the output: %s.", strerror(errno));
         return status;

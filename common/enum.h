@@ -3,10 +3,12 @@
 
 /* An enum and the words it goes by, from one table:
  *
- *     static const char *const esp_state_table[_ESP_STATE_MAX] = { [ESP_MISSING] = "missing", … };
- *     DEFINE_STRING_TABLE(esp_state, EspState)
+ *     static const char *const file_type_table[_FILE_TYPE_MAX] = { [FILE_REGULAR] = "file", … };
+ *     DEFINE_STRING_TABLE(file_type, FileType)
  *
- * defines esp_state_to_string() (NULL out of range) and esp_state_from_string() (-EINVAL). */
+ * defines file_type_to_string() (NULL out of range) and file_type_from_string() (-EINVAL). Where
+ * only one way is gone, DEFINE_TO_STRING() or DEFINE_FROM_STRING() defines that one alone; what one
+ * file uses is private to it by a DEFINE_STATIC_…(). */
 
 #include "common/macros.h"
 
@@ -14,15 +16,30 @@
         const char *name##_to_string(type value); \
         type name##_from_string(const char *s)
 
-#define DEFINE_STRING_TABLE(name, type)                                            \
+/* Only the first of them, for words that are told and never taken. */
+#define DEFINE_TO_STRING(name, type)                                               \
         const char *name##_to_string(type value) {                                 \
                 if ((int) value < 0 || (size_t) value >= ELEMENTSOF(name##_table)) \
                         return NULL;                                               \
                 return name##_table[value];                                        \
-        }                                                                          \
-        type name##_from_string(const char *s) {                                   \
-                for (size_t i = 0; s && i < ELEMENTSOF(name##_table); i++)         \
-                        if (name##_table[i] && strcmp(name##_table[i], s) == 0)    \
-                                return (type) i;                                   \
-                return (type) -EINVAL;                                             \
         }
+
+#define DEFINE_FROM_STRING(name, type)                                          \
+        type name##_from_string(const char *s) {                                \
+                for (size_t i = 0; s && i < ELEMENTSOF(name##_table); i++)      \
+                        if (name##_table[i] && strcmp(name##_table[i], s) == 0) \
+                                return (type) i;                                \
+                return (type) -EINVAL;                                          \
+        }
+
+#define DEFINE_STRING_TABLE(name, type) \
+        DEFINE_TO_STRING(name, type)    \
+        DEFINE_FROM_STRING(name, type)
+
+#define DEFINE_STATIC_FROM_STRING(name, type) static DEFINE_FROM_STRING(name, type)
+
+#define DEFINE_STATIC_TO_STRING(name, type) static DEFINE_TO_STRING(name, type)
+
+#define DEFINE_STATIC_STRING_TABLE(name, type) \
+        DEFINE_STATIC_TO_STRING(name, type)    \
+        DEFINE_STATIC_FROM_STRING(name, type)

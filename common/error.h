@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a user is told when something fails: a typed name, which is also the D-Bus error, and one
- * sentence that names the thing, says why, and what to do. */
+/* An error for a user: a typed name, which is also the D-Bus error, and one sentence that names the
+ * thing, says why, and what to do. */
 
 #include "common/enum.h"
 
@@ -16,6 +16,7 @@ typedef enum ErrorCode {
         ERROR_NO_SUCH_KERNEL,
         ERROR_NOT_BOOTABLE,
         ERROR_LAST_KERNEL,
+        ERROR_LAST_ESP,
         ERROR_NO_SUCH_ESP,
         ERROR_ESP_MISSING,
         ERROR_ESP_MOUNTED,

@@ -24,10 +24,7 @@ static inline void closep(int *fd) {
 }
 #define _cleanup_close_ _cleanup_(closep)
 
-static inline void closedirp(DIR **dir) {
-        if (*dir)
-                (void) closedir(*dir);
-}
+DEFINE_CLEANUP(DIR *, closedir)
 #define _cleanup_closedir_ _cleanup_(closedirp)
 
 /* True if the process can open @n more files. It closes them again, so it is true for a process

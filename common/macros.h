@@ -51,8 +51,29 @@ static inline void *mfree(void *p) {
         return NULL;
 }
 
-/* Make room for @need elements in the array *@p; grows by doubling. Returns false when out of
- * memory, with the array as it was. */
-bool array_reserve(void **p, size_t *allocated, size_t need, size_t element_size);
+/* Make room for @need elements in the array *@p; grows by half of it from eight. Returns
+ * false when out of memory, with the array as it was. */
+static inline bool array_reserve(void **p, size_t *allocated, size_t need, size_t element_size) {
+        size_t n;
+        void *q;
+
+        if (need <= *allocated)
+                return true;
+
+        n = MAX(need, MAX(*allocated + *allocated / 2, (size_t) 8));
+        q = reallocarray(*p, n, element_size);
+        if (!q)
+                return false;
+
+        *p = q;
+        *allocated = n;
+        return true;
+}
 #define ARRAY_RESERVE(p, allocated, need) \
         array_reserve((void **) &(p), &(allocated), (need), sizeof((p)[0]))
+
+/* How full something of @size bytes is, of which @left are free, rounded up; 0 if that is not
+ * known, which @size == 0 says. */
+static inline unsigned percent_used(uint64_t size, uint64_t left) {
+        return size == 0 || left > size ? 0 : (unsigned) (100 - left / (size / 100 + 1));
+}

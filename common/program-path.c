@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What an installed program starts is not for the environment to say: sudo may let somebody run it
- * and keep that. Programs that were only built start each other, so that nothing has to be set to
- * try them. Which of both a program is, the kernel tells by /proc/self/exe; where that cannot be
- * read it counts as installed. */
+/* Finds the program to start. The environment has no say in an installed program: sudo may let
+ * somebody run it and keep that. Programs that were only built start each other, so that nothing
+ * has to be set to try them. The kernel tells which of both a program is by /proc/self/exe; if that
+ * cannot be read it counts as installed. */
 
 #include "common/program-path.h"
 

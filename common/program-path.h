@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Where the program of ours is that another one starts. */
+/* Finds the program of ours that another one starts. */
 
 typedef struct ProgramPath {
         const char *self;      /* where the program that asks is installed */

@@ -193,6 +193,21 @@ char *string_for_humans(const char *s, size_t size, size_t max) {
         return ret;
 }
 
+char *shell_word(const char *s) {
+        static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                   "/._:@%+=,-";
+        _cleanup_(buffer_done) Buffer b = {};
+        char *word = NULL;
+
+        if (s[strspn(s, safe)] == '\0')
+                return strdup(s);
+        buffer_puts(&b, "'");
+        for (const char *p = s; *p; p++)
+                buffer_append(&b, *p == '\'' ? "'\\''" : p, *p == '\'' ? 4 : 1);
+        buffer_puts(&b, "'");
+        return buffer_take(&b, &word, NULL) < 0 ? NULL : word;
+}
+
 char *bytes_for_humans(uint64_t bytes) {
         static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
         double value = (double) bytes / 1024;

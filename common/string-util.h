@@ -23,7 +23,7 @@ static inline const char *strempty(const char *s) {
 
 /* The rest of @s after @prefix, or NULL. */
 const char *startswith(const char *s, const char *prefix);
-/* Where @suffix begins in @s, or NULL. */
+/* The end of @s that is @suffix, or NULL. */
 const char *endswith(const char *s, const char *suffix);
 
 /* printf into fresh memory; NULL when out of memory. */
@@ -59,6 +59,9 @@ bool text_is(const char *s, size_t size, const char *word) _pure_;
  * bytes is cut before a character, and "..." follows. NULL when out of memory. */
 char *string_for_humans(const char *s, size_t size, size_t max);
 
+/* @s as one word for a shell, in quotes where it needs them. NULL when out of memory. */
+char *shell_word(const char *s);
+
 /* "512 B", "1.5 MiB". NULL when out of memory. */
 char *bytes_for_humans(uint64_t bytes);
 
@@ -79,9 +82,7 @@ void buffer_printf(Buffer *b, const char *format, ...) _printf_(2, 3);
 int buffer_take(Buffer *b, char **ret, size_t *ret_size);
 
 char **strv_free(char **l);
-static inline void strv_freep(char ***l) {
-        strv_free(*l);
-}
+DEFINE_CLEANUP(char **, strv_free)
 #define _cleanup_strv_ _cleanup_(strv_freep)
 
 #define STRV_FOREACH(i, l) for (char **i = (l); i && *i; i++)

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -19,6 +20,10 @@
 #include "sys/root.h"
 
 #define EXIT_USAGE 2
+
+/* A worker that reads ends after its step, once nobody listens to it any more. */
+#define WORKERS_PATIENCE_MSEC 3000
+#define WORKERS_POLL_MSEC     10
 
 static bool is_private(const Options *o) {
         return o->peer_fd >= 0;
@@ -156,6 +161,27 @@ static int run(const Options *o) {
         return r;
 }
 
+/* Whoever stops the service wants the ESPs for himself: where a worker still looks at one,
+ * mount(8) would fail. One that hangs in the kernel does not hold up a stop; its lock tells the
+ * next daemon of it. */
+static void wait_for_workers(void) {
+        const struct timespec pause = { .tv_nsec = WORKERS_POLL_MSEC * 1000000L };
+        unsigned waited = 0;
+
+        for (;;) {
+                siginfo_t info = {};
+
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 && errno != EINTR)
+                        return; /* none is left */
+                if (info.si_pid > 0)
+                        continue;
+                if (waited >= WORKERS_PATIENCE_MSEC)
+                        return;
+                (void) nanosleep(&pause, NULL);
+                waited += WORKERS_POLL_MSEC;
+        }
+}
+
 int main(int argc, char *argv[]) {
         _cleanup_(options_done) Options o = {};
         int r;
@@ -166,5 +192,6 @@ int main(int argc, char *argv[]) {
 
         prepare_process(&o);
         r = run(&o);
+        wait_for_workers();
         return r < 0 ? EXIT_FAILURE : r;
 }

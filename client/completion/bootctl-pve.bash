@@ -23,6 +23,26 @@ __bootctl_pve_settings() {
         find "$1/sys/kernel/mm/ksm" -perm -200 -type f ! -name run -printf '%f=\n' 2>/dev/null
 }
 
+# Numbers of jobs that run or wait, if the daemon is there: it is not started for that.
+__bootctl_pve_jobs() {
+        busctl --auto-start=no --timeout=1 --list tree org.bootsync1 2>/dev/null |
+                sed -n 's|^/org/bootsync1/job/||p'
+}
+
+# Columns of the verb on the command line.
+__bootctl_pve_columns() {
+        case " ${COMP_WORDS[*]} " in
+        *' kernel list '*) echo version state boots kept-as bootable ;;
+        *' esp candidates '*)
+                echo device size usable holds in-use model serial disk partuuid label free why next
+                ;;
+        *' esp list '*)
+                echo uuid partuuid device disk loader state free last-sync last-verify present \
+                        one-shot kernels default size last-error why action
+                ;;
+        esac
+}
+
 # The directory of --root among the words so far. "=" is a word of its own, see COMP_WORDBREAKS.
 __bootctl_pve_root() {
         local i word
@@ -41,7 +61,8 @@ __bootctl_pve_root() {
 _bootctl_pve() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
         local list_dir=/etc/kernel root options i word is_value=
-        local globals='--json --root= --host= -H --yes --no-refresh --help --version'
+        local globals='--json --root= --host= -H -y --yes --no-refresh --quiet -q --full --no-legend
+                --no-pager --help --version'
         local -a verb=()
 
         COMPREPLY=()
@@ -56,12 +77,26 @@ _bootctl_pve() {
                 is_value=yes
         fi
         case $previous in
+        --json)
+                if [[ $is_value ]]; then
+                        mapfile -t COMPREPLY < <(compgen -W 'short pretty' -- "$current")
+                        return
+                fi
+                ;;
+        --output)
+                mapfile -t COMPREPLY < <(compgen -W "$(__bootctl_pve_columns)" -- "$current")
+                return
+                ;;
         --root)
                 mapfile -t COMPREPLY < <(compgen -d -- "$current")
                 return
                 ;;
         --host | -H)
                 mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
+                return
+                ;;
+        --report)
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
                 ;;
         --esp)
@@ -80,7 +115,8 @@ _bootctl_pve() {
         for ((i = 1; i < COMP_CWORD; i++)); do
                 word=${COMP_WORDS[i]}
                 case $word in
-                --root | --host | --esp | --new-kernel | -H)
+                --json) [[ ${COMP_WORDS[i + 1]-} == = ]] && ((i += 2)) ;;
+                --root | --host | --esp | --new-kernel | --lines | --output | --report | -H | -n)
                         ((i++))
                         [[ ${COMP_WORDS[i]} == = ]] && ((i++))
                         ;;
@@ -92,14 +128,20 @@ _bootctl_pve() {
         if [[ $current == -* ]]; then
                 options=$globals
                 case ${verb[*]} in
-                status) options+=' --quiet' ;;
-                refresh) options+=' --dry-run --esp= --new-kernel=' ;;
-                verify) options+=' --esp=' ;;
-                format*) options+=' --force' ;;
-                clean) options+=' --dry-run' ;;
-                'ksm disable') options+=' --unmerge --force' ;;
-                'ksm unmerge') options+=' --force' ;;
-                'kernel pin'* | 'kernel unpin') options+=' --next-boot' ;;
+                refresh) options+=' --dry-run --verbose --esp= --new-kernel= --no-block' ;;
+                verify) options+=' --esp= --no-block' ;;
+                format*) options+=' --force --no-block' ;;
+                'esp remove'*) options+=' --force' ;;
+                init* | reinit | 'kernel add'* | 'kernel remove'*) options+=' --no-block' ;;
+                'ksm enable' | 'ksm set'* | 'secure-boot convert') options+=' --no-block' ;;
+                'kernel list' | 'esp list' | 'esp candidates') options+=' --output=' ;;
+                clean | alert*) options+=' --dry-run' ;;
+                doctor) options+=' --report= --force' ;;
+                history) options+=' --lines= -n' ;;
+                logs*) options+=' --follow' ;;
+                'ksm disable') options+=' --unmerge --force --no-block' ;;
+                'ksm unmerge') options+=' --force --no-block' ;;
+                'kernel pin'* | 'kernel unpin') options+=' --next-boot --no-block' ;;
                 esac
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
                 [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
@@ -108,12 +150,31 @@ _bootctl_pve() {
 
         options=
         case ${verb[*]} in
-        '') options='status refresh verify format init reinit clean kernel esp ksm cancel monitor' ;;
+        '')
+                options='status doctor refresh verify format init reinit clean kernel esp boot secure-boot ksm history cancel logs'
+                options+=' monitor check metrics alert help'
+                ;;
         format | init) options=$(__bootctl_pve_partitions) ;;
         'init '*) [[ ${#verb[@]} -eq 2 ]] && options='grub systemd-boot' ;;
-        kernel) options='add remove list pin unpin' ;;
-        esp) options='list candidates' ;;
-        ksm) options='status enable disable unmerge set' ;;
+        cancel) options=$(__bootctl_pve_jobs) ;;
+        logs) options="refresh verify format init reinit convert $(__bootctl_pve_jobs)" ;;
+        help)
+                options='status doctor refresh verify format init reinit clean kernel esp boot secure-boot ksm history cancel logs'
+                options+=' monitor check metrics alert'
+                ;;
+        alert) options='degraded unbootable unknown redundant single unmanaged' ;;
+        metrics)
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+                ;;
+        'help kernel' | kernel) options='add remove list pin unpin' ;;
+        'help esp' | esp) options='list candidates remove' ;;
+        'esp remove')
+                options=$(__bootctl_pve_lines "$root" $list_dir/proxmox-boot-uuids)
+                ;;
+        'help boot' | boot) options='status' ;;
+        'help secure-boot' | secure-boot) options='status plan convert' ;;
+        'help ksm' | ksm) options='status enable disable unmerge set' ;;
         'ksm set'*) [[ $is_value ]] || options=$(__bootctl_pve_settings "$root") ;;
         'kernel add' | 'kernel pin') options=$(__bootctl_pve_kernels "$root") ;;
         'kernel remove')

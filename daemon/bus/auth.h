@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Who may do what. */
+/* The right to do something. */
 
+#include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "bus/bus.h"
+typedef struct Bus Bus;
 
 /* May the sender of @m do @action (ACTION_… of names.h)? @details are pairs of key and value that
  * name the things the action is about, and end with NULL; NULL: none. If he may, @ret_uid is who he

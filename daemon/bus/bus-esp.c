@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "bus/bus-internal.h"
+#include "bus/shared.h"
 #include "bus/bus-util.h"
 #include "common/log.h"
 #include "common/names.h"
@@ -14,7 +14,7 @@
 char *bus_esp_path(const Esp *esp) {
         char *path;
 
-        if (sd_bus_path_encode(BUS_PATH_ESP, esp_id(esp), &path) < 0)
+        if (sd_bus_path_encode(BUS_PATH_ESP, esp_info(esp).id, &path) < 0)
                 return NULL;
         return path;
 }
@@ -23,19 +23,17 @@ static int esp_find(sd_bus *bus, const char *path, const char *interface, void *
                     void **ret_found, sd_bus_error *error) {
         _cleanup_free_ char *id = NULL;
         Bus *b = userdata;
-        Esp *esp;
         int r;
 
         r = sd_bus_path_decode(path, BUS_PATH_ESP, &id);
         if (r <= 0)
                 return r;
-        esp = manager_find_esp(b->manager, id);
-        if (!esp && b->leaving_esp && streq(esp_id(b->leaving_esp), id))
-                esp = b->leaving_esp;
-        if (!esp)
-                return 0;
-        *ret_found = esp;
-        return 1;
+        if (b->leaving_esp && streq(esp_info(b->leaving_esp).id, id))
+                *ret_found = b->leaving_esp;
+        ESPS_FOREACH(esp, manager_info(b->manager).known->esps)
+                if (streq(esp_info(esp).id, id))
+                        *ret_found = esp;
+        return *ret_found ? 1 : 0;
 }
 
 static int esp_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
@@ -43,29 +41,37 @@ static int esp_enumerate(sd_bus *bus, const char *prefix, void *userdata, char *
         _cleanup_strv_ char **nodes = NULL;
         Bus *b = userdata;
 
-        for (size_t i = 0; i < manager_n_esps(b->manager); i++)
-                if (strv_consume(&nodes, bus_esp_path(manager_esp(b->manager, i))) < 0)
+        ESPS_FOREACH(esp, manager_info(b->manager).known->esps)
+                if (strv_consume(&nodes, bus_esp_path(esp)) < 0)
                         return -ENOMEM;
         *ret_nodes = TAKE_PTR(nodes);
         return 0;
 }
 
-BUS_DEFINE_PROPERTY(get_uuid, Esp, bus_append_string, esp_uuid(o))
-BUS_DEFINE_PROPERTY(get_device, Esp, bus_append_string, esp_device(o))
-BUS_DEFINE_PROPERTY(get_disk, Esp, bus_append_string, esp_disk(o))
-BUS_DEFINE_PROPERTY(get_part_uuid, Esp, bus_append_string, esp_part_uuid(o))
-BUS_DEFINE_PROPERTY(get_present, Esp, bus_append_boolean, esp_present(o))
-BUS_DEFINE_PROPERTY(get_loader, Esp, bus_append_string, esp_loader_to_string(esp_loader(o)))
-BUS_DEFINE_PROPERTY(get_loader_version, Esp, bus_append_string, esp_loader_version(o))
-BUS_DEFINE_PROPERTY(get_one_shot_method, Esp, bus_append_string, esp_one_shot_method(o))
-BUS_DEFINE_PROPERTY(get_state, Esp, bus_append_string, esp_state_to_string(esp_state(o)))
-BUS_DEFINE_PROPERTY(get_kernels, Esp, bus_append_strv, esp_kernels(o))
-BUS_DEFINE_PROPERTY(get_default, Esp, bus_append_string, esp_default_kernel(o))
-BUS_DEFINE_PROPERTY(get_size, Esp, bus_append_u64, esp_size_bytes(o))
-BUS_DEFINE_PROPERTY(get_free, Esp, bus_append_u64, esp_free_bytes(o))
-BUS_DEFINE_PROPERTY(get_last_sync, Esp, bus_append_u64, esp_last_sync_usec(o))
-BUS_DEFINE_PROPERTY(get_last_verify, Esp, bus_append_u64, esp_last_verify_usec(o))
-BUS_DEFINE_PROPERTY(get_last_error, Esp, bus_append_string, esp_last_error(o))
+BUS_DEFINE_PROPERTY(get_uuid, Esp, bus_append_string, esp_info(o).uuid)
+BUS_DEFINE_PROPERTY(get_device, Esp, bus_append_string, esp_info(o).device)
+BUS_DEFINE_PROPERTY(get_disk, Esp, bus_append_string, esp_info(o).disk)
+BUS_DEFINE_PROPERTY(get_part_uuid, Esp, bus_append_string, esp_info(o).part_uuid)
+BUS_DEFINE_PROPERTY(get_present, Esp, bus_append_boolean, esp_info(o).present)
+BUS_DEFINE_PROPERTY(get_loader, Esp, bus_append_string, esp_loader_to_string(esp_info(o).loader))
+BUS_DEFINE_PROPERTY(get_one_shot_method, Esp, bus_append_string, esp_info(o).one_shot_method)
+BUS_DEFINE_PROPERTY(get_state, Esp, bus_append_string, esp_state_to_string(esp_info(o).state))
+BUS_DEFINE_PROPERTY(get_kernels, Esp, bus_append_strv, esp_info(o).kernels)
+BUS_DEFINE_PROPERTY(get_default, Esp, bus_append_string, esp_info(o).default_kernel)
+BUS_DEFINE_PROPERTY(get_size, Esp, bus_append_u64, esp_info(o).size_bytes)
+BUS_DEFINE_PROPERTY(get_free, Esp, bus_append_u64, esp_info(o).free_bytes)
+BUS_DEFINE_PROPERTY(get_last_sync, Esp, bus_append_u64, esp_info(o).last_sync_usec)
+BUS_DEFINE_PROPERTY(get_last_verify, Esp, bus_append_u64, esp_info(o).last_verify_usec)
+BUS_DEFINE_PROPERTY(get_last_error, Esp, bus_append_string, esp_info(o).last_error)
+BUS_DEFINE_PROPERTY(get_why, Esp, bus_append_string, esp_info(o).why)
+BUS_DEFINE_PROPERTY(get_action, Esp, bus_append_string, esp_info(o).action)
+
+/* Nothing tells it yet. */
+static int get_loader_version(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error) {
+        return bus_append_string(reply, "");
+}
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
@@ -87,11 +93,27 @@ static const sd_bus_vtable esp_vtable[] = {
         SD_BUS_PROPERTY("LastSyncUSec", "t", get_last_sync, 0, CHANGES),
         SD_BUS_PROPERTY("LastVerifyUSec", "t", get_last_verify, 0, CHANGES),
         SD_BUS_PROPERTY("LastError", "s", get_last_error, 0, CHANGES),
+        SD_BUS_PROPERTY("Why", "s", get_why, 0, CHANGES),
+        SD_BUS_PROPERTY("Action", "s", get_action, 0, CHANGES),
         SD_BUS_VTABLE_END,
 };
 
-int bus_add_esps(Bus *b) {
+static int note_esp(Bus *b, Esp *esp, const char *path) {
+        const ToldObject object = { path, BUS_IFACE_ESP, esp_vtable, esp };
+
+        return path ? told_note(&b->told, b->bus, &object) : -ENOMEM;
+}
+
+static int add_esps(Bus *b) {
         int r;
+
+        ESPS_FOREACH(esp, manager_info(b->manager).known->esps) {
+                _cleanup_free_ char *path = bus_esp_path(esp);
+
+                r = note_esp(b, esp, path);
+                if (r < 0)
+                        return r;
+        }
 
         r = sd_bus_add_fallback_vtable(b->bus, NULL, BUS_PATH_ESP, BUS_IFACE_ESP, esp_vtable,
                                        esp_find, b);
@@ -100,32 +122,44 @@ int bus_add_esps(Bus *b) {
         return sd_bus_add_node_enumerator(b->bus, NULL, BUS_PATH_ESP, esp_enumerate, b);
 }
 
-void bus_emit_esp_added(Bus *b, Esp *esp) {
+static void emit_esp_added(Bus *b, Esp *esp) {
         _cleanup_free_ char *path = bus_esp_path(esp);
         int r;
 
-        r = path ? sd_bus_emit_object_added(b->bus, path) : -ENOMEM;
+        r = note_esp(b, esp, path);
+        if (r >= 0)
+                r = sd_bus_emit_object_added(b->bus, path);
         if (r < 0)
-                log_debug("Cannot announce ESP '%s': %s", esp_uuid(esp), strerror(-r));
+                log_debug("Cannot announce ESP '%s': %s", esp_info(esp).uuid, strerror(-r));
 }
 
-/* Without names: all properties that change. */
-void bus_emit_esp_changed(Bus *b, Esp *esp) {
+static void emit_esp_changed(Bus *b, Esp *esp) {
         _cleanup_free_ char *path = bus_esp_path(esp);
+        const ToldObject object = { path, BUS_IFACE_ESP, esp_vtable, esp };
         int r;
 
-        r = path ? sd_bus_emit_properties_changed_strv(b->bus, path, BUS_IFACE_ESP, NULL) : -ENOMEM;
+        r = path ? told_emit(&b->told, b->bus, &object, NULL) : -ENOMEM;
         if (r < 0)
-                log_debug("Cannot tell of ESP '%s': %s", esp_uuid(esp), strerror(-r));
+                log_debug("Cannot tell of ESP '%s': %s", esp_info(esp).uuid, strerror(-r));
 }
 
-void bus_emit_esp_removed(Bus *b, Esp *esp) {
+static void emit_esp_removed(Bus *b, Esp *esp) {
         _cleanup_free_ char *path = bus_esp_path(esp);
         int r;
 
         b->leaving_esp = esp;
         r = path ? sd_bus_emit_object_removed(b->bus, path) : -ENOMEM;
         b->leaving_esp = NULL;
+        if (path)
+                told_forget(&b->told, path);
         if (r < 0)
-                log_debug("Cannot tell that ESP '%s' is gone: %s", esp_uuid(esp), strerror(-r));
+                log_debug("Cannot tell that ESP '%s' is gone: %s", esp_info(esp).uuid,
+                          strerror(-r));
 }
+
+const BusPart bus_esps = {
+        .add = add_esps,
+        .esp_added = emit_esp_added,
+        .esp_changed = emit_esp_changed,
+        .esp_removed = emit_esp_removed,
+};

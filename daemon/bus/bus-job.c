@@ -6,15 +6,21 @@
 #include <systemd/sd-bus.h>
 
 #include "bus/auth.h"
-#include "bus/bus-internal.h"
+#include "bus/shared.h"
 #include "bus/bus-util.h"
 #include "bus/caller.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
 
+/* For handlers of a fallback vtable, whose userdata is the one object: the Bus that it was added
+ * with. Must be called before anything is sent, since sending moves sd-bus on to another slot. */
+static Bus *bus_of_slot(sd_bus *bus) {
+        return sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+}
+
 char *bus_job_path(const Job *job) {
-        return strprintf(BUS_PATH_JOB "/%llu", (unsigned long long) job_id(job));
+        return strprintf(BUS_PATH_JOB "/%llu", (unsigned long long) job_info(job)->id);
 }
 
 static int job_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
@@ -28,8 +34,10 @@ static int job_find(sd_bus *bus, const char *path, const char *interface, void *
         number = startswith(path, BUS_PATH_JOB "/");
         if (!number || parse_u64(number, &id) < 0)
                 return 0;
-        job = manager_find_job(b->manager, id);
-        if (!job && b->leaving_job && job_id(b->leaving_job) == id)
+        for (size_t i = 0; (job = manager_job(b->manager, i)); i++)
+                if (job_info(job)->id == id)
+                        break;
+        if (!job && b->leaving_job && job_info(b->leaving_job)->id == id)
                 job = b->leaving_job;
         if (!job)
                 return 0;
@@ -47,9 +55,10 @@ static int job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char *
                          sd_bus_error *error) {
         _cleanup_strv_ char **nodes = NULL;
         Bus *b = userdata;
+        const Job *job;
 
-        for (size_t i = 0; i < manager_n_jobs(b->manager); i++)
-                if (strv_consume(&nodes, bus_job_path(manager_job(b->manager, i))) < 0)
+        for (size_t i = 0; (job = manager_job(b->manager, i)); i++)
+                if (strv_consume(&nodes, bus_job_path(job)) < 0)
                         return -ENOMEM;
         *ret_nodes = TAKE_PTR(nodes);
         return 0;
@@ -68,13 +77,12 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
         r = caller_of(b, m, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (caller_uid(caller) != job_uid(job)) {
-                const char *const details[] = { "job", job_type_to_string(job_get_type(job)),
+        if (caller_info(caller).uid != job_info(job)->request.uid) {
+                const char *const details[] = { "job",
+                                                job_type_to_string(job_info(job)->request.type),
                                                 NULL };
 
-                r = bus_authorise(b, m,
-                                  job_type_is_ksm(job_get_type(job)) ? ACTION_KSM_CONTROL
-                                                                     : ACTION_REFRESH,
+                r = bus_authorise(b, m, job_info(job)->is_ksm ? ACTION_KSM_CONTROL : ACTION_REFRESH,
                                   details, NULL, error);
                 if (r <= 0)
                         return r < 0 ? r : 1;
@@ -82,6 +90,20 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         manager_cancel_job(b->manager, job);
         return sd_bus_reply_method_return(m, NULL);
+}
+
+/* Before it begins, a job of ESPs is for those that it was asked for. Which one a partition is to
+ * become is not known until then. */
+static bool works_on(const Job *job, const Esp *esp) {
+        const JobStatus *status = &job_info(job)->status;
+        const JobType type = job_info(job)->request.type;
+        const EspInfo info = esp_info(esp);
+
+        for (size_t i = 0; i < status->n_shares; i++)
+                if (streq_ptr(status->shares[i].uuid, info.uuid))
+                        return true;
+        return status->n_shares == 0 && !job_info(job)->is_ksm && type != JOB_FORMAT &&
+               type != JOB_INIT && info.listed && job_wants_esp(job, info.uuid);
 }
 
 static int get_esps(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -93,11 +115,10 @@ static int get_esps(sd_bus *bus, const char *path, const char *interface, const 
         r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "o");
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < manager_n_esps(b->manager); i++) {
-                const Esp *esp = manager_esp(b->manager, i);
+        ESPS_FOREACH(esp, manager_info(b->manager).known->esps) {
                 _cleanup_free_ char *esp_path = NULL;
 
-                if (!strv_contains(job_esps(job), esp_uuid(esp)))
+                if (!works_on(job, esp))
                         continue;
                 esp_path = bus_esp_path(esp);
                 if (!esp_path)
@@ -109,13 +130,36 @@ static int get_esps(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_close_container(reply);
 }
 
-BUS_DEFINE_PROPERTY(get_id, Job, bus_append_u64, job_id(o))
-BUS_DEFINE_PROPERTY(get_type, Job, bus_append_string, job_type_to_string(job_get_type(o)))
-BUS_DEFINE_PROPERTY(get_state, Job, bus_append_string, job_state_to_string(job_get_state(o)))
-BUS_DEFINE_PROPERTY(get_progress, Job, bus_append_u32, job_progress(o))
-BUS_DEFINE_PROPERTY(get_message, Job, bus_append_string, job_message(o))
-BUS_DEFINE_PROPERTY(get_uid, Job, bus_append_u32, job_uid(o))
-BUS_DEFINE_PROPERTY(get_start, Job, bus_append_u64, job_start_usec(o))
+static int append_shares(sd_bus_message *m, const JobStatus *status) {
+        int r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "(stt)");
+
+        for (size_t i = 0; r >= 0 && i < status->n_shares; i++) {
+                const JobShare *share = &status->shares[i];
+
+                if (share->uuid && share->total > 0)
+                        r = sd_bus_message_append(m, "(stt)", share->uuid, share->done,
+                                                  share->total);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_u32(sd_bus_message *m, uint32_t value) {
+        return sd_bus_message_append(m, "u", value);
+}
+
+BUS_DEFINE_PROPERTY(get_id, Job, bus_append_u64, job_info(o)->id)
+BUS_DEFINE_PROPERTY(get_type, Job, bus_append_string, job_type_to_string(job_info(o)->request.type))
+BUS_DEFINE_PROPERTY(get_state, Job, bus_append_string,
+                    job_state_to_string(job_info(o)->status.state))
+BUS_DEFINE_PROPERTY(get_progress, Job, append_u32, job_info(o)->status.progress)
+BUS_DEFINE_PROPERTY(get_message, Job, bus_append_string, job_info(o)->status.message)
+BUS_DEFINE_PROPERTY(get_waiting, Job, bus_append_string, job_info(o)->status.waiting_for)
+BUS_DEFINE_PROPERTY(get_bytes_done, Job, bus_append_u64, job_info(o)->status.bytes_done)
+BUS_DEFINE_PROPERTY(get_bytes_total, Job, bus_append_u64, job_info(o)->status.bytes_total)
+BUS_DEFINE_PROPERTY(get_rate, Job, bus_append_u64, job_info(o)->status.rate)
+BUS_DEFINE_PROPERTY(get_shares, Job, append_shares, &job_info(o)->status)
+BUS_DEFINE_PROPERTY(get_uid, Job, append_u32, job_info(o)->request.uid)
+BUS_DEFINE_PROPERTY(get_start, Job, bus_append_u64, job_info(o)->status.start_usec)
 
 static const sd_bus_vtable job_vtable[] = {
         SD_BUS_VTABLE_START(0),
@@ -126,13 +170,31 @@ static const sd_bus_vtable job_vtable[] = {
         SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Progress", "u", get_progress, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Message", "s", get_message, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("WaitingFor", "s", get_waiting, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BytesDone", "t", get_bytes_done, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BytesTotal", "t", get_bytes_total, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Rate", "t", get_rate, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("EspProgress", "a(stt)", get_shares, 0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Esps", "ao", get_esps, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("StartedByUid", "u", get_uid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("StartUSec", "t", get_start, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
-int bus_add_jobs(Bus *b) {
+/* Which property is told of in which groups of JobChange. */
+static const struct {
+        const char *property;
+        unsigned changes;
+} property_groups[] = {
+        { "State", JOB_CHANGED_STATE },        { "StartUSec", JOB_CHANGED_STATE },
+        { "Progress", JOB_CHANGED_PROGRESS },  { "Message", JOB_CHANGED_MESSAGE },
+        { "WaitingFor", JOB_CHANGED_WAITING }, { "BytesDone", JOB_CHANGED_DONE },
+        { "BytesTotal", JOB_CHANGED_TOTAL },   { "Rate", JOB_CHANGED_RATE },
+        { "EspProgress", JOB_CHANGED_SHARES }, { "Esps", JOB_CHANGED_ESPS },
+};
+
+static int add_jobs(Bus *b) {
         int r;
 
         r = sd_bus_add_fallback_vtable(b->bus, NULL, BUS_PATH_JOB, BUS_IFACE_JOB, job_vtable,
@@ -142,35 +204,41 @@ int bus_add_jobs(Bus *b) {
         return sd_bus_add_node_enumerator(b->bus, NULL, BUS_PATH_JOB, job_enumerate, b);
 }
 
-void bus_emit_job_new(Bus *b, Job *job) {
+static void emit_job_new(Bus *b, Job *job) {
         _cleanup_free_ char *path = NULL;
         int r = -ENOMEM;
 
         path = bus_job_path(job);
         if (path)
                 r = sd_bus_emit_signal(b->bus, BUS_PATH, BUS_IFACE_MANAGER, "JobNew", "tos",
-                                       job_id(job), path, job_type_to_string(job_get_type(job)));
+                                       job_info(job)->id, path,
+                                       job_type_to_string(job_info(job)->request.type));
         if (r >= 0)
                 r = sd_bus_emit_object_added(b->bus, path);
         if (r < 0)
                 log_debug("Cannot announce a job: %s", strerror(-r));
 }
 
-/* Without names: all properties that change. */
-void bus_emit_job_changed(Bus *b, Job *job) {
+static void emit_job_changed(Bus *b, Job *job) {
+        const char *names[ELEMENTSOF(property_groups) + 1] = {};
         _cleanup_free_ char *path = NULL;
         int r = -ENOMEM;
+        size_t n = 0;
 
+        for (size_t i = 0; i < ELEMENTSOF(property_groups); i++)
+                if (property_groups[i].changes & job_info(job)->status.changes)
+                        names[n++] = property_groups[i].property;
         path = bus_job_path(job);
         if (path)
-                r = sd_bus_emit_properties_changed_strv(b->bus, path, BUS_IFACE_JOB, NULL);
+                r = sd_bus_emit_properties_changed_strv(b->bus, path, BUS_IFACE_JOB,
+                                                        (char **) names);
         if (r < 0)
                 log_debug("Cannot tell of a job's progress: %s", strerror(-r));
 }
 
-static int emit_job_removed(Bus *b, const Job *job, const char *path) {
+static int send_job_removed(Bus *b, const Job *job, const char *path) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const Error *error = job_error(job);
+        const Error *error = &job_info(job)->status.error;
         _cleanup_free_ char *name = NULL;
         int r;
 
@@ -180,24 +248,24 @@ static int emit_job_removed(Bus *b, const Job *job, const char *path) {
         r = sd_bus_message_new_signal(b->bus, &m, BUS_PATH, BUS_IFACE_MANAGER, "JobRemoved");
         if (r < 0)
                 return r;
-        r = sd_bus_message_append(m, "tosss", job_id(job), path,
-                                  job_type_to_string(job_get_type(job)),
-                                  job_result_to_string(job_get_result(job)), name);
+        r = sd_bus_message_append(m, "tosss", job_info(job)->id, path,
+                                  job_type_to_string(job_info(job)->request.type),
+                                  job_result_to_string(job_info(job)->status.result), name);
         if (r < 0)
                 return r;
-        r = bus_append_string(m, error_is_set(error) ? error->message : "");
+        r = bus_append_string(m, job_info(job)->status.deed->message);
         if (r < 0)
                 return r;
         return sd_bus_send(b->bus, m, NULL);
 }
 
-void bus_emit_job_removed(Bus *b, Job *job) {
+static void emit_job_removed(Bus *b, Job *job) {
         _cleanup_free_ char *path = NULL;
         int r = -ENOMEM;
 
         path = bus_job_path(job);
         if (path)
-                r = emit_job_removed(b, job, path);
+                r = send_job_removed(b, job, path);
         b->leaving_job = job;
         if (r >= 0)
                 r = sd_bus_emit_object_removed(b->bus, path);
@@ -205,3 +273,10 @@ void bus_emit_job_removed(Bus *b, Job *job) {
         if (r < 0)
                 log_debug("Cannot tell of a job's end: %s", strerror(-r));
 }
+
+const BusPart bus_jobs = {
+        .add = add_jobs,
+        .job_new = emit_job_new,
+        .job_changed = emit_job_changed,
+        .job_removed = emit_job_removed,
+};

@@ -7,7 +7,7 @@
 #include <systemd/sd-bus.h>
 
 #include "bus/auth.h"
-#include "bus/bus-internal.h"
+#include "bus/shared.h"
 #include "bus/bus-util.h"
 #include "bus/bus-waiter.h"
 #include "bus/caller.h"
@@ -16,16 +16,16 @@
 #include "common/names.h"
 #include "common/string-util.h"
 
-static int submit(Bus *b, sd_bus_message *m, JobRequest *request, bool wait, sd_bus_error *error) {
-        Job *job;
-        int r;
+static int submit(Bus *b, sd_bus_message *m, const JobRequest *request, bool wait,
+                  sd_bus_error *error) {
+        JobCall call = {
+                .request = *request,
+                .action = ACTION_KSM_CONTROL,
+                .details = (const char *const[]){ "job", job_type_to_string(request->type), NULL },
+                .wait = wait,
+        };
 
-        r = bus_submit(b, m, ACTION_KSM_CONTROL,
-                       (const char *const[]){ "job", job_type_to_string(request->type), NULL },
-                       request, &job, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return bus_reply_job(b, m, job, wait);
+        return bus_run_job(b, m, &call, error);
 }
 
 static int method_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -131,7 +131,7 @@ static int reply_attributes(sd_bus_message *m, const KsmAttributes *l, const cha
 static int look(sd_bus_message *m, Bus *b, Ksm *ret, sd_bus_error *error) {
         int r = bus_read_options(m, NULL, 0, error);
 
-        return r < 0 ? r : ksm_control_look(manager_ksm(b->manager), ret);
+        return r < 0 ? r : ksm_control_look(manager_info(b->manager).ksm, ret);
 }
 
 static int method_get_counters(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -291,7 +291,7 @@ static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error 
         if (r <= 0 || b->listing_processes)
                 return r < 0 ? r : 1;
         b->listing_processes = true; /* before: it may be told at once */
-        r = manager_list_ksm_processes(b->manager, on_processes, b, &reason);
+        r = ksm_control_list(manager_info(b->manager).ksm, on_processes, b, &reason);
         if (r < 0) {
                 b->listing_processes = false;
                 messages_done(b, &b->processes_waiting);
@@ -307,18 +307,22 @@ static int method_get_processes(sd_bus_message *m, void *userdata, sd_bus_error 
                         sd_bus_error *error) {                                       \
                 _cleanup_(ksm_done) Ksm ksm = {};                                    \
                 Bus *b = userdata;                                                   \
-                int r = ksm_control_look(manager_ksm(b->manager), &ksm);             \
+                int r = ksm_control_look(manager_info(b->manager).ksm, &ksm);        \
                                                                                      \
                 return r < 0 ? r : append(reply, value);                             \
         }
 
 DEFINE_KSM_PROPERTY(get_supported, bus_append_boolean, ksm.state != KSM_UNSUPPORTED)
 DEFINE_KSM_PROPERTY(get_run_state, bus_append_string, ksm_state_to_string(ksm.state))
-DEFINE_KSM_PROPERTY(get_saved, bus_append_u64, ksm_saved_bytes(&ksm))
-DEFINE_KSM_PROPERTY(get_metadata, bus_append_u64, ksm_metadata_bytes(&ksm))
-DEFINE_KSM_PROPERTY(get_profit, bus_append_i64, ksm_profit_bytes(&ksm))
+static int append_i64(sd_bus_message *m, int64_t value) {
+        return sd_bus_message_append(m, "x", value);
+}
+
+DEFINE_KSM_PROPERTY(get_saved, bus_append_u64, ksm_figures(&ksm).saved_bytes)
+DEFINE_KSM_PROPERTY(get_metadata, bus_append_u64, ksm_figures(&ksm).metadata_bytes)
+DEFINE_KSM_PROPERTY(get_profit, append_i64, ksm_figures(&ksm).profit_bytes)
 BUS_DEFINE_PROPERTY(get_at_boot, Bus, bus_append_boolean,
-                    ksm_control_at_boot(manager_ksm(o->manager)))
+                    ksm_control_at_boot(manager_info(o->manager).ksm))
 
 static int get_cpu(sd_bus *bus, const char *path, const char *interface, const char *property,
                    sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -326,7 +330,7 @@ static int get_cpu(sd_bus *bus, const char *path, const char *interface, const c
         uint64_t usec;
         double share;
 
-        ksm_control_cpu(manager_ksm(b->manager), &usec, &share);
+        ksm_control_cpu(manager_info(b->manager).ksm, &usec, &share);
         return streq(property, "CpuUSec") ? bus_append_u64(reply, usec)
                                           : sd_bus_message_append(reply, "d", share);
 }
@@ -354,15 +358,15 @@ static const sd_bus_vtable ksm_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-int bus_add_ksm(Bus *b) {
+static int add_ksm(Bus *b) {
         if (!b->peer)
-                ksm_control_set_units(manager_ksm(b->manager), &units_ops, b);
+                ksm_control_set_units(manager_info(b->manager).ksm, &units_ops, b);
         return sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH_KSM, BUS_IFACE_KSM, ksm_vtable, b);
 }
 
-void bus_forget_ksm(Bus *b) {
-        ksm_control_set_units(manager_ksm(b->manager), NULL, NULL);
-        manager_forget_ksm_processes(b->manager);
+static void forget_callers(Bus *b) {
+        ksm_control_set_units(manager_info(b->manager).ksm, NULL, NULL);
+        ksm_control_forget_list(manager_info(b->manager).ksm);
         b->listing_processes = false;
         if (b->units_call)
                 b->units_call = units_ops.free(b->units_call);
@@ -370,7 +374,13 @@ void bus_forget_ksm(Bus *b) {
         messages_done(b, &b->processes_waiting);
 }
 
-void bus_ksm_forget_sender(Bus *b, const char *sender) {
+static void forget_sender(Bus *b, const char *sender) {
         messages_drop(b, &b->units_waiting, sender);
         messages_drop(b, &b->processes_waiting, sender);
 }
+
+const BusPart bus_ksm = {
+        .add = add_ksm,
+        .sender_left = forget_sender,
+        .all_left = forget_callers,
+};

@@ -1,97 +1,90 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The methods of /org/bootsync1, but for those about partitions and the list of ESPs. Each reads
- * its arguments, asks whether the caller may, calls one verb of the manager and replies; what a
- * verb means is decided there. Nothing is done before the caller is authorised, since a message may
- * come by more than once until it is. */
+/* The methods of /org/bootsync1, but for those about plans, partitions and the list of ESPs. Each
+ * reads its arguments, asks whether the caller may, calls one verb of the manager and replies; what
+ * a verb means is decided there. Nothing is done before the caller is authorised, since a message
+ * may come by more than once until it is. */
 
 #include <systemd/sd-bus.h>
 
 #include "bus/auth.h"
-#include "bus/bus-internal.h"
+#include "bus/shared.h"
 #include "bus/bus-util.h"
 #include "bus/bus-waiter.h"
 #include "common/names.h"
 #include "common/string-util.h"
 
-int bus_submit(Bus *b, sd_bus_message *m, const char *action, const char *const *details,
-               JobRequest *request, Job **ret_job, sd_bus_error *error) {
+int bus_submit(Bus *b, sd_bus_message *m, JobCall *call, Job **ret_job, sd_bus_error *error) {
         _cleanup_error_ Error reason = {};
         int r;
 
-        r = bus_authorise(b, m, action, details, &request->uid, error);
+        r = bus_authorise(b, m, call->action, call->details, &call->request.uid, error);
         if (r <= 0)
                 return r;
-        r = manager_submit(b->manager, request, ret_job, &reason);
+        r = manager_submit(b->manager, &call->request, ret_job, &reason);
         if (r < 0)
                 return bus_error(error, r, &reason);
         return 1;
 }
 
+int bus_run_job(Bus *b, sd_bus_message *m, JobCall *call, sd_bus_error *error) {
+        Job *job;
+        int r;
+
+        r = bus_submit(b, m, call, &job, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return bus_reply_job(b, m, job, call->wait);
+}
+
 static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_strv_ char **esps = NULL;
-        JobRequest request = { .type = JOB_REFRESH };
-        bool wait = false;
+        JobCall call = { .request = { .type = JOB_REFRESH }, .action = ACTION_REFRESH };
         const BusOption options[] = {
                 { "esps", BUS_OPTION_STRV, &esps },
-                { "verify", BUS_OPTION_BOOLEAN, &request.verify },
-                { "new-kernel", BUS_OPTION_STRING, &request.new_kernel },
-                { "wait", BUS_OPTION_BOOLEAN, &wait },
+                { "verify", BUS_OPTION_BOOLEAN, &call.request.verify },
+                { "new-kernel", BUS_OPTION_STRING, &call.request.new_kernel },
+                { "wait", BUS_OPTION_BOOLEAN, &call.wait },
         };
-        Bus *b = userdata;
-        Job *job;
         int r;
 
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        request.esps = esps;
-        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return bus_reply_job(b, m, job, wait);
+        call.request.esps = esps;
+        return bus_run_job(userdata, m, &call, error);
 }
 
 static int method_verify(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_strv_ char **esps = NULL;
-        JobRequest request = { .type = JOB_VERIFY };
-        bool wait = false;
+        JobCall call = { .request = { .type = JOB_VERIFY }, .action = ACTION_REFRESH };
         const BusOption options[] = {
                 { "esps", BUS_OPTION_STRV, &esps },
-                { "wait", BUS_OPTION_BOOLEAN, &wait },
+                { "wait", BUS_OPTION_BOOLEAN, &call.wait },
         };
-        Bus *b = userdata;
-        Job *job;
         int r;
 
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        request.esps = esps;
-        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return bus_reply_job(b, m, job, wait);
+        call.request.esps = esps;
+        return bus_run_job(userdata, m, &call, error);
 }
 
 static int method_probe_partitions(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        JobRequest request = { .type = JOB_PROBE, .disks = true };
-        bool wait = false;
-        const BusOption options[] = { { "wait", BUS_OPTION_BOOLEAN, &wait } };
-        Bus *b = userdata;
-        Job *job;
+        JobCall call = { .request = { .type = JOB_PROBE, .disks = true },
+                         .action = ACTION_REFRESH };
+        const BusOption options[] = {
+                { "keys", BUS_OPTION_BOOLEAN, &call.request.keys },
+                { "wait", BUS_OPTION_BOOLEAN, &call.wait },
+        };
         int r;
 
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return bus_reply_job(b, m, job, wait);
+        return bus_run_job(userdata, m, &call, error);
 }
-
-typedef int (*KernelVerb)(Manager *m, const char *version, uid_t uid, Job **ret_job, Error *error);
 
 static int change_list(sd_bus_message *m, Bus *b, KernelVerb verb, sd_bus_error *error) {
         _cleanup_error_ Error reason = {};
@@ -112,18 +105,19 @@ static int change_list(sd_bus_message *m, Bus *b, KernelVerb verb, sd_bus_error 
                           (const char *const[]){ "version", version, NULL }, &uid, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = verb(b->manager, version, uid, &job, &reason);
+        r = manager_change_kernels(b->manager, &(KernelChange){ verb, version }, uid, &job,
+                                   &reason);
         if (r < 0)
                 return bus_error(error, r, &reason);
         return bus_reply_job(b, m, job, wait);
 }
 
 static int method_add_kernel(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return change_list(m, userdata, manager_add_kernel, error);
+        return change_list(m, userdata, KERNEL_VERB_ADD, error);
 }
 
 static int method_remove_kernel(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return change_list(m, userdata, manager_remove_kernel, error);
+        return change_list(m, userdata, KERNEL_VERB_REMOVE, error);
 }
 
 static int method_pin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -151,8 +145,10 @@ static int method_pin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *er
                           error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = manager_pin(b->manager, version, next_boot ? PIN_NEXT_BOOT : PIN_PERMANENT, uid, &job,
-                        &reason);
+        r = manager_change_kernels(b->manager,
+                                   &(KernelChange){ KERNEL_VERB_PIN, version,
+                                                    next_boot ? PIN_NEXT_BOOT : PIN_PERMANENT },
+                                   uid, &job, &reason);
         if (r < 0)
                 return bus_error(error, r, &reason);
         return bus_reply_job(b, m, job, wait);
@@ -182,7 +178,11 @@ static int method_unpin_kernel(sd_bus_message *m, void *userdata, sd_bus_error *
                           &uid, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = manager_unpin(b->manager, next_boot, uid, &job, &reason);
+        r = manager_change_kernels(
+                        b->manager,
+                        &(KernelChange){ .verb = KERNEL_VERB_UNPIN,
+                                         .scope = next_boot ? PIN_NEXT_BOOT : PIN_PERMANENT },
+                        uid, &job, &reason);
         if (r < 0)
                 return bus_error(error, r, &reason);
         return bus_reply_job(b, m, job, wait);
@@ -224,7 +224,7 @@ static int append_kernel(sd_bus_message *reply, const Kernel *kernel) {
 static int method_list_kernels(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         Bus *b = userdata;
-        const KernelSet *set = manager_kernels(b->manager);
+        const KernelSet *set = &manager_info(b->manager).known->facts->kernels;
         int r;
 
         r = bus_read_options(m, NULL, 0, error);
@@ -247,104 +247,6 @@ static int method_list_kernels(sd_bus_message *m, void *userdata, sd_bus_error *
         return sd_bus_send(b->bus, reply, NULL);
 }
 
-static int append_row(sd_bus_message *reply, const char *esp, const char *action, const char *text,
-                      uint64_t bytes) {
-        _cleanup_free_ char *shown = NULL;
-
-        shown = string_for_humans(strempty(text), strlen(strempty(text)), SIZE_MAX);
-        if (!shown)
-                return -ENOMEM;
-        return sd_bus_message_append(reply, "(ssst)", esp, action, shown, bytes);
-}
-
-static int append_plan(sd_bus_message *reply, const Plan *plan) {
-        const char *esp = strempty(plan->esp_uuid); /* none: the host itself */
-        int r;
-
-        if (plan->problem) {
-                r = append_row(reply, esp, "problem", plan->problem, 0);
-                if (r < 0)
-                        return r;
-        }
-        if (plan->left_out) {
-                r = append_row(reply, plan->esp_uuid, "left-out", plan->left_out, 0);
-                if (r < 0)
-                        return r;
-        }
-        if (plan->away) {
-                r = append_row(reply, esp, "away", plan->away, 0);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < plan->n_steps; i++) {
-                const PlanStep *step = &plan->steps[i];
-
-                r = append_row(reply, esp, plan_action_to_string(step->action), step->path,
-                               step->bytes);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* An ESP that could not be looked at has no plan; what stands in the way is its last error. */
-static int append_unplanned(sd_bus_message *reply, const Job *job, const Esp *esp) {
-        if (!job_wants_esp(job, esp_uuid(esp)) || isempty(esp_last_error(esp)))
-                return 0;
-        for (size_t i = 0; i < job_n_plans(job); i++)
-                if (streq_ptr(job_plan(job, i)->esp_uuid, esp_uuid(esp)))
-                        return 0;
-        return append_row(reply, esp_uuid(esp), "problem", esp_last_error(esp), 0);
-}
-
-static int reply_plan(Bus *b, sd_bus_message *m, Job *job) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
-
-        if (job_get_result(job) == JOB_RESULT_CANCELED ||
-            (job_n_plans(job) == 0 && job_get_result(job) != JOB_RESULT_DONE))
-                return bus_reply_job_error(m, job);
-
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssst)");
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < job_n_plans(job); i++) {
-                r = append_plan(reply, job_plan(job, i));
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < manager_n_esps(b->manager); i++) {
-                r = append_unplanned(reply, job, manager_esp(b->manager, i));
-                if (r < 0)
-                        return r;
-        }
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
-        return sd_bus_send(b->bus, reply, NULL);
-}
-
-static int method_plan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_strv_ char **esps = NULL;
-        JobRequest request = { .type = JOB_PLAN };
-        const BusOption options[] = { { "esps", BUS_OPTION_STRV, &esps } };
-        Bus *b = userdata;
-        Job *job;
-        int r;
-
-        r = bus_read_options(m, options, ELEMENTSOF(options), error);
-        if (r < 0)
-                return r;
-        request.esps = esps;
-        r = bus_submit(b, m, ACTION_REFRESH, NULL, &request, &job, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return bus_wait_for_job(b, m, job, reply_plan);
-}
-
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         BUS_METHOD("Refresh", ("a{sv}", options), ("o", job), method_refresh),
@@ -357,7 +259,6 @@ static const sd_bus_vtable manager_vtable[] = {
                    method_pin_kernel),
         BUS_METHOD("UnpinKernel", ("s", scope, "a{sv}", options), ("o", job), method_unpin_kernel),
         BUS_METHOD("ListKernels", ("a{sv}", options), ("a(ssasb)", kernels), method_list_kernels),
-        BUS_METHOD("Plan", ("a{sv}", options), ("a(ssst)", steps), method_plan),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("t", id, "o", job, "s", type), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved",
                                 SD_BUS_ARGS("t", id, "o", job, "s", type, "s", result, "s",
@@ -366,7 +267,9 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-int bus_add_manager(Bus *b) {
+static int add_manager(Bus *b) {
         return sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, BUS_IFACE_MANAGER, manager_vtable,
                                         b);
 }
+
+const BusPart bus_manager = { .add = add_manager };

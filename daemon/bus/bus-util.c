@@ -19,6 +19,7 @@ static const struct {
         [BUS_OPTION_BOOLEAN] = { "b", "a boolean" },
         [BUS_OPTION_STRING] = { "s", "a string" },
         [BUS_OPTION_STRV] = { "as", "an array of strings" },
+        [BUS_OPTION_U32] = { "u", "an unsigned number of 32 bits" },
 };
 
 static int refuse_unknown(sd_bus_message *m, const char *name, sd_bus_error *error) {
@@ -72,6 +73,7 @@ static int read_value(sd_bus_message *m, const BusOption *option, sd_bus_error *
                         *(bool *) option->ret = b;
                 return r;
         case BUS_OPTION_STRING:
+        case BUS_OPTION_U32:
                 return sd_bus_message_read(m, "v", signature, option->ret);
         case BUS_OPTION_STRV:
                 r = sd_bus_message_enter_container(m, SD_BUS_TYPE_VARIANT, signature);
@@ -198,14 +200,6 @@ int bus_append_boolean(sd_bus_message *m, bool value) {
         return sd_bus_message_append(m, "b", (int) value);
 }
 
-int bus_append_u32(sd_bus_message *m, uint32_t value) {
-        return sd_bus_message_append(m, "u", value);
-}
-
 int bus_append_u64(sd_bus_message *m, uint64_t value) {
         return sd_bus_message_append(m, "t", value);
-}
-
-int bus_append_i64(sd_bus_message *m, int64_t value) {
-        return sd_bus_message_append(m, "x", value);
 }

@@ -17,6 +17,7 @@ typedef enum BusOptionType {
         BUS_OPTION_BOOLEAN, /* bool * */
         BUS_OPTION_STRING,  /* const char **, valid as long as the message */
         BUS_OPTION_STRV,    /* char ***, to be freed; at most BUS_STRV_MAX strings */
+        BUS_OPTION_U32,     /* uint32_t * */
         _BUS_OPTION_TYPE_MAX,
         _BUS_OPTION_TYPE_INVALID = -EINVAL,
 } BusOptionType;
@@ -48,9 +49,7 @@ bool message_is_of(sd_bus_message *m, const char *name);
 int bus_append_string(sd_bus_message *m, const char *s);
 int bus_append_strv(sd_bus_message *m, char *const *l);
 int bus_append_boolean(sd_bus_message *m, bool value);
-int bus_append_u32(sd_bus_message *m, uint32_t value);
 int bus_append_u64(sd_bus_message *m, uint64_t value);
-int bus_append_i64(sd_bus_message *m, int64_t value);
 
 /* Define a property getter that calls APPEND(reply, …); in the arguments, o is the object. */
 #define BUS_DEFINE_PROPERTY(name, type, append, ...)                                 \

@@ -6,7 +6,7 @@
 
 #include "bus/bus-waiter.h"
 
-#include "bus/bus-internal.h"
+#include "bus/shared.h"
 #include "bus/bus-util.h"
 #include "bus/caller.h"
 #include "common/log.h"
@@ -28,7 +28,7 @@ static BusWaiter *waiter_free(BusWaiter *w) {
 }
 DEFINE_CLEANUP(BusWaiter *, waiter_free)
 
-void bus_waiters_forget_sender(Bus *b, const char *sender) {
+static void forget_sender(Bus *b, const char *sender) {
         BusWaiter **i = &b->waiters;
 
         while (*i) {
@@ -57,7 +57,7 @@ int bus_wait_for_job(Bus *b, sd_bus_message *m, const Job *job, BusWaiterReply r
                 .next = b->waiters,
                 .bus = b,
                 .message = sd_bus_message_ref(m),
-                .job_id = job_id(job),
+                .job_id = job_info(job)->id,
                 .reply = reply,
         };
         caller_take_place(b, m, CALLER_WAITS_FOR_JOB);
@@ -67,11 +67,11 @@ int bus_wait_for_job(Bus *b, sd_bus_message *m, const Job *job, BusWaiterReply r
 
 int bus_reply_job_error(sd_bus_message *m, const Job *job) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const Error *reason = job_error(job);
+        const Error *reason = &job_info(job)->status.error;
 
         if (error_is_set(reason))
                 (void) bus_error(&error, error_code_to_errno(reason->code), reason);
-        else if (job_get_result(job) == JOB_RESULT_CANCELED)
+        else if (job_info(job)->status.result == JOB_RESULT_CANCELED)
                 (void) bus_errorf(&error, ERROR_CANCELED, "The job was canceled.");
         else
                 (void) bus_errorf(&error, ERROR_FAILED, "The job failed.");
@@ -88,7 +88,7 @@ static int reply_path(sd_bus_message *m, const Job *job) {
 }
 
 static int reply_ended(Bus *b, sd_bus_message *m, Job *job) {
-        if (job_get_result(job) != JOB_RESULT_DONE)
+        if (job_info(job)->status.result != JOB_RESULT_DONE)
                 return bus_reply_job_error(m, job);
         return reply_path(m, job);
 }
@@ -99,14 +99,14 @@ int bus_reply_job(Bus *b, sd_bus_message *m, Job *job, bool wait) {
         return reply_path(m, job);
 }
 
-void bus_waiters_reply(Bus *b, Job *job) {
+static void reply_to_all(Bus *b, Job *job) {
         BusWaiter **i = &b->waiters;
 
         while (*i) {
                 _cleanup_(waiter_freep) BusWaiter *w = NULL;
                 int r;
 
-                if ((*i)->job_id != job_id(job)) {
+                if ((*i)->job_id != job_info(job)->id) {
                         i = &(*i)->next;
                         continue;
                 }
@@ -119,7 +119,7 @@ void bus_waiters_reply(Bus *b, Job *job) {
         }
 }
 
-void bus_waiters_free(Bus *b) {
+static void forget_all(Bus *b) {
         while (b->waiters) {
                 BusWaiter *next = b->waiters->next;
 
@@ -127,3 +127,9 @@ void bus_waiters_free(Bus *b) {
                 b->waiters = next;
         }
 }
+
+const BusPart bus_waiters = {
+        .job_removed = reply_to_all,
+        .sender_left = forget_sender,
+        .all_left = forget_all,
+};

@@ -5,7 +5,9 @@
 
 #include <systemd/sd-bus.h>
 
-#include "bus/bus.h"
+#include "engine/queue/queue.h"
+
+typedef struct Bus Bus;
 
 /* Reply to @m; @job has ended and is still readable. */
 typedef int (*BusWaiterReply)(Bus *b, sd_bus_message *m, Job *job);
@@ -13,11 +15,6 @@ typedef int (*BusWaiterReply)(Bus *b, sd_bus_message *m, Job *job);
 /* Keep @m, which is authorised, until @job ends, then call @reply. Returns what the handler has to
  * return. A caller who leaves is forgotten; the job goes on. */
 int bus_wait_for_job(Bus *b, sd_bus_message *m, const Job *job, BusWaiterReply reply);
-/* @job has ended: reply to all that wait for it. */
-void bus_waiters_reply(Bus *b, Job *job);
-void bus_waiters_free(Bus *b);
-/* @sender has left: nobody waits for his replies. */
-void bus_waiters_forget_sender(Bus *b, const char *sender);
 
 /* Reply to @m with the path of @job, "/" for NULL: now, or with @wait when it has ended, and then
  * with its error unless it is done. */

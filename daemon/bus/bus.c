@@ -12,51 +12,62 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
-#include "bus/bus-internal.h"
-#include "bus/bus-waiter.h"
+#include "bus/shared.h"
 #include "bus/caller.h"
-#include "bus/gate.h"
-#include "bus/polkit.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/names.h"
 
 #define SYSTEM_BUS_ADDRESS "unix:path=/run/dbus/system_bus_socket"
 #define RECONNECT_USEC     UINT64_C(2000000)
-#define SEND_BUFFER        (4 * 1024)
+#define SEND_BUFFER        (2 * 1024)
+
+/* In the order in which they are added and told. The gate is before any object; a job's end is
+ * announced before those who have waited for it are answered. */
+static const BusPart *const parts[] = {
+        &bus_gate,    &bus_manager,   &bus_manager_plan, &bus_manager_esps, &bus_manager_state,
+        &bus_esps,    &bus_boot,      &bus_ksm,          &bus_alerts,       &bus_jobs,
+        &bus_waiters, &bus_questions, &bus_callers,
+};
+
+#define TELL_PARTS(event, ...)                                 \
+        do {                                                   \
+                for (size_t i = 0; i < ELEMENTSOF(parts); i++) \
+                        if (parts[i]->event)                   \
+                                parts[i]->event(__VA_ARGS__);  \
+        } while (false)
 
 static void on_job_new(Job *job, void *userdata) {
-        bus_emit_job_new(userdata, job);
+        TELL_PARTS(job_new, userdata, job);
 }
 
 static void on_job_changed(Job *job, void *userdata) {
-        bus_emit_job_changed(userdata, job);
+        TELL_PARTS(job_changed, userdata, job);
 }
 
 static void on_job_removed(Job *job, void *userdata) {
         Bus *b = userdata;
 
-        bus_emit_job_removed(b, job);
-        bus_waiters_reply(b, job);
+        TELL_PARTS(job_removed, b, job);
         /* Not from here: the manager is in the midst of ending the job. */
         if (b->leave)
                 (void) sd_event_source_set_enabled(b->leave, SD_EVENT_ONESHOT);
 }
 
 static void on_esp_added(Esp *esp, void *userdata) {
-        bus_emit_esp_added(userdata, esp);
+        TELL_PARTS(esp_added, userdata, esp);
 }
 
 static void on_esp_changed(Esp *esp, void *userdata) {
-        bus_emit_esp_changed(userdata, esp);
+        TELL_PARTS(esp_changed, userdata, esp);
 }
 
 static void on_esp_removed(Esp *esp, void *userdata) {
-        bus_emit_esp_removed(userdata, esp);
+        TELL_PARTS(esp_removed, userdata, esp);
 }
 
 static void on_manager_changed(unsigned changes, void *userdata) {
-        bus_emit_manager_changed(userdata, changes);
+        TELL_PARTS(manager_changed, userdata, changes);
 }
 
 static const ManagerListener listener = {
@@ -69,24 +80,21 @@ static const ManagerListener listener = {
         .manager_changed = on_manager_changed,
 };
 
-/* Nobody is left who could hear an answer. */
-static void forget_callers(Bus *b) {
-        bus_forget_ksm(b);
-        bus_waiters_free(b);
-        polkit_forget_all(b);
-        callers_forget_all(b);
-}
-
 Bus *bus_free(Bus *b) {
         if (!b)
                 return NULL;
         manager_set_listener(b->manager, NULL, NULL);
-        forget_callers(b);
+        TELL_PARTS(all_left, b);
+        told_free(b->told);
         sd_event_source_unref(b->leave);
         sd_event_source_disable_unref(b->reconnect);
         sd_bus_flush_close_unref(b->bus);
         sd_event_unref(b->event);
         return mfree(b);
+}
+
+static void on_sender_left(Bus *b, const char *sender) {
+        TELL_PARTS(sender_left, b, sender);
 }
 
 static int bus_new(sd_event *event, Manager *m, Bus **ret) {
@@ -98,42 +106,24 @@ static int bus_new(sd_event *event, Manager *m, Bus **ret) {
         b = malloc(sizeof(*b));
         if (!b)
                 return -ENOMEM;
-        *b = (Bus){ .event = sd_event_ref(event), .manager = m };
+        *b = (Bus){ .event = sd_event_ref(event), .manager = m, .sender_left = on_sender_left };
         *ret = b;
         return 0;
 }
 
 static int add_objects(Bus *b) {
-        int r;
+        int r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
 
-        r = b->peer ? 0 : gate_add(b); /* the peer may do everything, this, too */
-        if (r < 0)
-                return r;
-        r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
-        if (r < 0)
-                return r;
-        r = bus_add_manager(b);
-        if (r < 0)
-                return r;
-        r = bus_add_manager_esps(b);
-        if (r < 0)
-                return r;
-        r = bus_add_manager_state(b);
-        if (r < 0)
-                return r;
-        r = bus_add_esps(b);
-        if (r < 0)
-                return r;
-        r = bus_add_ksm(b);
-        if (r < 0)
-                return r;
-        return bus_add_jobs(b);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(parts); i++)
+                if (parts[i]->add)
+                        r = parts[i]->add(b);
+        return r;
 }
 
 static int on_leave(sd_event_source *source, void *userdata) {
         Bus *b = userdata;
 
-        if (manager_is_busy(b->manager))
+        if (manager_job(b->manager, 0))
                 return 0; /* the next job that ends comes here again */
         return sd_event_exit(b->event, EXIT_SUCCESS);
 }
@@ -143,7 +133,7 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata);
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
 
-        forget_callers(b);
+        TELL_PARTS(all_left, b);
         if (b->peer)
                 return sd_event_add_defer(b->event, &b->leave, on_leave, b);
         log_warning("The connection to the system bus is lost; the ESPs are kept in sync "

@@ -1,63 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The senders of calls, and the calls that wait for their turn. The bus delivers in the order of
- * arrival: behind whoever calls as fast as he can, everybody would wait for all of his calls. So
- * what arrives is taken in at once, which is cheap, and then each sender gets a turn, one call at a
- * time; nobody can fill this, since whoever has most waiting makes room.
- *
- * A sender who asks for more than to read is looked up once, by an ordinary call with a callback:
- * what sd-bus offers for that (sd_bus_query_sender_creds(), and sd_bus_track when a name is added)
- * waits for the answer, and while it does, all that arrives piles up. He is remembered until he
- * leaves, which one match tells for all; the bus never gives a unique name twice. */
+/* The senders of calls, and how much of us each takes up. Whoever asks for more than to read, or
+ * calls while others do, is looked up once, by an ordinary call with a callback: what sd-bus offers
+ * for that (sd_bus_query_sender_creds(), and sd_bus_track when a name is added) waits for the
+ * answer, and while it does, all that arrives piles up. He is remembered until he leaves, which one
+ * match tells for all; the bus never gives a unique name twice. */
 
 #include "bus/caller.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "bus/bus-internal.h"
-#include "bus/bus-waiter.h"
-#include "bus/polkit.h"
+#include "bus/shared.h"
+#include "bus/turn.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/string-util.h"
 
-/* The bus has no more connections, and lets one caller wait for no more replies. */
-#define CALLERS_MAX      2048U
-#define CALLS_OF_ONE_MAX 128U
+/* The bus has no more connections. */
+#define CALLERS_MAX 2048U
 
-/* What all calls that wait may weigh, in bytes, and what each weighs besides its arguments. */
-#define WEIGHT_MAX  (2U * 1024U * 1024U)
-#define CALL_WEIGHT 1024U
-
-/* To take a call in costs some µs, to handle it up to a hundred times as much. While calls arrive
- * without end, one is handled for so many that are taken in, faster than the bus delivers them, and
- * after some turns all else that the daemon does has its own. */
-#define ARRIVALS_A_TURN 256U
-#define TURNS_MAX       8U
-
-/* Answers that the bus has not taken yet stand in one queue, whomever they are for: while there are
- * any, nobody has a turn. If they become so many, the bus does not listen, and calls get no answer
- * any more. */
-#define UNSENT_USEC     UINT64_C(200)
-#define UNSENT_DROP_MIN 1024U
+/* So many are looked up at a time only because they wait for their turn. */
+#define LOOKUPS_MAX 64U
 
 #define DRIVER_PATH "/org/freedesktop/DBus"
 
-typedef struct Call {
-        sd_bus_message *message;
-        size_t weight;
-} Call;
-
 struct Caller {
-        Caller *next; /* in the order of their turns */
+        Caller *next; /* who called longer ago */
         Bus *bus;
-        char *name; /* "" for the peer of a private connection */
-        bool known;
-        uid_t uid;
-        sd_bus_slot *lookup; /* his calls wait for its answer */
-        Call *calls;         /* the next one first */
-        size_t n_calls, n_calls_allocated, weight;
+        char *name;          /* "" for the peer of a private connection */
+        sd_bus_slot *lookup; /* until the bus has told his uid */
+        Calls calls;
         unsigned places[_CALLER_PLACE_MAX];
 };
 
@@ -73,9 +45,7 @@ static Caller *caller_free(Caller *c) {
         if (!c)
                 return NULL;
         sd_bus_slot_unref(c->lookup);
-        for (size_t i = 0; i < c->n_calls; i++)
-                sd_bus_message_unref(c->calls[i].message);
-        free(c->calls);
+        calls_drop(&c->calls);
         free(c->name);
         return mfree(c);
 }
@@ -90,33 +60,32 @@ static void unlink_caller(Caller *c) {
         c->next = NULL;
 }
 
-static void append_caller(Caller *c) {
-        Caller **i = &c->bus->callers;
+static void put_first(Caller *c) {
+        c->next = c->bus->callers;
+        c->bus->callers = c;
+}
 
-        while (*i)
-                i = &(*i)->next;
-        *i = c;
+static void end_lookup(Caller *c) {
+        if (c->lookup)
+                c->bus->n_lookups--;
+        c->lookup = sd_bus_slot_unref(c->lookup);
 }
 
 static void forget(Caller *c) {
         Bus *b = c->bus;
 
         unlink_caller(c);
-        b->calls_weight -= c->weight;
+        end_lookup(c);
         caller_free(c);
         if (!b->callers)
                 b->leavers = sd_bus_slot_unref(b->leavers);
 }
 
-void callers_forget_all(Bus *b) {
+static void forget_all(Bus *b) {
         while (b->callers)
                 forget(b->callers);
         b->leavers = sd_bus_slot_unref(b->leavers);
-        b->turn = sd_event_source_disable_unref(b->turn);
-        for (size_t i = 0; i < b->admitted.n; i++)
-                sd_bus_message_unref(b->admitted.items[i]);
-        free(b->admitted.items);
-        b->admitted = (BusMessages){};
+        turns_forget_all(b);
 }
 
 static Caller *find(const Bus *b, const char *name) {
@@ -136,9 +105,7 @@ static int on_left(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         c = find(b, name);
         if (!c)
                 return 0;
-        polkit_forget_sender(b, name);
-        bus_waiters_forget_sender(b, name);
-        bus_ksm_forget_sender(b, name);
+        b->sender_left(b, name);
         forget(c);
         return 0;
 }
@@ -164,16 +131,15 @@ static int watch_leavers(Bus *b) {
 }
 
 static bool is_idle(const Caller *c) {
-        bool idle = c->n_calls == 0 && !c->lookup;
+        bool idle = c->calls.n == 0 && !c->lookup;
 
         for (CallerPlace i = 0; i < _CALLER_PLACE_MAX; i++)
                 idle &= c->places[i] == 0;
         return idle;
 }
 
-/* He has only read, and all is answered. */
 static void forget_stranger(Caller *c) {
-        if (!c->known && is_idle(c))
+        if (!c->calls.known && is_idle(c))
                 forget(c);
 }
 
@@ -184,7 +150,7 @@ static int make_room(Bus *b, sd_bus_error *error) {
 
         for (Caller *c = b->callers; c; c = c->next) {
                 n++;
-                if (!oldest && is_idle(c))
+                if (is_idle(c))
                         oldest = c;
         }
         if (n < CALLERS_MAX)
@@ -209,8 +175,22 @@ static int add(Bus *b, const char *name, Caller **ret, sd_bus_error *error) {
         *c = (Caller){ .bus = b, .name = strdup(name) };
         if (!c->name)
                 return -ENOMEM;
-        append_caller(c);
+        calls_init(&c->calls, b, c, forget_stranger);
+        put_first(c);
         *ret = TAKE_PTR(c);
+        return 0;
+}
+
+static int get(Bus *b, const char *name, Caller **ret, sd_bus_error *error) {
+        Caller *c = find(b, name);
+
+        if (!c)
+                return add(b, name, ret, error);
+        if (c != b->callers) {
+                unlink_caller(c);
+                put_first(c);
+        }
+        *ret = c;
         return 0;
 }
 
@@ -221,250 +201,88 @@ int caller_add_peer(Bus *b, uid_t uid) {
         r = add(b, "", &c, NULL);
         if (r < 0)
                 return r;
-        c->uid = uid;
-        c->known = true;
+        c->calls.uid = uid;
+        c->calls.known = true;
         return 0;
-}
-
-/* Have @m handled; the filter lets it pass. */
-int caller_admit(Bus *b, sd_bus_message *m) {
-        BusMessages *l = &b->admitted;
-        int r;
-
-        if (!ARRAY_RESERVE(l->items, l->n_allocated, l->n + 1))
-                return -ENOMEM;
-        r = sd_bus_message_rewind(m, true);
-        if (r < 0)
-                return r;
-        r = sd_bus_enqueue_for_read(b->bus, m);
-        if (r < 0)
-                return r;
-        l->items[l->n++] = sd_bus_message_ref(m);
-        return 0;
-}
-
-bool caller_was_admitted(Bus *b, sd_bus_message *m) {
-        BusMessages *l = &b->admitted;
-
-        for (size_t i = 0; i < l->n; i++)
-                if (l->items[i] == m) {
-                        l->items[i] = l->items[--l->n];
-                        sd_bus_message_unref(m);
-                        return true;
-                }
-        return false;
-}
-
-/* The message of the call is the caller's now. */
-static sd_bus_message *take_call(Caller *c, size_t index) {
-        Call call = c->calls[index];
-
-        c->n_calls--;
-        memmove(&c->calls[index], &c->calls[index + 1], (c->n_calls - index) * sizeof(Call));
-        c->weight -= call.weight;
-        c->bus->calls_weight -= call.weight;
-        return call.message;
-}
-
-static int put_call(Caller *c, size_t index, sd_bus_message *m, size_t weight) {
-        if (!ARRAY_RESERVE(c->calls, c->n_calls_allocated, c->n_calls + 1))
-                return -ENOMEM;
-        memmove(&c->calls[index + 1], &c->calls[index], (c->n_calls - index) * sizeof(Call));
-        c->calls[index] = (Call){ sd_bus_message_ref(m), weight };
-        c->n_calls++;
-        c->weight += weight;
-        c->bus->calls_weight += weight;
-        return 0;
-}
-
-/* Handle the next call of whoever waits longest for his turn. False if nobody has one that could be
- * handled. */
-static bool give_turn(Bus *b) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        Caller *c = b->callers;
-        int r;
-
-        while (c && (c->n_calls == 0 || c->lookup))
-                c = c->next;
-        if (!c)
-                return false;
-        m = take_call(c, 0);
-        unlink_caller(c);
-        append_caller(c);
-        forget_stranger(c);
-        r = caller_admit(b, m);
-        if (r < 0)
-                (void) sd_bus_reply_method_errno(m, r, NULL);
-        while (b->admitted.n > 0 && sd_bus_process(b->bus, NULL) > 0)
-                ;
-        return true;
-}
-
-static int wake_turn(Bus *b, uint64_t usec);
-
-static uint64_t n_unsent(const Bus *b) {
-        uint64_t n;
-
-        return sd_bus_get_n_queued_write(b->bus, &n) < 0 ? 0 : n;
-}
-
-/* An error is for the connection's own event source to find. */
-static int on_turn(sd_event_source *source, void *userdata) {
-        Bus *b = userdata;
-
-        for (unsigned i = 0; i < TURNS_MAX; i++) {
-                for (unsigned n = 0; n < ARRIVALS_A_TURN; n++)
-                        if (sd_bus_process(b->bus, NULL) <= 0)
-                                break;
-                if (n_unsent(b) > 0)
-                        return wake_turn(b, UNSENT_USEC);
-                if (!give_turn(b))
-                        return 0;
-        }
-        return wake_turn(b, 0);
-}
-
-static int on_turn_later(sd_event_source *source, uint64_t usec, void *userdata) {
-        return on_turn(source, userdata);
-}
-
-/* A new source each time: one that is deferred again would be older than all that waits, and leave
- * no turn to the others; a timer costs more than to take a call in. */
-static int wake_turn(Bus *b, uint64_t usec) {
-        if (usec == 0 && b->turn && sd_event_source_get_enabled(b->turn, NULL) > 0)
-                return 0;
-        b->turn = sd_event_source_disable_unref(b->turn);
-        if (usec == 0)
-                return sd_event_add_defer(b->event, &b->turn, on_turn, b);
-        return sd_event_add_time_relative(b->event, &b->turn, CLOCK_MONOTONIC, usec, 1,
-                                          on_turn_later, b);
-}
-
-static int refuse(sd_bus_message *m, sd_bus_error *error) {
-        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-                                 "%s cannot wait for its turn, since too many calls do already; "
-                                 "try again later.",
-                                 sd_bus_message_get_member(m));
-}
-
-/* The last call of the caller who has most waiting goes, unless that is @c: then nothing does. */
-static int make_room_for_call(Caller *c) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        Caller *most = c;
-
-        for (Caller *i = c->bus->callers; i; i = i->next)
-                if (i->weight > most->weight)
-                        most = i;
-        if (most == c)
-                return -ENOBUFS;
-        m = take_call(most, most->n_calls - 1);
-        (void) refuse(m, &error);
-        return sd_bus_reply_method_error(m, &error);
-}
-
-bool callers_get_no_answer(const Bus *b) {
-        return n_unsent(b) >= UNSENT_DROP_MIN;
-}
-
-/* Nothing waits, and nothing has arrived behind this one. */
-static bool is_alone(const Bus *b) {
-        int pending;
-
-        return b->calls_weight == 0 && n_unsent(b) == 0 &&
-               ioctl(sd_bus_get_fd(b->bus), FIONREAD, &pending) >= 0 && pending == 0;
-}
-
-int caller_queue(Bus *b, sd_bus_message *m, size_t weight, sd_bus_error *error) {
-        const char *name = strempty(sd_bus_message_get_sender(m));
-        Caller *c;
-        int r;
-
-        if (is_alone(b))
-                return 0;
-        c = find(b, name);
-        weight += CALL_WEIGHT;
-        if (!c) {
-                r = add(b, name, &c, error);
-                if (r < 0)
-                        return r;
-        }
-        r = c->n_calls < CALLS_OF_ONE_MAX ? 0 : -ENOBUFS;
-        while (r >= 0 && b->calls_weight + weight > WEIGHT_MAX)
-                r = make_room_for_call(c);
-        if (r >= 0)
-                r = put_call(c, c->n_calls, m, weight);
-        if (r >= 0)
-                r = wake_turn(b, 0);
-        if (r >= 0)
-                return 1;
-        forget_stranger(c);
-        return refuse(m, error);
 }
 
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Caller *c = userdata;
         uint32_t uid;
+        int r;
 
-        c->lookup = sd_bus_slot_unref(c->lookup);
+        end_lookup(c);
         if (!sd_bus_message_is_method_error(reply, NULL) &&
             sd_bus_message_read(reply, "u", &uid) > 0) {
-                c->uid = uid;
-                c->known = true;
-        } else if (c->n_calls > 0) {
-                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = take_call(c, 0);
-
-                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
-                                                  "The bus does not tell who has called %s, so "
-                                                  "nothing is done for him.",
-                                                  sd_bus_message_get_member(m));
+                c->calls.uid = uid;
+                c->calls.known = true;
         }
-        return wake_turn(c->bus, 0);
+        r = calls_go_on(&c->calls);
+        forget_stranger(c);
+        return r;
 }
 
 /* The match comes first: whoever leaves before it is there has no uid any more when that is asked.
- * @m, whose turn it was, stays the first of his calls. */
-static int look_up(Caller *c, sd_bus_message *m) {
+ */
+static int look_up(Caller *c) {
         int r;
 
+        if (c->lookup)
+                return 0;
         r = watch_leavers(c->bus);
-        if (r < 0)
-                return r;
-        r = put_call(c, 0, m, CALL_WEIGHT);
         if (r < 0)
                 return r;
         r = sd_bus_call_method_async(c->bus->bus, &c->lookup, BUS_DRIVER, DRIVER_PATH, BUS_DRIVER,
                                      "GetConnectionUnixUser", on_uid, c, "s", c->name);
         if (r < 0)
-                sd_bus_message_unref(take_call(c, 0));
-        return r;
+                return r;
+        c->bus->n_lookups++;
+        return 0;
 }
 
-int caller_of(Bus *b, sd_bus_message *m, Caller **ret, sd_bus_error *error) {
-        const char *name = strempty(sd_bus_message_get_sender(m));
+static void look_up_soon(Caller *c) {
+        if (!c->calls.known && c->bus->n_lookups < LOOKUPS_MAX)
+                (void) look_up(c); /* he counts as a user of his own */
+}
+
+int caller_queue(Bus *b, sd_bus_message *m, size_t weight, sd_bus_error *error) {
         Caller *c;
         int r;
 
-        c = find(b, name);
-        if (!c) {
-                r = add(b, name, &c, error);
-                if (r < 0)
-                        return r;
-        }
-        if (c->known) {
+        if (turn_is_free(b))
+                return 0;
+        r = get(b, strempty(sd_bus_message_get_sender(m)), &c, error);
+        if (r < 0)
+                return r;
+        r = calls_queue(&c->calls, m, weight);
+        if (r > 0)
+                look_up_soon(c);
+        if (r >= 0)
+                return r;
+        forget_stranger(c);
+        return turn_refuse(b, m, error);
+}
+
+int caller_of(Bus *b, sd_bus_message *m, Caller **ret, sd_bus_error *error) {
+        Caller *c;
+        int r;
+
+        r = get(b, strempty(sd_bus_message_get_sender(m)), &c, error);
+        if (r < 0)
+                return r;
+        if (c->calls.known) {
                 *ret = c;
                 return 1;
         }
-        r = look_up(c, m);
-        return r < 0 ? r : 0;
+        r = look_up(c);
+        return r < 0 ? r : calls_wait_for_uid(&c->calls, m);
 }
 
-uid_t caller_uid(const Caller *c) {
-        return c->uid;
-}
-
-bool caller_is_privileged(const Caller *c) {
-        return isempty(c->name) || c->uid == 0 || c->uid == getuid();
+CallerInfo caller_info(const Caller *c) {
+        return (CallerInfo){
+                .uid = c->calls.uid,
+                .is_privileged = isempty(c->name) || c->calls.uid == 0 || c->calls.uid == getuid(),
+        };
 }
 
 int caller_find_place(const Caller *c, CallerPlace place, const char *what, sd_bus_error *error) {
@@ -476,7 +294,8 @@ int caller_find_place(const Caller *c, CallerPlace place, const char *what, sd_b
                                          "wait already; try again when one has been answered.",
                                          what, c->places[place]);
         for (const Caller *i = c->bus->callers; i; i = i->next)
-                *(i->known && i->uid == c->uid ? &mine : &others) += i->places[place];
+                *(i->calls.known && i->calls.uid == c->calls.uid ? &mine : &others) +=
+                                i->places[place];
         if (mine >= (place_limits[place].of_all - others) / 2)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
                                          "%s has to wait for its turn: %u calls of the same user "
@@ -498,3 +317,5 @@ void caller_leave_place(Bus *b, sd_bus_message *m, CallerPlace place) {
         if (c && c->places[place] > 0)
                 c->places[place]--;
 }
+
+const BusPart bus_callers = { .all_left = forget_all };

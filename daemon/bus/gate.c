@@ -6,14 +6,22 @@
  * arguments are read as far as they may weigh. What comes by here may be kept in memory, and read
  * with loops that are not made for a million items. */
 
-#include "bus/gate.h"
-
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "bus/bus-internal.h"
 #include "bus/caller.h"
+#include "bus/shared.h"
+#include "bus/turn.h"
+#include "common/macros.h"
+
+/* The arguments of a call may weigh so much, in bytes. The longest that is of any use, a list of
+ * all ESPs or all settings of KSM, is half as long. */
+#define GATE_WEIGHT_MAX (16U * 1024U)
+
+/* No object of ours has a longer path, in bytes. */
+#define GATE_PATH_MAX 256U
 
 /* An item of an array costs us more than it takes in the message. */
 #define ITEM_WEIGHT 16U
@@ -71,27 +79,43 @@ static int weigh_all(sd_bus_message *m, size_t *left) {
         return r;
 }
 
+/* 1, which drops the call, if there is no use in one more answer. */
+_printf_(4, 5) static int refuse(Bus *b, sd_bus_error *error, const char *name, const char *format,
+                                 ...) {
+        va_list ap;
+        int r;
+
+        if (!turn_may_refuse(b))
+                return 1;
+        va_start(ap, format);
+        r = sd_bus_error_setfv(error, name, format, ap);
+        va_end(ap);
+        return r;
+}
+
+/* A call that is too big (LimitsExceeded) or names an object that cannot be (UnknownObject) ends
+ * here, the others wait for the turn of their sender (turn.h). */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         size_t left = GATE_WEIGHT_MAX;
         int r;
 
-        if (!sd_bus_message_is_method_call(m, NULL, NULL) || caller_was_admitted(userdata, m))
+        if (!sd_bus_message_is_method_call(m, NULL, NULL) || turn_was_admitted(userdata, m))
                 return 0;
-        if (callers_get_no_answer(userdata))
-                return 1;
         if (strlen(sd_bus_message_get_path(m)) > GATE_PATH_MAX)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
-                                         "No object has a path of more than %u bytes.",
-                                         GATE_PATH_MAX);
+                return refuse(userdata, error, SD_BUS_ERROR_UNKNOWN_OBJECT,
+                              "No object has a path of more than %u bytes.", GATE_PATH_MAX);
         r = weigh_all(m, &left);
         if (r == -E2BIG)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-                                         "%s was called with more than %u KiB of arguments; none "
-                                         "needs so many.",
-                                         sd_bus_message_get_member(m), GATE_WEIGHT_MAX / 1024U);
+                return refuse(userdata, error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                              "%s was called with more than %u KiB of arguments; none needs so "
+                              "many.",
+                              sd_bus_message_get_member(m), GATE_WEIGHT_MAX / 1024U);
         return r < 0 ? r : caller_queue(userdata, m, GATE_WEIGHT_MAX - left, error);
 }
 
-int gate_add(Bus *b) {
-        return sd_bus_add_filter(b->bus, NULL, on_message, b);
+/* The peer of a private daemon may do everything, this, too. */
+static int add_gate(Bus *b) {
+        return b->peer ? 0 : sd_bus_add_filter(b->bus, NULL, on_message, b);
 }
+
+const BusPart bus_gate = { .add = add_gate };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What `systemctl enable --now` and `disable --now` do, call by call: the files of the units, a
+/* As `systemctl enable --now` and `disable --now` do it, call by call: the files of the units, a
  * reload, then one job of systemd after the other, each waited for. Before and after it the units
  * are asked how they are, since what counts is that, not that a call was answered. See
  * org.freedesktop.systemd1(5). */
 
 #include "bus/units.h"
 
-#include "bus/bus-internal.h"
+#include "bus/shared.h"
 #include "common/names.h"
 #include "common/string-util.h"
 
@@ -71,9 +71,13 @@ static int give_up_errno(UnitsCall *call, int r) {
         return give_up(call, strerror(-r));
 }
 
-static int new_call(const UnitsCall *call, const char *method, sd_bus_message **ret) {
-        return sd_bus_message_new_method_call(call->bus->bus, ret, SYSTEMD_NAME, SYSTEMD_PATH,
+static int new_call_on(const Bus *b, const char *method, sd_bus_message **ret) {
+        return sd_bus_message_new_method_call(b->bus, ret, SYSTEMD_NAME, SYSTEMD_PATH,
                                               SYSTEMD_INTERFACE, method);
+}
+
+static int new_call(const UnitsCall *call, const char *method, sd_bus_message **ret) {
+        return new_call_on(call->bus, method, ret);
 }
 
 static int send_call(UnitsCall *call, sd_bus_message *m, sd_bus_message_handler_t handler) {
@@ -93,14 +97,14 @@ static int ask_for_units(UnitsCall *call);
 static int switch_files(UnitsCall *call);
 static int next_job(UnitsCall *call);
 
-/* What was done is believed only if it shows. A unit that cannot be enabled ("static") is started.
+/* A change is believed only if it shows. A unit that cannot be enabled ("static") is started.
  */
 static void check_turned(UnitsCall *call) {
         for (size_t i = 0; i < call->units.n; i++) {
                 const Unit *u = &call->units.items[i];
-                bool stays = !call->on && (unit_is_active(u) || unit_is_enabled(u));
-                bool missed = call->on && unit_is_available(u) &&
-                              (!unit_is_active(u) || streq(u->file, "disabled"));
+                bool stays = !call->on && (unit_condition(u).active || unit_condition(u).enabled);
+                bool missed = call->on && unit_condition(u).available &&
+                              (!unit_condition(u).active || streq(u->file, "disabled"));
 
                 if (stays || missed)
                         (void) error_set(&call->error, ERROR_FAILED,
@@ -256,7 +260,7 @@ static int next_job(UnitsCall *call) {
 
         for (; call->index < call->units.n; call->index++) {
                 unit = &call->units.items[call->index];
-                if (call->on ? unit_is_available(unit) : unit_is_active(unit))
+                if (call->on ? unit_condition(unit).available : unit_condition(unit).active)
                         break;
         }
         if (call->index == call->units.n)
@@ -316,7 +320,7 @@ static int append_available(const UnitsCall *call, sd_bus_message *m) {
 
         r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "s");
         for (size_t i = 0; r >= 0 && i < call->units.n; i++)
-                if (unit_is_available(&call->units.items[i]))
+                if (unit_condition(&call->units.items[i]).available)
                         r = sd_bus_message_append(m, "s", call->units.items[i].name);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
@@ -327,7 +331,7 @@ static int switch_files(UnitsCall *call) {
         int r;
 
         for (size_t i = 0; i < call->units.n; i++)
-                any |= unit_is_available(&call->units.items[i]);
+                any |= unit_condition(&call->units.items[i]).available;
         if (!any)
                 return begin_jobs(call);
         r = new_call(call, call->on ? "EnableUnitFiles" : "DisableUnitFiles", &m);
@@ -381,6 +385,50 @@ static int units_turn(void *ops_userdata, const char *const *names, bool on,
 
 const UnitsOps units_ops = {
         .ask = units_ask,
-        .turn = units_turn,
+        .set = units_turn,
         .free = units_call_free,
+};
+
+/* A unit that is started and then left to systemd. */
+
+static int on_alert_started(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Bus *b = userdata;
+
+        b->alert_call = sd_bus_slot_unref(b->alert_call);
+        alerts_answered(manager_info(b->manager).alerts, refusal(reply));
+        return 0;
+}
+
+static int start_alert(const char *unit, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        Bus *b = userdata;
+        int r;
+
+        b->alert_call = sd_bus_slot_unref(b->alert_call);
+        r = new_call_on(b, "StartUnit", &m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ss", unit, "replace");
+        return r < 0 ? r
+                     : sd_bus_call_async(b->bus, &b->alert_call, m, on_alert_started, b, CALL_USEC);
+}
+
+static int add_alerts(Bus *b) {
+        Alerts *alerts = manager_info(b->manager).alerts;
+
+        if (alerts && !b->peer)
+                alerts_set_starter(alerts, start_alert, b);
+        return 0;
+}
+
+static void forget_alerts(Bus *b) {
+        Alerts *alerts = manager_info(b->manager).alerts;
+
+        b->alert_call = sd_bus_slot_unref(b->alert_call);
+        if (alerts)
+                alerts_set_starter(alerts, NULL, NULL);
+}
+
+const BusPart bus_alerts = {
+        .add = add_alerts,
+        .all_left = forget_alerts,
 };

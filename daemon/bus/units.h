@@ -3,8 +3,7 @@
 
 /* Units of systemd, by its D-Bus API; nothing here waits for an answer. */
 
-#include "bus/bus.h"
-#include "engine/units.h"
+#include "engine/ksm/ksm-job.h"
 
 /* For the engine; the userdata is the Bus. */
 extern const UnitsOps units_ops;

@@ -6,10 +6,12 @@
 
 #include "sys/boot-dir.h"
 
+#include <sys/stat.h>
+
 #include "common/names.h"
 #include "common/string-util.h"
-#include "core/boot-entry.h"
-#include "core/kernel-version.h"
+#include "core/kernel/kernel-version.h"
+#include "core/loader/esp-path.h"
 #include "sys/file.h"
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
@@ -48,7 +50,7 @@ static bool is_kernel_file(const char *name) {
         return parse_name(name, &file, &version) >= 0;
 }
 
-/* What cannot be looked at counts as absent: then the ESPs keep what they hold of it. */
+/* A file that cannot be looked at counts as absent: then the ESPs keep what they hold of it. */
 static int add_file(BootDir *boot, const Root *root, const char *name) {
         _cleanup_free_ char *path = strprintf(PATH_BOOT "/%s", name);
         BootKernel *kernel;
@@ -103,4 +105,21 @@ int boot_dir_scan(const Root *root, BootDir *ret) {
         look_for_memtest(&boot, root);
         *ret = TAKE_STRUCT(boot);
         return 0;
+}
+
+/* Names and stats only: whether an ESP has the same program is the manifest's and the worker's
+ * business. */
+void loader_source_find(const Root *root, const Loader *loader, LoaderSource *ret) {
+        const char *const paths[] = { loader->signed_source, loader->source };
+
+        *ret = (LoaderSource){};
+        for (size_t i = 0; !ret->path && i < ELEMENTSOF(paths); i++) {
+                struct stat st;
+
+                if (!paths[i] || root_stat(root, paths[i], &st) < 0 || !S_ISREG(st.st_mode))
+                        continue;
+                ret->path = paths[i];
+                ret->is_signed = paths[i] == loader->signed_source;
+                file_stamp_from_stat(&st, &ret->stamp);
+        }
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/names.h"
 #include "common/string-util.h"
 
 #define READ_SIZE_MIN  4096
@@ -81,7 +82,7 @@ int file_read(const Root *root, const char *path, size_t max, char **ret, size_t
         return file_read_fd(fd, max, ret, ret_size);
 }
 
-/* Where the symlinks at @path end, if that is a regular file; else @path itself. An administrator
+/* The end of the symlinks at @path, if that is a regular file; else @path itself. An administrator
  * who keeps a file elsewhere wants the link to stay a link. */
 static int follow_links(const Root *root, const char *path, char **ret) {
         _cleanup_free_ char *at = strdup(path);
@@ -234,6 +235,12 @@ int file_replace(const Root *root, const char *path, const char *data, size_t si
         return fsync(directory) < 0 ? -errno : 1;
 }
 
+int file_store_state(const Root *root, const char *path, const char *data, size_t size) {
+        int r = root_mkdir_p(root, PATH_STATE, 0700);
+
+        return r < 0 ? r : file_replace(root, path, data, size, 0600);
+}
+
 int file_remove(const Root *root, const char *path) {
         _cleanup_close_ int directory = -EBADF;
         const char *name;
@@ -249,6 +256,16 @@ int file_remove(const Root *root, const char *path) {
         if (unlinkat(directory, name, 0) < 0)
                 return errno == ENOENT ? 0 : -errno;
         return fsync(directory) < 0 ? -errno : 1;
+}
+
+int file_rename(const Root *root, const char *path, const char *new_name) {
+        _cleanup_close_ int directory = -EBADF;
+        const char *name;
+
+        directory = root_open_parent(root, path, false, &name);
+        if (directory < 0)
+                return directory;
+        return renameat(directory, name, directory, new_name) < 0 ? -errno : 0;
 }
 
 int directory_list(const Root *root, const char *path, name_filter_t wanted, char ***ret) {
@@ -319,4 +336,25 @@ int file_remove_leftovers(const Root *root, const char *path) {
                 n += r;
         }
         return n;
+}
+
+char *path_for_humans(const Root *root, const char *path) {
+        const char *base = root_path(root);
+        _cleanup_free_ char *whole = strprintf("%s/%s", streq(base, "/") ? "" : base, path);
+
+        return whole ? string_for_humans(whole, strlen(whole), PATH_MAX) : NULL;
+}
+
+int file_explain(const Root *root, const char *path, int r, const char *what, char **ret_reason) {
+        _cleanup_free_ char *shown = path_for_humans(root, path);
+        char *reason;
+
+        if (r == -ENOMEM || !shown)
+                return -ENOMEM;
+        reason = strprintf("%s: %s", shown, what ?: strerror(-r));
+        if (!reason)
+                return -ENOMEM;
+        free(*ret_reason);
+        *ret_reason = reason;
+        return r;
 }

@@ -26,11 +26,18 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
  * fsync of the directory failed). */
 int file_replace(const Root *root, const char *path, const char *data, size_t size, mode_t mode);
 
+/* The same for a file in var/lib/bootsync, which root alone may read; the directory, too. */
+int file_store_state(const Root *root, const char *path, const char *data, size_t size);
+
 /* Remove from the directory @path what a file_replace() that was killed has left there: regular
  * files named ".NAME.bootsync-XXXXXX", with exactly its letters, that no writer has locked
  * (flock(2); so a writer that lives is never disturbed, whatever the clock says). Returns how many
  * there were, or -errno. */
 int file_remove_leftovers(const Root *root, const char *path);
+
+/* Give the file @path another name in its directory, whatever has that now; a link is not
+ * followed. 0 or -errno. */
+int file_rename(const Root *root, const char *path, const char *new_name);
 
 /* Unlink @path, the link itself if it is one, and fsync its directory. 1 if it was there, 0 if
  * not, also on a read-only file system. */
@@ -40,3 +47,10 @@ int file_remove(const Root *root, const char *path);
  * dot), in no order. Returns 0 or -errno, -ENOENT if there is no such directory. */
 typedef bool (*name_filter_t)(const char *name);
 int directory_list(const Root *root, const char *path, name_filter_t wanted, char ***ret);
+
+/* "/etc/kernel/…" for messages: @path with a slash in front and in @root if that is not "/", made
+ * fit for humans. NULL when out of memory. */
+char *path_for_humans(const Root *root, const char *path);
+/* Pass @r on, and say in *@ret_reason (which is freed) what is wrong with @path: "/etc/…: " and
+ * @what, or the errno where that is NULL. -ENOMEM if there is no memory to say it. */
+int file_explain(const Root *root, const char *path, int r, const char *what, char **ret_reason);

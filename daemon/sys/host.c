@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the host says of itself. Everything is read below the root: the running kernel of a
- * throw-away root is what its proc/ tells, never uname(2), and what is not told is unknown. */
+/* Reads what the host says of itself. Everything is read below the root: the running kernel of a
+ * throw-away root is the one that its proc/ tells, never that of uname(2). A file that is absent
+ * leaves its value unknown. */
 
 #include "sys/host.h"
 
@@ -10,7 +11,7 @@
 #include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "core/kernel-version.h"
+#include "core/kernel/kernel-version.h"
 #include "sys/file.h"
 
 #define FACT_SIZE_MAX 4096
@@ -18,6 +19,7 @@
 
 void host_done(Host *h) {
         free(h->running);
+        free(h->cmdline);
         free(h->boot_id);
         free(h->title);
         *h = (Host){};
@@ -78,6 +80,9 @@ int host_load(const Root *root, Host *ret) {
                 return r;
         if (host.running && !kernel_version_is_valid(host.running))
                 host.running = mfree(host.running);
+        r = file_read(root, PATH_PROC_CMDLINE, FACT_SIZE_MAX, &host.cmdline, NULL);
+        if (r == -ENOMEM)
+                return r;
         r = read_word(root, PATH_BOOT_ID, &host.boot_id);
         if (r < 0)
                 return r;

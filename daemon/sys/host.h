@@ -7,6 +7,7 @@
 
 typedef struct Host {
         char *running; /* proc/sys/kernel/osrelease; NULL if it is not there, or is no version */
+        char *cmdline; /* proc/cmdline; NULL if it is not there */
         char *boot_id; /* 32 or 36 characters as the kernel gives it; NULL if it is not there */
         /* Of loader entries: "Proxmox Virtual Environment" if etc/pve is there, "Proxmox
          * Mailgateway" for usr/share/doc/proxmox-mailgateway, "Proxmox Backup Server" for
@@ -16,7 +17,7 @@ typedef struct Host {
 } Host;
 
 void host_done(Host *h);
-/* What is absent below the root is NULL; only -ENOMEM fails. */
+/* A value that is absent below the root is NULL; only -ENOMEM fails. */
 int host_load(const Root *root, Host *ret);
 /* True if the kernel was started by UEFI firmware: there is sys/firmware/efi. */
 bool host_has_efi(const Root *root);

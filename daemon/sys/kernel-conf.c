@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The administrator's files as values, and back, and dpkg's database as a value. A file that cannot
- * be understood never breaks a run: it counts as empty and is named in a warning. The exceptions
- * are those where nothing would look like something: a run without ESPs like a success, a database
- * without kernels like a reason to remove them all. */
+/* The administrator's files as values, and back. A file that cannot be understood never breaks a
+ * run: it counts as empty and is named in a warning. The exception is the list of ESPs, since a run
+ * without ESPs would look like a success. */
 
 #include "sys/kernel-conf.h"
 
@@ -13,12 +12,11 @@
 #include "common/fd.h"
 #include "common/names.h"
 #include "common/string-util.h"
-#include "core/kernel-version.h"
+#include "core/kernel/kernel-version.h"
 #include "sys/boot-dir.h"
 #include "sys/file.h"
 
-#define CONF_SIZE_MAX     (16u * 1024 * 1024)
-#define DATABASE_LOOK_MAX 5
+#define CONF_SIZE_MAX (16u * 1024 * 1024)
 
 static const char *const list_paths[] = {
         [LIST_ESPS] = PATH_ESP_LIST,
@@ -36,23 +34,23 @@ void kernel_conf_done(KernelConf *c) {
         free(c->pin);
         free(c->next_boot);
         free(c->cmdline);
-        strv_free(c->warnings);
+        warnings_done(&c->warnings);
         *c = KERNEL_CONF_INIT;
 }
 
-char *path_for_humans(const Root *root, const char *path) {
-        const char *base = root_path(root);
-        _cleanup_free_ char *whole = strprintf("%s/%s", streq(base, "/") ? "" : base, path);
+static int warn_as(KernelConf *c, WarningId id, const Root *root, const char *path,
+                   const char *what) {
+        _cleanup_free_ char *shown = path_for_humans(root, path);
+        _cleanup_free_ char *within = string_for_humans(path, strlen(path), PATH_MAX);
 
-        return whole ? string_for_humans(whole, strlen(whole), PATH_MAX) : NULL;
+        if (!shown || !within)
+                return -ENOMEM;
+        return warnings_add(&c->warnings, id, shown, strprintf("%s: %s", shown, what),
+                            strprintf("editor /%s", within));
 }
 
 static int warn(KernelConf *c, const Root *root, const char *path, const char *what) {
-        _cleanup_free_ char *shown = path_for_humans(root, path);
-
-        if (!shown)
-                return -ENOMEM;
-        return strv_extendf(&c->warnings, "%s: %s", shown, what);
+        return warn_as(c, WARNING_BAD_LINE, root, path, what);
 }
 
 static int warn_all(KernelConf *c, const Root *root, const char *path, char *const *what) {
@@ -79,21 +77,6 @@ static int read_conf(const Root *root, const char *path, char **ret, size_t *ret
         return fd >= 0 && fstat(fd, &st) >= 0 && S_ISLNK(st.st_mode) ? -ENOENT : 0;
 }
 
-/* Pass @r on, and say in @ret_reason what is wrong with @path; @what NULL: the errno. */
-static int explain(const Root *root, const char *path, int r, const char *what, char **ret_reason) {
-        _cleanup_free_ char *shown = path_for_humans(root, path);
-        char *reason;
-
-        if (r == -ENOMEM || !shown)
-                return -ENOMEM;
-        reason = strprintf("%s: %s", shown, what ?: strerror(-r));
-        if (!reason)
-                return -ENOMEM;
-        free(*ret_reason);
-        *ret_reason = reason;
-        return r;
-}
-
 /* Something that is no file of ours stands there, and will be there next time, too. */
 static bool is_no_file(int r) {
         return r == -ENOENT || r == -EISDIR || r == -EINVAL || r == -EFBIG || r == -ELOOP ||
@@ -108,7 +91,7 @@ static int read_or_warn(KernelConf *c, const Root *root, const char *path, char 
         if (r >= 0)
                 return r;
         return is_no_file(r) ? warn(c, root, path, strerror(-r))
-                             : explain(root, path, r, NULL, ret_reason);
+                             : file_explain(root, path, r, NULL, ret_reason);
 }
 
 static int load_list(KernelConf *c, const Root *root, ListKind kind, char **ret_reason) {
@@ -121,7 +104,7 @@ static int load_list(KernelConf *c, const Root *root, ListKind kind, char **ret_
         if (kind == LIST_ESPS) {
                 r = read_conf(root, path, &text, &size);
                 if (r < 0)
-                        return explain(root, path, r, NULL, ret_reason);
+                        return file_explain(root, path, r, NULL, ret_reason);
         } else
                 r = read_or_warn(c, root, path, &text, &size, ret_reason);
         if (r <= 0)
@@ -173,7 +156,8 @@ static int load_cmdline_from(KernelConf *c, const Root *root, const char *path,
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return warn(c, root, path, cmdline_trouble(r));
+                return warn_as(c, r == -ENODATA ? WARNING_CMDLINE_WITHOUT_ROOT : WARNING_BAD_LINE,
+                               root, path, cmdline_trouble(r));
         c->cmdline_source = source;
         return 1;
 }
@@ -220,7 +204,7 @@ static int load_settings(KernelConf *c, const Root *root, char **ret_reason) {
                 return r;
         if (r < 0)
                 return is_no_file(r) ? warn(c, root, PATH_CONFIG_DROPINS, strerror(-r))
-                                     : explain(root, PATH_CONFIG_DROPINS, r, NULL, ret_reason);
+                                     : file_explain(root, PATH_CONFIG_DROPINS, r, NULL, ret_reason);
         strv_sort_uniq(names, strcmp);
         STRV_FOREACH(name, names) {
                 _cleanup_free_ char *path = strprintf(PATH_CONFIG_DROPINS "/%s", *name);
@@ -230,6 +214,15 @@ static int load_settings(KernelConf *c, const Root *root, char **ret_reason) {
                         return r;
         }
         return 0;
+}
+
+/* The time of the pin, which is as old as its file. */
+static void load_pin_time(KernelConf *c, const Root *root) {
+        struct stat st;
+
+        if (c->pin && root_stat(root, PATH_PIN, &st) >= 0)
+                c->pin_usec = (uint64_t) st.st_mtim.tv_sec * 1000000 +
+                              (uint64_t) st.st_mtim.tv_nsec / 1000;
 }
 
 int kernel_conf_load(const Root *root, KernelConf *ret, char **ret_reason) {
@@ -249,6 +242,7 @@ int kernel_conf_load(const Root *root, KernelConf *ret, char **ret_reason) {
                 r = load_settings(&c, root, ret_reason);
         if (r < 0)
                 return r;
+        load_pin_time(&c, root);
         *ret = TAKE_STRUCT(c);
         return 0;
 }
@@ -267,10 +261,7 @@ int kernel_conf_adopt_cmdline(const Root *root, char **ret) {
         stored = strprintf("%s\n", line);
         if (!stored)
                 return -ENOMEM;
-        r = root_mkdir_p(root, PATH_STATE, 0700);
-        if (r < 0)
-                return r;
-        r = file_replace(root, PATH_ADOPTED_CMDLINE, stored, strlen(stored), 0600);
+        r = file_store_state(root, PATH_ADOPTED_CMDLINE, stored, strlen(stored));
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(line);
@@ -334,111 +325,4 @@ int kernel_conf_store_pin(const Root *root, PinScope scope, const char *version)
         if (!text)
                 return -ENOMEM;
         return file_replace(root, pin_paths[scope], text, strlen(text), 0644);
-}
-
-static int take_packages(PackageDb *db, const Root *root, const char *path, char **ret_reason) {
-        _cleanup_free_ char *text = NULL, *what = NULL;
-        size_t size;
-        int r;
-
-        r = file_read(root, path, FILE_SIZE_MAX, &text, &size);
-        if (r >= 0)
-                r = package_db_parse(db, text, size, &what);
-        return r < 0 ? explain(root, path, r, what, ret_reason) : 0;
-}
-
-static bool is_update(const char *name) {
-        return name[strspn(name, "0123456789")] == '\0';
-}
-
-/* By value; the names may be too long for any integer. */
-static int compare_numbers(const char *a, const char *b) {
-        size_t n, m;
-
-        a += strspn(a, "0");
-        b += strspn(b, "0");
-        n = strlen(a);
-        m = strlen(b);
-        return n != m ? (n < m ? -1 : 1) : strcmp(a, b);
-}
-
-static int take_updates(PackageDb *db, const Root *root, char **ret_reason) {
-        _cleanup_strv_ char **updates = NULL;
-        int r;
-
-        r = directory_list(root, PATH_DPKG_UPDATES, is_update, &updates);
-        if (r < 0)
-                return r == -ENOENT ? 0 : explain(root, PATH_DPKG_UPDATES, r, NULL, ret_reason);
-        strv_sort_uniq(updates, compare_numbers);
-        STRV_FOREACH(name, updates) {
-                _cleanup_free_ char *path = strprintf(PATH_DPKG_UPDATES "/%s", *name);
-
-                r = path ? take_packages(db, root, path, ret_reason) : -ENOMEM;
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int stamp_database(const Root *root, FileStamp *ret) {
-        struct stat st;
-        int r;
-
-        r = root_stat(root, PATH_DPKG_STATUS, &st);
-        if (r >= 0)
-                file_stamp_from_stat(&st, ret);
-        return r;
-}
-
-/* dpkg merges its updates into a new status file, and then removes them. -EAGAIN if it did so while
- * we read: what we saw is then neither the old state nor the new one. */
-static int look_at_database(const Root *root, PackageDb *ret, char **ret_reason) {
-        _cleanup_(package_db_done) PackageDb db = {};
-        FileStamp before, after;
-        int r, q;
-
-        r = stamp_database(root, &before);
-        if (r < 0)
-                return explain(root, PATH_DPKG_STATUS, r, NULL, ret_reason);
-        r = take_packages(&db, root, PATH_DPKG_STATUS, ret_reason);
-        if (r >= 0)
-                r = take_updates(&db, root, ret_reason);
-        q = stamp_database(root, &after);
-        if (r != -ENOMEM && (r == -ENOENT || q < 0 || !file_stamp_equal(&before, &after)))
-                return explain(root, PATH_DPKG, -EAGAIN, "dpkg keeps writing to it", ret_reason);
-        if (r < 0)
-                return r;
-
-        r = package_db_finish(&db);
-        if (r < 0)
-                return explain(root, PATH_DPKG_STATUS, r, "there is no package in it", ret_reason);
-        *ret = TAKE_STRUCT(db);
-        return 0;
-}
-
-int package_db_load(const Root *root, PackageDb *ret, char **ret_reason) {
-        _cleanup_free_ char *reason = NULL;
-        int r = -EAGAIN;
-
-        for (unsigned i = 0; r == -EAGAIN && i < DATABASE_LOOK_MAX; i++)
-                r = look_at_database(root, ret, &reason);
-        if (r < 0)
-                *ret_reason = TAKE_PTR(reason);
-        return r;
-}
-
-int kernel_is_known(const Root *root, const char *version) {
-        _cleanup_(package_db_done) PackageDb db = {};
-        _cleanup_free_ char *image = strprintf(PATH_BOOT "/vmlinuz-%s", version), *reason = NULL;
-        struct stat st;
-        int r;
-
-        if (!image)
-                return -ENOMEM;
-        if (root_stat(root, image, &st) >= 0 && S_ISREG(st.st_mode))
-                return 1;
-        r = package_db_load(root, &db, &reason);
-        return r < 0 ? r
-                     : strv_contains(db.kernels, version) ||
-                                               strv_contains(db.linux_images, version);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Load and store the files in etc/kernel and etc/bootsync, and the package database. */
+/* Load and store the files in etc/kernel and etc/bootsync. */
 
-#include "core/cmdline.h"
-#include "core/list-file.h"
-#include "core/package-db.h"
-#include "core/pin.h"
-#include "core/settings.h"
+#include "common/warning.h"
+#include "core/conf/cmdline.h"
+#include "core/conf/conf-file.h"
+#include "core/kernel/pin.h"
 #include "sys/root.h"
 
 typedef struct KernelConf {
@@ -19,9 +18,10 @@ typedef struct KernelConf {
          * first); CMDLINE_NONE. */
         CmdlineSource cmdline_source;
         Settings settings;
-        /* One sentence each, beginning with the file's path ("/etc/kernel/proxmox-boot-uuids: line
-         * 3: …"). The caller logs those that it has not logged before. */
-        char **warnings;
+        uint64_t pin_usec; /* when the file with the pin was written, µs since the epoch; 0: none */
+        /* Each is about a file, with whose path it begins ("/etc/kernel/proxmox-boot-uuids: line 3:
+         * …"). The caller logs those that it has not logged before. */
+        Warnings warnings;
 } KernelConf;
 
 #define KERNEL_CONF_INIT ((KernelConf){ .settings = SETTINGS_INIT })
@@ -47,18 +47,3 @@ int kernel_conf_change_list(const Root *root, ListKind kind, const char *item, b
 /* Write the pin, or with @version == NULL remove its file. 1 changed, 0 was so already. -EINVAL if
  * @version is none. */
 int kernel_conf_store_pin(const Root *root, PinScope scope, const char *version);
-
-/* dpkg's database: status, then updates/NNNN (names of digits only) in numeric order. -ENOENT
- * without a status file, -EBADMSG when it cannot be understood, -EAGAIN if dpkg writes to it faster
- * than it can be read; @ret_reason then says which file and why (but is NULL for -ENOMEM). Whatever
- * the error, the kernels on the ESPs must then stay. */
-int package_db_load(const Root *root, PackageDb *ret, char **ret_reason);
-
-/* 1 if @version's image is in boot/, or dpkg has its package, be it only half installed as it is
- * while the package's hooks run; 0 if neither. -errno if there is no image and the database cannot
- * be read, so that it is unknown. */
-int kernel_is_known(const Root *root, const char *version);
-
-/* "/etc/kernel/…" for messages: @path with a slash in front and in @root if that is not "/", made
- * fit for humans. NULL when out of memory. */
-char *path_for_humans(const Root *root, const char *path);

@@ -64,6 +64,13 @@ int lock_try(const Root *root, const char *name, pid_t *ret_holder) {
         return TAKE_FD(fd);
 }
 
+bool lock_is_held(const Root *root, const char *path) {
+        _cleanup_close_ int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+        return fd >= 0 && fcntl(fd, F_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK;
+}
+
 int lock_set_holder(int fd, pid_t pid) {
         char text[sizeof("-2147483648\n")];
         int n = snprintf(text, sizeof(text), "%d\n", (int) pid);

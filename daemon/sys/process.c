@@ -128,27 +128,26 @@ static pid_t fork_and_run(const Spawn *s) {
         return pid;
 }
 
-int process_spawn(int exec_fd, char *const *argv, char *const *extra, const int *fds, size_t n_fds,
-                  pid_t *ret_pid, int *ret_pidfd) {
-        _cleanup_free_ char **environment = make_environment(extra);
+int process_spawn(const ProcessStart *start, pid_t *ret_pid, int *ret_pidfd) {
+        _cleanup_free_ char **environment = make_environment(start->extra);
         _cleanup_close_ int null_fd = -EBADF;
         pid_t pid;
         int pidfd, r;
 
-        assert(argv);
-        assert(n_fds <= PROCESS_FDS_MAX);
+        assert(start->argv);
+        assert(start->n_fds <= PROCESS_FDS_MAX);
 
         if (!environment)
                 return -ENOMEM;
         null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null_fd < 0)
                 return -errno;
-        pid = fork_and_run(&(Spawn){ .exec_fd = exec_fd,
+        pid = fork_and_run(&(Spawn){ .exec_fd = start->exec_fd,
                                      .null_fd = null_fd,
-                                     .argv = argv,
+                                     .argv = start->argv,
                                      .environment = environment,
-                                     .fds = fds,
-                                     .n_fds = n_fds });
+                                     .fds = start->fds,
+                                     .n_fds = start->n_fds });
         if (pid < 0)
                 return pid;
 
@@ -172,8 +171,8 @@ int process_exec_errno(int status) {
 int process_sealed_memfd(const char *name, const void *data, size_t size) {
         _cleanup_close_ int fd = -EBADF;
 
-        /* Where vm.memfd_noexec is 2, a file without the flag is refused; before Linux 6.3 the
-         * flag is. */
+        /* With vm.memfd_noexec at 2, a file without the flag is refused; before Linux 6.3 the flag
+         * is. */
         fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
         if (fd < 0 && errno == EINVAL)
                 fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the worker hears and says. Signals are read from a descriptor beside the socket, so that one
- * poll(2) sees both, none is lost between a look and a wait, and no system call that writes to the
- * ESP is ever interrupted. What a stop means for the plan is the interpreter's business. */
+/* Speaks and listens for the worker. Signals are read from a descriptor beside the socket, so that
+ * one poll(2) sees both, none is lost between a look and a wait, and no system call that writes to
+ * the ESP is ever interrupted. The interpreter knows what a stop means for the plan. */
 
 #include "worker/channel.h"
 
@@ -41,8 +41,9 @@ int channel_new(int fd, Channel **ret) {
 
         assert(ret);
 
-        /* What was handed over has come across exec(). Under the same number a library may have
-         * opened something of its own before main(), as libefivar 38 does with /dev/null. */
+        /* A descriptor that was handed over has come across exec(). Under the same number a library
+         * may have opened something of its own before main(), as libefivar 38 does with /dev/null.
+         */
         flags = fcntl(fd, F_GETFD);
         if (flags < 0)
                 return -errno;

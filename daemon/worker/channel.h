@@ -3,7 +3,7 @@
 
 /* The worker's line to the daemon: reports out; the token, "stop" and SIGTERM in. */
 
-#include "core/report.h"
+#include "core/wire/report.h"
 
 typedef struct Channel Channel;
 

@@ -9,13 +9,19 @@
 
 #include "common/string-util.h"
 
-static const char *const hook_point_table[_HOOK_POINT_MAX] = {
+static const char *const points[_HOOK_POINT_MAX] = {
         [HOOK_STAGE] = "stage",
         [HOOK_PLACE] = "place",
         [HOOK_ENTRY] = "entry",
         [HOOK_REMOVE] = "remove",
 };
-DEFINE_STRING_TABLE(hook_point, HookPoint)
+
+static HookPoint find_point(const char *word) {
+        for (HookPoint point = 0; point < _HOOK_POINT_MAX; point++)
+                if (streq(points[point], word))
+                        return point;
+        return _HOOK_POINT_INVALID;
+}
 
 int hook_parse(const char *s, Hook *ret) {
         _cleanup_free_ char *copy = strdup(s);
@@ -33,7 +39,7 @@ int hook_parse(const char *s, Hook *ret) {
                 return -EINVAL;
         *action++ = '\0';
 
-        hook.point = hook_point_from_string(copy);
+        hook.point = find_point(copy);
         if (hook.point < 0 || parse_u64(number, &hook.left) < 0 || hook.left == 0)
                 return -EINVAL;
         if (streq(action, "kill"))

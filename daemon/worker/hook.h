@@ -14,16 +14,14 @@ typedef enum HookPoint {
         _HOOK_POINT_INVALID = -EINVAL,
 } HookPoint;
 
-/* "stage", "place", "entry", "remove" */
-DECLARE_STRING_TABLE(hook_point, HookPoint);
-
 typedef struct Hook {
         HookPoint point;
         uint64_t left; /* times until it strikes; 0: never */
         int signal;
 } Hook;
 
-/* "POINT:N:ACTION", N from 1, ACTION "kill" or "stop". 0 or -EINVAL. */
+/* "POINT:N:ACTION", POINT "stage", "place", "entry" or "remove", N from 1, ACTION "kill" or "stop".
+ * 0 or -EINVAL. */
 int hook_parse(const char *s, Hook *ret);
 
 /* Called at each point; does nothing unless it is the N-th of the point that was asked for. */

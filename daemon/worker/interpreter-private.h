@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What interpreter.c and interpreter-host.c share. */
+/* Shared by interpreter.c and interpreter-host.c. */
 
-#include "blocking/esp-commit.h"
-#include "blocking/esp-stage.h"
+#include "blocking/esp/esp-commit.h"
+#include "blocking/esp/esp-stage.h"
 #include "worker/channel.h"
 #include "worker/hook.h"
 
@@ -26,12 +26,11 @@ typedef struct Interpreter {
 } Interpreter;
 
 int interpreter_report(Interpreter *i, const Report *r);
+/* Report each line of @text as a record of keys and signatures. */
+int interpreter_report_secure_boot(Interpreter *i, const char *text);
 
-/* interpreter-host.c */
-int run_firmware(Interpreter *i, const PlanStep *step);
-int run_arm(Interpreter *i, const PlanStep *step);
-int run_disarm(Interpreter *i, const PlanStep *step);
-int run_update_grub(Interpreter *i, const PlanStep *step);
-int run_ksm_set(Interpreter *i, const PlanStep *step);
-int run_ksm_unmerge(Interpreter *i, const PlanStep *step);
-int run_ksm_processes(Interpreter *i, const PlanStep *step);
+typedef int (*ActionRun)(Interpreter *i, const PlanStep *step);
+
+/* Of the actions that are not about an ESP or a device; NULL for the others. In interpreter-host.c.
+ */
+extern const ActionRun run_host_action[_PLAN_ACTION_MAX];

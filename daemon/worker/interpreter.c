@@ -10,18 +10,18 @@
 
 #include <stdio.h>
 
-#include "blocking/disk-probe.h"
-#include "blocking/esp-boot-entry.h"
-#include "blocking/esp-bootloader.h"
-#include "blocking/esp-check.h"
-#include "blocking/esp-commit.h"
-#include "blocking/esp-format.h"
-#include "blocking/esp-repair.h"
-#include "blocking/esp-scan.h"
-#include "blocking/esp-stage.h"
-#include "blocking/grub-mkconfig.h"
+#include "blocking/disk/disk-probe.h"
+#include "blocking/disk/esp-format.h"
+#include "blocking/esp/esp-check.h"
+#include "blocking/esp/esp-commit.h"
+#include "blocking/esp/esp-repair.h"
+#include "blocking/esp/esp-scan.h"
+#include "blocking/esp/esp-stage.h"
+#include "blocking/grub/grub-tools.h"
+#include "blocking/loader/esp-bootloader.h"
+#include "blocking/secure-boot/look.h"
 #include "common/string-util.h"
-#include "core/grub-config.h"
+#include "core/grub/grub-config.h"
 #include "sys/host.h"
 #include "worker/interpreter-private.h"
 
@@ -82,8 +82,8 @@ static int run_known(Interpreter *i, const PlanStep *step) {
         return 0;
 }
 
-static int take_grub_inputs(Interpreter *i, char ret_sha256[static DIGEST_HEX_SIZE]) {
-        int r = grub_inputs_digest(i->root, ret_sha256);
+static int take_grub_inputs(Interpreter *i, char ret[static DIGEST_HEX_SIZE]) {
+        int r = grub_inputs_digest(i->root, ret);
 
         if (r < 0)
                 return error_set_errno(&i->error, r,
@@ -104,7 +104,7 @@ static int run_scan(Interpreter *i, const PlanStep *step) {
                 if (r < 0)
                         return r;
         }
-        r = esp_scan(&i->volume, i->volume.distrust ? &nothing : &i->known, inputs, &image,
+        r = esp_scan(&i->volume, i->plan, i->volume.distrust ? &nothing : &i->known, inputs, &image,
                      &i->error);
         if (r < 0)
                 return r;
@@ -149,10 +149,7 @@ static int run_clear(Interpreter *i, const PlanStep *step) {
 static int run_stage(Interpreter *i, const PlanStep *step) {
         int r;
 
-        if (step->action == PLAN_STAGE)
-                r = esp_stage_file(&i->stage, i->root, step, &i->watch, &i->error);
-        else
-                r = esp_stage_text(&i->stage, step, &i->watch, &i->error);
+        r = esp_stage(&i->stage, i->root, step, &i->watch, &i->error);
         if (r < 0)
                 return r;
         hook_reached(i->hook, HOOK_STAGE);
@@ -180,7 +177,7 @@ static int run_grub_config(Interpreter *i, const PlanStep *step) {
         if (r >= 0)
                 r = grub_config_append_inputs(text, inputs, &staged.text);
         if (r >= 0)
-                r = esp_stage_text(&i->stage, &staged, &i->watch, &i->error);
+                r = esp_stage(&i->stage, i->root, &staged, &i->watch, &i->error);
         free(staged.text);
         return r;
 }
@@ -208,13 +205,12 @@ static void change_reached(Interpreter *i, HookPoint point, const char *path) {
 
 static int run_place(Interpreter *i, const PlanStep *step) {
         _cleanup_(report_done) Report placed = { .type = REPORT_PLACED, .index = i->index };
-        char sha256[DIGEST_HEX_SIZE];
         int r;
 
         r = esp_commit_hold(&i->commit, step->path, &i->error);
         if (r < 0)
                 return r;
-        r = esp_stage_take(&i->stage, step->path, sha256, &i->error);
+        r = esp_stage_take(&i->stage, step->path, &i->error);
         if (r < 0)
                 return r;
 
@@ -224,7 +220,6 @@ static int run_place(Interpreter *i, const PlanStep *step) {
                 return r;
         change_reached(i, HOOK_PLACE, step->path);
 
-        memcpy(placed.file.sha256, sha256, DIGEST_HEX_SIZE);
         return interpreter_report(i, &placed);
 }
 
@@ -232,12 +227,7 @@ static int run_remove(Interpreter *i, const PlanStep *step) {
         int r;
 
         change_reached(i, HOOK_REMOVE, step->path);
-        if (step->action == PLAN_REMOVE_ENTRY)
-                r = esp_commit_remove_entry(&i->commit, step->path, &i->error);
-        else if (step->action == PLAN_REMOVE_FILE)
-                r = esp_commit_remove_file(&i->commit, step->path, &i->error);
-        else
-                r = esp_commit_remove_kernel(&i->commit, step->path, &i->error);
+        r = esp_commit_remove(&i->commit, step->action, step->path, &i->error);
         if (r < 0)
                 return r;
         change_reached(i, HOOK_REMOVE, step->path);
@@ -252,6 +242,10 @@ static int run_optional(Interpreter *i, const PlanStep *step) {
         return 0;
 }
 
+static int run_check_loader(Interpreter *i, const PlanStep *step) {
+        return esp_check_loader(&i->volume, i->root, esp_loader_from_string(step->text), &i->error);
+}
+
 static int run_install_loader(Interpreter *i, const PlanStep *step) {
         return esp_install_loader(&i->volume, i->root, esp_loader_from_string(step->text),
                                   host_has_efi(i->root), &i->watch, &i->error);
@@ -264,6 +258,17 @@ static int run_boot_entry(Interpreter *i, const PlanStep *step) {
         r = esp_ensure_boot_entry(&i->volume, i->root, esp_loader_from_string(step->text),
                                   &warning.error);
         return r < 0 ? interpreter_report(i, &warning) : 0;
+}
+
+static int run_signatures(Interpreter *i, const PlanStep *step) {
+        _cleanup_(signed_files_done) SignedFiles files = {};
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = secure_boot_look_esp(i->root, i->volume.fd, &files, &i->error);
+        if (r >= 0)
+                r = signed_files_format(&files, &text);
+        return r < 0 ? r : interpreter_report_secure_boot(i, text);
 }
 
 static int report_partition(Interpreter *i, const Partition *partition) {
@@ -301,7 +306,8 @@ static int run_format(Interpreter *i, const PlanStep *step) {
         return r < 0 ? r : report_partition(i, &formatted);
 }
 
-static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep *step) = {
+/* All but those of the host. */
+static const ActionRun run_action[_PLAN_ACTION_MAX] = {
         [PLAN_KNOWN] = run_known,
         [PLAN_SCAN] = run_scan,
         [PLAN_CHECK] = run_check,
@@ -317,17 +323,12 @@ static int (*const run_action[_PLAN_ACTION_MAX])(Interpreter *i, const PlanStep 
         [PLAN_REMOVE_KERNEL] = run_remove,
         [PLAN_BARRIER] = run_barrier,
         [PLAN_OPTIONAL] = run_optional,
+        [PLAN_CHECK_LOADER] = run_check_loader,
         [PLAN_INSTALL_LOADER] = run_install_loader,
         [PLAN_BOOT_ENTRY] = run_boot_entry,
+        [PLAN_SIGNATURES] = run_signatures,
         [PLAN_PROBE] = run_probe,
         [PLAN_FORMAT] = run_format,
-        [PLAN_FIRMWARE] = run_firmware,
-        [PLAN_ARM] = run_arm,
-        [PLAN_DISARM] = run_disarm,
-        [PLAN_UPDATE_GRUB] = run_update_grub,
-        [PLAN_KSM_SET] = run_ksm_set,
-        [PLAN_KSM_UNMERGE] = run_ksm_unmerge,
-        [PLAN_KSM_PROCESSES] = run_ksm_processes,
         [PLAN_GRUB_CONFIG] = run_grub_config,
         [PLAN_REMOVE_FILE] = run_remove,
 };
@@ -364,16 +365,20 @@ static int clean_up(Interpreter *i) {
 
 static int run_step(Interpreter *i) {
         const PlanStep *step = &i->plan->steps[i->index];
+        ActionRun run;
         int r;
 
         i->optional = (i->optional || step->action == PLAN_OPTIONAL) && step->action != PLAN_SCAN;
         if (wants_stop(i))
                 return -ECANCELED;
         r = interpreter_report(i, &(Report){ .type = REPORT_STEP, .index = i->index });
-        return r < 0 ? r : run_action[step->action](i, step);
+        if (r < 0)
+                return r;
+        run = run_action[step->action] ?: run_host_action[step->action];
+        return run(i, step);
 }
 
-/* What is optional has failed: say so, and go on behind it. */
+/* Optional work has failed: say so, and go on behind it. */
 static int pass_over(Interpreter *i, int error_number) {
         _cleanup_(report_done) Report warning = { .type = REPORT_WARNING };
         const Plan *plan = i->plan;

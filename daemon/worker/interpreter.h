@@ -3,7 +3,7 @@
 
 /* Carries out a plan, step by step. */
 
-#include "core/plan.h"
+#include "core/plan/plan.h"
 #include "worker/channel.h"
 #include "worker/hook.h"
 

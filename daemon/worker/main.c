@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/string-util.h"
-#include "core/plan-wire.h"
+#include "core/wire/plan-wire.h"
 #include "sys/file.h"
 #include "worker/interpreter.h"
 

@@ -12,7 +12,7 @@ from gi.repository import GLib
 import abuse
 from abuse import HOSTILE, AbuseCase
 from measure import Measure, figure
-from privatebus import ESP, JOB, KSM, KSM_PATH, MANAGER, NAME, ROOT_PATH
+from privatebus import BOOT, BOOT_PATH, ESP, JOB, KSM, KSM_PATH, MANAGER, NAME, ROOT_PATH
 from wire import NO_REPLY_EXPECTED, Wire, encode, stopped
 
 SECONDS = float(os.environ.get('ABUSE_SEC', '60'))
@@ -21,16 +21,16 @@ INTERACTION = 4
 TOGETHER = 20  # calls that are sent before answers are read
 MESSAGE_MAX = 1024 * 1024  # the bus throws out who sends more than 32 MiB
 
-PATHS = [ROOT_PATH, ROOT_PATH, KSM_PATH, ROOT_PATH + '/job/1', ROOT_PATH + '/job/99999999999999999999',
+PATHS = [ROOT_PATH, ROOT_PATH, KSM_PATH, BOOT_PATH, ROOT_PATH + '/job/1', ROOT_PATH + '/job/99999999999999999999',
          ROOT_PATH + '/esp/AAAA_2d0001', ROOT_PATH + '/esp/_', '/', '/org', ROOT_PATH + '/job',
          ROOT_PATH + '/a' * 300]
-INTERFACES = [MANAGER, MANAGER, KSM, JOB, ESP, 'org.freedesktop.DBus.Properties',
+INTERFACES = [MANAGER, MANAGER, KSM, JOB, ESP, BOOT, 'org.freedesktop.DBus.Properties',
               'org.freedesktop.DBus.ObjectManager', 'org.freedesktop.DBus.Introspectable',
               'org.freedesktop.DBus.Peer', 'no.such', None]
 METHODS = ['Refresh', 'Verify', 'ProbePartitions', 'AddKernel', 'RemoveKernel', 'PinKernel',
-           'UnpinKernel', 'ListKernels', 'Plan', 'FormatEsp', 'InitEsp', 'CleanEsps',
-           'ListPartitions', 'GetCounters', 'GetTunables', 'SetTunables', 'GetUnits',
-           'GetProcesses', 'Enable', 'Disable', 'Unmerge', 'Cancel', 'Get', 'GetAll', 'Set',
+           'UnpinKernel', 'ListKernels', 'Plan', 'DescribePlan', 'FormatEsp', 'InitEsp', 'CleanEsps',
+           'RemoveEsp', 'GetEsp', 'ListPartitions', 'ListCandidates', 'ListHistory', 'GetCounters',
+           'GetTunables', 'SetTunables', 'GetUnits', 'GetProcesses', 'Enable', 'Disable', 'Unmerge', 'Cancel', 'Get', 'GetAll', 'Set',
            'GetManagedObjects', 'Introspect', 'Ping', 'GetMachineId', 'Disconnected', 'NoSuch']
 STRINGS = ['', 'x', 'all', 'permanent', 'next-boot', 'auto', 'grub', '6.8.12-4-pve', '9.9.9-9-pve',
            'AAAA-0001', '../../etc/passwd', '/dev/null', 'wait', 'InSync', 'run', '1', '-1', 'x' * 300,
@@ -133,8 +133,8 @@ class RandomCalls(AbuseCase):
     def test_random_calls_of_root_leave_every_esp_bootable(self):
         figure(f'ABUSE_SEED={SEED}')
         methods = self.methods()
-        with Measure(self.bus, f'random calls of root for {SECONDS / 2:.0f} s', samples=10,
-                     more_descriptors=64, times=100):
+        with Measure(self.bus, f'random calls of root for {SECONDS / 2:.0f} s',
+                     more_descriptors=64):
             child = self.hostile(call_at_random, SEED + 3, methods, uid=0)
             time.sleep(SECONDS / 2)
             figure(str(child.stop()))

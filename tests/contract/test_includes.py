@@ -64,6 +64,25 @@ def resolve(path, text):
     return None
 
 
+class Loaders(unittest.TestCase):
+    def test_a_third_boot_loader_is_a_folder_and_one_line_of_the_table(self):
+        """tests/unit/core/third-loader compiles the core floor with it; here: nothing else is new."""
+        table = 'core/loader/loader-table.h'
+        third = SOURCE / 'tests/unit/core/third-loader'
+
+        def lines(path):
+            return re.findall(r'X\(\w+, \w+\)', path.read_text())
+        self.assertEqual(lines(third / 'loader-table.h'), [*lines(SOURCE / 'daemon' / table),
+                                                'X(NONESUCH, nonesuch)'])
+        self.assertEqual(sorted(str(p.relative_to(third)) for p in third.rglob('*.[ch]')),
+                         ['loader-table.h', 'nonesuch/nonesuch-loader.c', 'test-third-loader.c'])
+
+    def test_nobody_asks_which_loader_an_esp_has(self):
+        asks = {str(p.relative_to(SOURCE)) for p in sources()
+                if re.search(r'ESP_LOADER_(?!(?:NONE|CONF|DIR|MAX|INVALID)\b)[A-Z]', p.read_text())}
+        self.assertEqual(asks, set())
+
+
 class Floors(unittest.TestCase):
     def test_every_source_file_stands_on_a_known_floor(self):
         self.assertGreater(len(sources()), 50)
@@ -101,17 +120,6 @@ class Floors(unittest.TestCase):
             if path.suffix == '.c' and own and includes(path)[0][0] != own[0]:
                 wrong.append(str(path))
         self.assertEqual(wrong, [])
-
-    def test_headers_of_a_floor_do_not_include_each_other_in_a_circle(self):
-        graph = {p: [resolve(p, text) for text, ours in includes(p) if ours]
-                 for p in sources() if p.suffix == '.h'}
-
-        def walk(path, way):
-            self.assertNotIn(path, way, ' → '.join(p.name for p in [*way, path]))
-            for target in graph.get(path, []):
-                walk(target, [*way, path])
-        for path in graph:
-            walk(path, [])
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / 'integration'))
 
 import lab  # noqa: E402
 from lab import LabCase  # noqa: E402
-from privatebus import ESP, JOB, KSM, KSM_PATH, MANAGER, ROOT_PATH, Gio  # noqa: E402
+from privatebus import BOOT, BOOT_PATH, ESP, JOB, KSM, KSM_PATH, MANAGER, ROOT_PATH, Gio  # noqa: E402
 
 SOURCE = Path(__file__).parent.parent.parent
 EMITS = 'org.freedesktop.DBus.Property.EmitsChangedSignal'
@@ -69,6 +69,10 @@ class Introspection(LabCase):
         for path in paths:
             self.check(path, ESP)
 
+    def test_boot_is_as_its_contract_says(self):
+        self.start()
+        self.check(BOOT_PATH, BOOT)
+
     def test_ksm_is_as_its_contract_says(self):
         self.start()
         self.check(KSM_PATH, KSM)
@@ -89,6 +93,8 @@ class Introspection(LabCase):
         self.assertEqual(set(self.bus.properties()), expected)
         expected = {p.name for p in contract(KSM).properties}
         self.assertEqual(set(self.bus.properties(KSM_PATH, KSM)), expected)
+        expected = {p.name for p in contract(BOOT).properties}
+        self.assertEqual(set(self.bus.properties(BOOT_PATH, BOOT)), expected)
         expected = {p.name for p in contract(ESP).properties}
         for esp in self.bus.esps().values():
             self.assertEqual(set(self.bus.properties(esp['path'], ESP)), expected)
@@ -96,7 +102,7 @@ class Introspection(LabCase):
     def test_no_other_object_is_there(self):
         self.start()
         children = {n.path for n in self.bus.introspect(ROOT_PATH).nodes}
-        self.assertLessEqual(children, {'esp', 'job', 'ksm'} | {f'esp/{p}' for p in
+        self.assertLessEqual(children, {'boot', 'esp', 'job', 'ksm'} | {f'esp/{p}' for p in
                                                          (e['path'].rsplit('/', 1)[1]
                                                           for e in self.bus.esps().values())})
 
@@ -106,7 +112,7 @@ class Files(lab.unittest.TestCase):
     INTERFACES = [contract(p.stem) for p in sorted((SOURCE / 'dbus').glob('org.bootsync1.*.xml'))]
 
     def test_there_is_a_file_for_each_interface_named_after_it(self):
-        self.assertLessEqual({MANAGER, ESP, JOB, KSM}, {i.name for i in self.INTERFACES})
+        self.assertLessEqual({MANAGER, BOOT, ESP, JOB, KSM}, {i.name for i in self.INTERFACES})
         for path in (SOURCE / 'dbus').glob('org.bootsync1.*.xml'):
             self.assertEqual(contract(path.stem).name, path.stem)
 
@@ -129,7 +135,7 @@ class Files(lab.unittest.TestCase):
             for m in interface.methods:
                 self.assertEqual(arguments(m.in_args)[-1:], [('options', 'a{sv}')], m.name)
                 action = Gio.DBusAnnotationInfo.lookup(m.annotations, ACTION)
-                if not m.name.startswith(('List', 'Get')):
+                if not m.name.startswith(('List', 'Get')) and m.name != 'SecureBootPlan':
                     self.assertRegex(action or '', r'^org\.bootsync1\.[a-z-]+$', m.name)
 
     def test_every_action_is_in_names_h(self):

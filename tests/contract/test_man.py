@@ -17,9 +17,10 @@ from lab import LabCase, main, program  # noqa: E402
 
 SOURCE = Path(__file__).parent.parent.parent
 MAN = SOURCE / 'docs/man'
+SAMPLE = SOURCE / 'docs/examples/bootsyncd.conf'
 CONTRACT = sorted((SOURCE / 'dbus').glob('org.bootsync1.*.xml'))
 LINES_MAX = 150
-CLIENT_PAGES = ('bootctl-pve.8', 'bootctl-pve-ksm.8')
+CLIENT_PAGES = ('bootctl-pve.8', 'bootctl-pve-boot.8', 'bootctl-pve-doctor.8', 'bootctl-pve-ksm.8', 'bootsync-monitoring.7')
 OPTION = re.compile(r'(?<![\w-])--?[A-Za-z][a-z-]*')
 CHARACTERS = {'-': '-', 'e': '\\', '&': '', '(aq': "'", '(dq': '"', '(ga': '`', '(ha': '^',
               '(ti': '~', '(->': '→'}
@@ -111,7 +112,7 @@ class Rendered(unittest.TestCase):
             if returned:
                 expected += f' → ({", ".join(returned)})'
             if node.tag == 'property':
-                self.assertRegex(term, rf'\A\w+ \({node.get("type")}[,)]')
+                self.assertRegex(term, rf'\A\w+ \({re.escape(node.get("type"))}[,)]')
             else:
                 self.assertEqual(term, expected)
 
@@ -147,10 +148,10 @@ class Programs(unittest.TestCase):
     def test_the_client_has_the_verbs_of_its_page_with_their_options_and_no_others(self):
         overview = help_of('BOOTCTL_PVE')
         common = options_of(overview)
-        verbs = re.findall(r'(?m)^  ([a-z]+(?: [a-z]+)*)', overview.partition('Options:')[0])
+        verbs = re.findall(r'(?m)^  ([a-z-]+(?: [a-z]+)*)', overview.partition('Options:')[0])
         expected = {verb: options_of(help_of('BOOTCTL_PVE', *verb.split())) - common
                     for verb in verbs}
-        found = {re.match(r'\\fB([a-z ]+)\\fR', term)[1]: set(OPTION.findall(plain(term)))
+        found = {re.match(r'([a-z -]*[a-z])', plain(term))[1]: set(OPTION.findall(plain(term)))
                  for name in CLIENT_PAGES for term in page(name).items('VERBS')}
 
         self.assertIn('kernel pin', expected)
@@ -167,26 +168,63 @@ class Programs(unittest.TestCase):
                 self.assertEqual(page(name).options('OPTIONS'), expected)
 
     def test_the_members_of_json_are_those_that_the_client_writes(self):
-        text = '\n'.join(plain(page(name).sections['JSON']) for name in CLIENT_PAGES)
-        written = {name for path in (SOURCE / 'client').glob('*.c')
+        text = plain(page('bootctl-pve-json.5').sections['JSON'])
+        written = {name for path in (SOURCE / 'client').rglob('*.c')
                    for name in re.findall(r'json_add\w*\(\w+, "(\w+)"', path.read_text())}
         self.assertGreater(len(written), 30)
         self.assertEqual(written - set(re.findall(r'\w+', text)), set())
         self.assertEqual({w for w in re.findall(r'[a-z]+(?:_[a-z]+)+', text)} - written, set())
 
-    def test_the_steps_of_a_plan_and_the_reports_are_those_of_the_page(self):
-        for section, source, table in (('PLAN', 'plan.c', 'plan_action_table'),
-                                       ('REPORTS', 'report.c', 'report_type_table')):
-            text = (SOURCE / 'daemon/core' / source).read_text()
-            names = re.search(rf'{table}\[\w*\] = {{(.*?)}};', text, re.S)[1]
-            found = {name for term in page('bootsync-worker.8').items(section)
-                     for name in re.findall(r'\\fB([a-z-]+)\\fR', term.replace(r'\-', '-'))}
-            self.assertEqual(found, set(re.findall(r'"([a-z-]+)"', names)))
+    def test_the_reports_are_those_of_the_page(self):
+        text = (SOURCE / 'daemon/core/wire/report.c').read_text()
+        names = re.search(r'report_type_table\[\w*\] = {(.*?)};', text, re.S)[1]
+        found = {name for term in page('bootsync-worker.8').items('REPORTS')
+                 for name in re.findall(r'\\fB([a-z-]+)\\fR', term.replace(r'\-', '-'))}
+        self.assertEqual(found, set(re.findall(r'"([a-z-]+)"', names)))
+
+    # The fields of core/plan/plan as the page writes them.
+    FIELDS = {'PATH': {'path'}, 'SOURCE': {'source'}, 'TEXT': {'text'}, 'LOADER': {'text'},
+              'STAMP': {'stamp'}, 'ESP': {'esp-size', 'esp-mtime'}, 'FORCE': {'force'},
+              'NO_FIELDS': set()}
+
+    def actions(self):
+        """{name: (its subject, its fields)} by the one table."""
+        text = (SOURCE / 'daemon/core/plan/plan.c').read_text()
+        rows = re.findall(r'\[PLAN_\w+\]\s*=\s*{\s*"([a-z-]+)",\s*PLAN_ON_(\w+),\s*([\w |]+),'
+                          r'\s*(?:READS|WRITES|COPIES)\s*}', text)
+        header = (SOURCE / 'daemon/core/plan/plan.h').read_text()
+        enum = header.partition('_PLAN_ACTION_MAX')[0]
+        self.assertEqual(len(rows), len(re.findall(r'(?m)^ +PLAN_\w+,', enum)))
+        return {name: (subject, set().union(*(self.FIELDS[field] for field in fields.split(' | '))))
+                for name, subject, fields in rows}
+
+    def test_the_steps_of_a_plan_are_those_of_the_page_with_their_fields_and_subject(self):
+        found = {}
+        subject = 'ESP'
+        for term, text in page('bootsync-worker.8').items('PLAN').items():
+            start = re.match(r'With a device|With neither|Likewise', plain(text))
+            if start:
+                subject = 'DEVICE' if start[0] == 'With a device' else 'HOST'
+            for step in re.split(r'(?=\\fB[a-z-]+\\fR)', term.replace(r'\-', '-'))[1:]:
+                name, fields = re.match(r'\\fB([a-z-]+)\\fR([^[]*)', step).groups()
+                found[name] = (subject, set(re.findall(r'[a-z0-9-]+', plain(fields))))
+        self.assertEqual(found, {
+            name: (subject if subject in ('ESP', 'DEVICE') else 'HOST', fields)
+            for name, (subject, fields) in self.actions().items()})
 
     def test_the_settings_are_those_of_the_page(self):
-        text = (SOURCE / 'daemon/core/settings.c').read_text()
-        found = {plain(term) for term in page('bootsyncd.conf.5').items('[SYNC] SECTION')}
-        self.assertEqual(found, {key + '=' for key in re.findall(r'{ "(\w+)", set_', text)})
+        text = (SOURCE / 'daemon/core/conf/conf-file.c').read_text()
+        found = set(self.settings())
+        self.assertEqual(found, {key + '=' for key in re.findall(r'{ SECTION_\w+, "(\w+)", set_', text)})
+
+    def test_the_sample_of_the_settings_has_each_key_commented_out(self):
+        found = re.findall(r'(?m)^#(\w+=)', SAMPLE.read_text())
+        self.assertEqual(found, self.settings())
+        self.assertEqual(re.findall(r'(?m)^[^#\n].*', SAMPLE.read_text()), ['[Sync]', '[Firmware]', '[Alerts]'])
+
+    def settings(self):
+        return [plain(term) for section in ('[SYNC] SECTION', '[FIRMWARE] SECTION', '[ALERTS] SECTION')
+                for term in page('bootsyncd.conf.5').items(section)]
 
 
 class Pages(unittest.TestCase):
@@ -276,7 +314,16 @@ class Examples(LabCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r'\Ab (true|false)\no "/org/bootsync1/job/\d+"\n\Z')
         done = self.run_example([sys.executable, '-c', python], **bus)
-        self.assertEqual((done.returncode, done.stdout), (0, 'done \n'), done.stderr)
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, 'done Everything is as it should be; nothing was written.\n'),
+                         done.stderr)
+
+    def test_the_sample_of_the_settings_is_understood_without_its_marks(self):
+        self.lab.write('etc/bootsync/bootsyncd.conf',
+                       re.sub(r'(?m)^#(\w+=)', r'\1', SAMPLE.read_text()))
+        self.lab.start_daemon()
+        self.assertTrue(self.lab.bus.properties()['AutoSync'])
+        self.assertNotIn('bootsyncd.conf', self.lab.bus.log())
 
     def test_a_worker_can_be_run_by_hand_as_its_page_says(self):
         uuid = next(iter(self.ESPS))

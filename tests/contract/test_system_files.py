@@ -28,7 +28,8 @@ NAME = 'org.bootsync1'
 EXPOSURE_MAX = 25  # tenths
 
 # The daemon reads these and leaves them to others.
-READ_ONLY = [Path('/boot'), Path('/etc/bootsync'), Path('/etc/default/grub'), Path('/var/lib/dpkg')]
+READ_ONLY = [Path('/boot'), Path('/etc/bootsync'), Path('/etc/default/grub'), Path('/var/lib/dkms'),
+             Path('/var/lib/dpkg')]
 WRITTEN = [Path('/boot/grub')]  # below those
 
 # The standard configuration of the system bus and of polkit, in what matters here.
@@ -114,7 +115,8 @@ class Polkit(unittest.TestCase):
     def test_each_action_says_what_it_is_about_and_asks_an_administrator(self):
         for action in self.ACTIONS:
             # What decides which disks are written to is asked for each time.
-            active = 'auth_admin' if action.get('id').endswith('-esp') else 'auth_admin_keep'
+            active = ('auth_admin' if action.get('id').endswith(('-esp', '.convert-secure-boot'))
+                      else 'auth_admin_keep')
             with self.subTest(action=action.get('id')):
                 self.assertRegex(action.findtext('description'), r'\A[A-Z].*[^.]\Z')
                 self.assertRegex(action.findtext('message'),
@@ -291,6 +293,61 @@ class Unit(unittest.TestCase):
             self.assertEqual(self.values(key), [value])
 
 
+class OtherUnits(unittest.TestCase):
+    """Those that stand beside the daemon."""
+    DIRECTORY = Path(os.environ['BOOTSYNCD_UNIT']).parent
+    NAMES = ('bootsync-alert@.service', 'bootsync-metrics.service', 'bootsync-metrics.timer')
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+        for name in self.NAMES:
+            text = re.sub(r'(?m)^ExecStart=\S+', 'ExecStart=' + os.environ['BOOTCTL_PVE'],
+                          self.text(name))
+            (self.directory / name).write_text(text)
+
+    def text(self, name):
+        return (self.DIRECTORY / name).read_text()
+
+    def values(self, name, key):
+        return re.findall(rf'(?m)^{key}=(.*)$', self.text(name))
+
+    def test_systemd_has_no_complaint(self):
+        for name in self.NAMES:
+            unit = self.directory / name.replace('@', '@degraded')
+            with self.subTest(unit=name):
+                if not unit.exists():
+                    unit.write_text((self.directory / name).read_text())
+                done = run('systemd-analyze', 'verify', '--man=no', unit)
+                self.assertEqual((done.returncode, done.stdout), (0, ''))
+
+    def test_their_sandboxes_are_as_tight_as_may_be(self):
+        # A sendmail may need its privileges, /var and the network.
+        for name, most in (('bootsync-metrics.service', 20), ('bootsync-alert@.service', 75)):
+            with self.subTest(unit=name):
+                done = run('systemd-analyze', 'security', '--offline=true', '--no-pager',
+                           f'--threshold={most}', self.directory / name)
+                self.assertRegex(done.stdout, 'Overall exposure level')
+                self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_the_daemon_starts_the_alert_by_the_name_that_it_has(self):
+        self.assertEqual(NAMES['ALERT_UNIT_PREFIX'], self.NAMES[0].removesuffix('.service'))
+        self.assertEqual(self.values(self.NAMES[0], 'ExecStart'),
+                         ['/usr/bin/bootctl-pve alert %i'])
+
+    def test_nothing_runs_without_a_node_exporter_and_its_first_look_finds_a_new_file(self):
+        service, timer = self.NAMES[1:]
+        folder, = self.values(service, 'ConditionPathIsDirectory')
+        self.assertEqual(self.values(timer, 'ConditionPathIsDirectory'), [folder])
+        self.assertEqual(self.values(service, 'ExecStart'),
+                         [f'/usr/bin/bootctl-pve metrics {folder}/bootsync.prom'])
+        self.assertEqual(self.values(service, 'ReadWritePaths'), [f'-{folder}'])
+        self.assertEqual(self.values(service, 'Before'), ['prometheus-node-exporter.service'])
+        self.assertIn('prometheus-node-exporter.service', self.values(service, 'WantedBy')[0])
+        self.assertIn('prometheus-node-exporter.service', self.values(timer, 'WantedBy')[0])
+
+
 class Catalog(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
@@ -312,6 +369,18 @@ class Catalog(unittest.TestCase):
         self.assertEqual(len(listed), len(re.findall(r'(?m)^-- ', CATALOG.read_text())))
         self.assertEqual(set(listed), names('MSG_'))
 
+    def test_each_kind_of_warning_has_its_message_and_each_such_message_its_kind(self):
+        text = (SOURCE / 'common/warning.c').read_text()
+        kinds = re.findall(r'(?m)^ +(WARNING_\w+),', (SOURCE / 'common/warning.h').read_text())
+        messages = dict(re.findall(r'\[(WARNING_\w+)\] = \{\s*"[a-z-]+",\s*"[a-z]+",\s*(MSG_\w+)',
+                                   text))
+        self.assertGreater(len(kinds), 10)
+        self.assertEqual(set(messages), set(kinds))
+        self.assertEqual({m for m in NAMES if m.startswith('MSG_WARNING_')} - set(messages.values()),
+                         {'MSG_WARNING_GONE'})
+        for kind, message in messages.items():
+            self.assertIn(f'-- {NAMES[message]}\n', CATALOG.read_text(), kind)
+
     def test_each_entry_has_a_subject_and_tells_what_to_do(self):
         for entry in re.split(r'(?m)^-- ', CATALOG.read_text())[1:]:
             head, _, text = entry.partition('\n\n')
@@ -322,6 +391,13 @@ class Catalog(unittest.TestCase):
                 self.assertGreater(len(text.split()), 15)
                 self.assertEqual(set(re.findall(r'@(\w+)@', entry))
                                  - names('FIELD_') - {'MESSAGE'}, set())
+
+
+class Package(unittest.TestCase):
+    def test_the_package_has_the_version_of_the_build(self):
+        build = re.search(r"version : '(.*?)'", (SOURCE / 'meson.build').read_text())[1]
+        package = re.match(r'bootsync \((.*?)\)', (SOURCE / 'debian/changelog').read_text())[1]
+        self.assertEqual(package, build)
 
 
 if __name__ == '__main__':

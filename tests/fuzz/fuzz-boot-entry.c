@@ -3,8 +3,9 @@
 /* Loader entries, by text and by name. Options that were read from one entry and are written into
  * another must mean the same to the loader: an administrator's root= travels this way. */
 
-#include "core/boot-entry.h"
-#include "core/kernel-version.h"
+#include "core/kernel/kernel-version.h"
+#include "core/loader/esp-path.h"
+#include "core/systemd-boot/systemd-boot-text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_text(const char *text, size_t size) {

@@ -3,7 +3,7 @@
 /* Command lines, as the administrator writes them and as /proc/cmdline has them: what is accepted
  * can stand in a loader entry, and is accepted again unchanged. */
 
-#include "core/cmdline.h"
+#include "core/conf/cmdline.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(int (*read)(const char *text, size_t size, char **ret), const char *text,

@@ -4,7 +4,7 @@
  * far as it goes; beyond it there is nothing but zeros or, if the lowest bit of the first byte
  * (which nobody reads) is set, errors. */
 
-#include "core/fat.h"
+#include "core/esp/fat.h"
 #include "tests/fuzz/fuzz.h"
 
 #define N_CLUSTERS_MAX (1u << 20)
@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (r == 0 && check_sharers(&fat, &report) == 0 && report.n_sharers > 0) {
                 for (size_t i = 0; i < report.n_sharers; i++)
                         if (report.sharers[i].offset + 32 <= size)
-                                fat_entry_cut(copy + report.sharers[i].offset);
+                                fat_entry_cut(copy + report.sharers[i].offset, false);
                         else
                                 size = 0; /* the slot is only half there */
                 if (size > 0) {

@@ -2,18 +2,8 @@
 
 /* The firmware's view as the daemon reads it from a worker. */
 
-#include "core/firmware.h"
+#include "core/firmware/firmware.h"
 #include "tests/fuzz/fuzz.h"
-
-static void check_loader(const Firmware *f) {
-        _cleanup_free_ char *evidence = NULL;
-        FirmwareLoader loader;
-
-        FUZZ_ASSERT(firmware_loader(f, &loader, &evidence) == 0);
-        FUZZ_ASSERT(loader >= 0 && loader < _FIRMWARE_LOADER_MAX);
-        FUZZ_ASSERT(text_is_clean(evidence, strlen(evidence)));
-        FUZZ_ASSERT(utf8_is_valid(evidence, strlen(evidence)));
-}
 
 static void check_firmware(const Firmware *f) {
         FUZZ_ASSERT(f->n_entries <= FIRMWARE_ENTRIES_MAX);
@@ -42,7 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
 
         check_firmware(&f);
-        check_loader(&f);
         FUZZ_ASSERT(firmware_format(&f, &first, &first_size) == 0);
         FUZZ_ASSERT(firmware_parse(first, first_size, &again) == 0);
         FUZZ_ASSERT(f.n_entries == again.n_entries);

@@ -4,7 +4,7 @@
  * tried as they are, and, since few blocks have the right size by chance, between the first line
  * and the padding. */
 
-#include "core/grub-env.h"
+#include "core/grub/grub-env.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -3,10 +3,8 @@
 /* All that is read of KSM: files of sysfs and proc, the file of what is remembered, and processes
  * as the daemon hears of them from a worker. Each reader gets the same bytes. */
 
-#include "core/ksm-config.h"
-#include "core/ksm-proc.h"
-#include "core/ksm-process.h"
-#include "core/ksm-tunable.h"
+#include "core/ksm/ksm-model.h"
+#include "core/ksm/ksm-process.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_config(const char *text, size_t size) {
@@ -46,11 +44,12 @@ static void check_model(const char *text, size_t size) {
         FUZZ_ASSERT(!isempty(value) && strlen(value) <= KSM_VALUE_MAX);
         FUZZ_ASSERT(ksm_add(&k, name, false, value) == 0 && ksm_add(&k, name, true, value) == 0);
         FUZZ_ASSERT(k.counters.n <= 1 && k.tunables.n <= 1);
-        FUZZ_ASSERT(ksm_saved_bytes(&k) <= INT64_MAX);
-        FUZZ_ASSERT(ksm_profit_bytes(&k) ==
-                    (int64_t) (ksm_saved_bytes(&k) - ksm_metadata_bytes(&k)));
+        FUZZ_ASSERT(ksm_figures(&k).saved_bytes <= INT64_MAX);
+        FUZZ_ASSERT(ksm_figures(&k).profit_bytes ==
+                    (int64_t) (ksm_figures(&k).saved_bytes - ksm_figures(&k).metadata_bytes));
         FUZZ_ASSERT(ksm_state_to_string(ksm_state_of(value, value)));
-        FUZZ_ASSERT((ksm_check_memory(&k, size, 0, &memory) < 0) == (ksm_saved_bytes(&k) > 0));
+        FUZZ_ASSERT((ksm_check_memory(&k, size, 0, &memory) < 0) ==
+                    (ksm_figures(&k).saved_bytes > 0));
         FUZZ_ASSERT((ksm_tunable_check(&k, name, value, &error) < 0) == error_is_set(&error));
         check_sentence(&error);
         check_sentence(&memory);

@@ -3,9 +3,8 @@
 /* Both kinds of lists: rewriting keeps every item and every line that is none, and rewriting again
  * changes nothing. */
 
-#include "core/kernel-version.h"
-#include "core/line-warnings.h"
-#include "core/list-file.h"
+#include "core/conf/conf-file.h"
+#include "core/kernel/kernel-version.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_items(const ListFile *l, ListKind kind) {

@@ -3,7 +3,7 @@
 /* Boot#### values, which any system or firmware may have written: whatever is read can be sent to
  * the daemon, and is read there as it was. */
 
-#include "core/firmware.h"
+#include "core/firmware/firmware.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_travels(LoadOption *o) {

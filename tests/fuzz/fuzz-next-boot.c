@@ -3,8 +3,8 @@
 /* The record of a next-boot pin: what is read is complete and written back to the same value, and a
  * pin of the present boot is never judged spent by its own record. */
 
-#include "core/kernel-version.h"
-#include "core/next-boot.h"
+#include "core/kernel/kernel-version.h"
+#include "core/kernel/pin.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -3,8 +3,8 @@
 /* dpkg's status and updates: what is understood is sorted, unique and valid, and reading a file a
  * second time, as if it were an update, changes nothing. */
 
-#include "core/kernel-version.h"
-#include "core/package-db.h"
+#include "core/kernel/kernel-version.h"
+#include "core/kernel/package-db.h"
 #include "tests/fuzz/fuzz.h"
 
 static int read_times(PackageDb *db, const char *text, size_t size, unsigned times) {

@@ -2,7 +2,7 @@
 
 /* Partitions as the daemon hears of them from a worker that has read somebody's disk. */
 
-#include "core/partition.h"
+#include "core/disk/partition.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_decisions(const Partition *p) {
@@ -11,10 +11,10 @@ static void check_decisions(const Partition *p) {
 
         FUZZ_ASSERT((partition_check_format(p, false, &plain) < 0) == error_is_set(&plain));
         FUZZ_ASSERT((partition_check_format(p, true, &forced) < 0) == error_is_set(&forced));
-        /* What is refused in spite of force is refused without it. */
+        /* A partition that is refused in spite of force is refused without it. */
         FUZZ_ASSERT(!error_is_set(&forced) || plain.code == forced.code);
         FUZZ_ASSERT((partition_check_init(p, &all, &init) < 0) == error_is_set(&init));
-        FUZZ_ASSERT(error_is_set(&init) || partition_is_candidate(p));
+        FUZZ_ASSERT((p->use == PARTITION_FREE) == !p->in_use);
 }
 
 /* It stands in a question that somebody answers in good faith. */

@@ -2,8 +2,8 @@
 
 /* Pin files: a kernel version, nothing, or an error. */
 
-#include "core/kernel-version.h"
-#include "core/pin.h"
+#include "core/kernel/kernel-version.h"
+#include "core/kernel/pin.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -3,7 +3,7 @@
 /* One line of verb and fields: there is one way only to write a record, so that what is read is
  * written back byte for byte. */
 
-#include "core/record.h"
+#include "common/record.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

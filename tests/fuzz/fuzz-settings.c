@@ -2,8 +2,7 @@
 
 /* bootsyncd.conf: whatever it says, the settings stay within their ranges. */
 
-#include "core/line-warnings.h"
-#include "core/settings.h"
+#include "core/conf/conf-file.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

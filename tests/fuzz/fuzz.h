@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What every fuzz target shares. A target is one function that must survive any bytes and stops the
- * program where a promise of the parser's header is broken. */
+/* The base of every fuzz target. A target is one function that must survive any bytes and stops the
+ * program if a promise of the parser's header is broken. */
 
 #include <stdio.h>
 

@@ -1,15 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The fuzz targets without a fuzzer: every file of the directories given is run once, so that what
- * was found once is tested in every build, with every compiler. It mutates nothing and finds
- * nothing new. */
+/* The fuzz targets without a fuzzer, all in one program: every file of the directories given is run
+ * once, so that a fault that was found once is tested in every build, with every compiler. It
+ * mutates nothing and finds nothing new. FUZZ_TARGETS lists them, as in TARGET(boot_entry). */
 
 #include <dirent.h>
 #include <sys/stat.h>
 
 #include "tests/fuzz/fuzz.h"
 
-static void run_file(const char *path) {
+typedef int (*target_t)(const uint8_t *data, size_t size);
+
+#define TARGET(name) int fuzz_##name(const uint8_t *data, size_t size);
+FUZZ_TARGETS
+#undef TARGET
+
+/* Underscores stand for the dashes in a target's name. */
+static const struct {
+        const char *name;
+        target_t run;
+} targets[] = {
+#define TARGET(name) { #name, fuzz_##name },
+        FUZZ_TARGETS
+#undef TARGET
+};
+
+static target_t find_target(const char *name) {
+        _cleanup_free_ char *symbol = strdup(name);
+
+        FUZZ_ASSERT(symbol);
+        for (char *p = symbol; *p; p++)
+                if (*p == '-')
+                        *p = '_';
+        for (size_t i = 0; i < ELEMENTSOF(targets); i++)
+                if (streq(targets[i].name, symbol))
+                        return targets[i].run;
+        return NULL;
+}
+
+static void run_file(target_t run, const char *path) {
         _cleanup_free_ uint8_t *data = NULL;
         struct stat st;
         FILE *f;
@@ -24,10 +53,10 @@ static void run_file(const char *path) {
 
         printf("# %s\n", path);
         (void) fflush(stdout);
-        (void) LLVMFuzzerTestOneInput(data, (size_t) st.st_size);
+        (void) run(data, (size_t) st.st_size);
 }
 
-static unsigned run_directory(const char *path) {
+static unsigned run_directory(target_t run, const char *path) {
         DIR *dir = opendir(path);
         struct dirent *entry;
         unsigned n = 0;
@@ -39,7 +68,7 @@ static unsigned run_directory(const char *path) {
                 FUZZ_ASSERT(file);
                 if (entry->d_name[0] == '.')
                         continue;
-                run_file(file);
+                run_file(run, file);
                 n++;
         }
         (void) closedir(dir);
@@ -47,13 +76,16 @@ static unsigned run_directory(const char *path) {
 }
 
 int main(int argc, char **argv) {
+        target_t run = argc > 1 ? find_target(argv[1]) : NULL;
         unsigned n = 0;
 
-        (void) LLVMFuzzerTestOneInput((const uint8_t *) "", 0);
-        for (int i = 1; i < argc; i++)
-                n += run_directory(argv[i]);
+        if (run)
+                (void) run((const uint8_t *) "", 0);
+        for (int i = 2; run && i < argc; i++)
+                n += run_directory(run, argv[i]);
         if (n == 0) {
-                fprintf(stderr, "Usage: %s CORPUS_DIRECTORY...; it must hold a file.\n", argv[0]);
+                fprintf(stderr, "Usage: %s TARGET CORPUS_DIRECTORY...; it must hold a file.\n",
+                        argv[0]);
                 return EXIT_FAILURE;
         }
         return EXIT_SUCCESS;

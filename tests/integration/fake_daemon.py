@@ -4,10 +4,20 @@ and answers as $FAKE (a JSON object) says, so that a test can have answers that 
 rarely gives:
 
     auto_sync   AutoSync
-    esps        [[UUID, state, last error], …]
+    manager     {property: value}
+    pending     Pending; without it the daemon is one that does not know it yet
+    esps        [[UUID, state, last error], …], each may have {property: value} besides
+    kernels     rows of ListKernels
+    plan        rows of Plan
+    history     rows of ListHistory
+    removed     UUIDs that CleanEsps returns
+    entries     of the firmware, that RemoveEsp returns
+    described_plan  rows of DescribePlan
+    disks       rows of disks of ListCandidates
     partitions  rows of ListPartitions
     described   name -> reply of GetPartition; for others, that nothing is known
-    jobs        [[number, type, state], …]
+    jobs        [[number, type, state], …], each may have {property: value} besides
+    boot        {property: value} of the object of what boots
     ksm         {property: value, "Counters": …, "Tunables": …, "Units": …, "Processes": …}
     error       [D-Bus error name, message] of every call that starts a job
     refused     {method: [D-Bus error name, message]}
@@ -23,6 +33,7 @@ for a password; "ended". It prints a line on stdout, where a daemon should print
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -32,53 +43,32 @@ from gi.repository import Gio, GLib
 ROOT_PATH = '/org/bootsync1'
 FAKE = json.loads(os.environ.get('FAKE', '{}'))
 JOB_PATH = ROOT_PATH + '/job/1'
+MESSAGE = 'Copying \x1b[1m'
 KSM = {'Supported': True, 'RunState': 'running', 'AtBoot': False, 'SavedBytes': 0,
        'MetadataBytes': 0, 'ProfitBytes': 0, 'CpuUSec': 0, 'CpuShare': 0.0, 'Counters': {},
        'Tunables': {}, 'Units': [], 'Processes': [], **FAKE.get('ksm', {})}
-
-MANAGER_XML = '''<node><interface name="org.bootsync1.Manager">
-  <method name="Refresh"><arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
-  <method name="Verify"><arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
-  <method name="ProbePartitions"><arg type="a{sv}" direction="in"/>
-    <arg type="o" direction="out"/></method>
-  <method name="AddKernel"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/>
-    <arg type="o" direction="out"/></method>
-  <method name="RemoveKernel"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/>
-    <arg type="o" direction="out"/></method>
-  <method name="PinKernel"><arg type="s" direction="in"/><arg type="s" direction="in"/>
-    <arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
-  <method name="UnpinKernel"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/>
-    <arg type="o" direction="out"/></method>
-  <method name="FormatEsp"><arg type="s" direction="in"/><arg type="a{sv}" direction="in"/>
-    <arg type="o" direction="out"/></method>
-  <method name="InitEsp"><arg type="s" direction="in"/><arg type="s" direction="in"/>
-    <arg type="a{sv}" direction="in"/><arg type="o" direction="out"/></method>
-  <method name="ReinitEsps"><arg type="a{sv}" direction="in"/>
-    <arg type="o" direction="out"/></method>
-  <method name="ListPartitions"><arg type="a{sv}" direction="in"/>
-    <arg type="a(ssssttsb)" direction="out"/></method>
-  <method name="GetPartition"><arg type="s" direction="in"/>
-    <arg type="a{sv}" direction="in"/><arg type="s" direction="out"/><arg type="s" direction="out"/>
-    <arg type="s" direction="out"/><arg type="s" direction="out"/><arg type="s" direction="out"/>
-    <arg type="s" direction="out"/><arg type="t" direction="out"/></method>
-  <method name="ListKernels"><arg type="a{sv}" direction="in"/>
-    <arg type="a(ssasb)" direction="out"/></method>
-  <method name="Plan"><arg type="a{sv}" direction="in"/>
-    <arg type="a(ssst)" direction="out"/></method>
-  <property name="AutoSync" type="b" access="read"/>
-  <property name="RunningKernel" type="s" access="read"/>
-  <property name="FromTheFuture" type="a(ii)" access="read"/>
-</interface></node>'''
 
 OBJECT_MANAGER_XML = '''<node><interface name="org.freedesktop.DBus.ObjectManager">
   <method name="GetManagedObjects"><arg type="a{oa{sa{sv}}}" direction="out"/></method>
 </interface></node>'''
 
 
-def contract(name):
-    """As bootsyncd has it."""
+KERNELS = [('6.8.12-4-pve', 'complete', ['running', 'newest'], True),
+           ('6.5.13-5-pve', 'initrd-missing', [], False)]
+# What a property is that nobody has set.
+STEPS = [('Install shim', 'it is there', '', True),
+         ('Convert ESP', 'it has no shim', 'bootctl-pve secure-boot convert', False)]
+NOTHING = {'s': '', 'b': False, 't': 0, 'u': 0, 'as': []}
+FUTURE = '<property name="FromTheFuture" type="a(ii)" access="read"/></interface>'
+
+
+def contract(name, more=None):
+    """As bootsyncd has it; @more in the place of its end."""
     path = Path(__file__).resolve().parents[2] / f'dbus/org.bootsync1.{name}.xml'
-    return Gio.DBusNodeInfo.new_for_xml(path.read_text()).interfaces[0]
+    xml = path.read_text().replace('</interface>', more or '</interface>')
+    if 'pending' not in FAKE:
+        xml = re.sub(r'<property name="Pending".*?</property>', '', xml, flags=re.S)
+    return Gio.DBusNodeInfo.new_for_xml(xml).interfaces[0]
 
 
 def record(*entry):
@@ -91,13 +81,18 @@ class Daemon:
         self.loop = GLib.MainLoop()
         self.bus = bus
         self.bus.connect('closed', lambda *_: self.loop.quit())
-        for xml in MANAGER_XML, OBJECT_MANAGER_XML:
-            interface = Gio.DBusNodeInfo.new_for_xml(xml).interfaces[0]
+        self.manager, self.esp = contract('Manager', FUTURE), contract('Esp')
+        objects = Gio.DBusNodeInfo.new_for_xml(OBJECT_MANAGER_XML).interfaces[0]
+        for interface in self.manager, objects:
             self.bus.register_object(ROOT_PATH, interface, self.on_call, self.on_property, None)
         self.ksm = contract('Ksm')
+        self.has_job = False
         self.bus.register_object(ROOT_PATH + '/ksm', self.ksm, self.on_call, self.on_ksm_property,
                                  None)
-        for number, _, _ in FAKE.get('jobs', []):
+        self.boot = contract('Boot')
+        self.bus.register_object(ROOT_PATH + '/boot', self.boot, self.on_call,
+                                 self.on_boot_property, None)
+        for number, *_ in FAKE.get('jobs', []):
             self.bus.register_object(f'{ROOT_PATH}/job/{number}', contract('Job'), self.on_call,
                                      None, None)
 
@@ -107,21 +102,42 @@ class Daemon:
                            Gio.DBusCallFlags.NONE, -1, None)
 
     def on_property(self, _bus, _sender, _path, _interface, name):
-        return {'AutoSync': GLib.Variant('b', FAKE.get('auto_sync', False)),
-                'RunningKernel': GLib.Variant('s', '6.8.12-4-pve'),
-                'FromTheFuture': GLib.Variant('a(ii)', [(1, 2)])}[name]
+        values = {'AutoSync': FAKE.get('auto_sync', False), 'RunningKernel': '6.8.12-4-pve',
+                  'Pending': FAKE.get('pending', []), 'FromTheFuture': [(1, 2)],
+                  **FAKE.get('manager', {})}
+        signature = self.manager.lookup_property(name).signature
+        return GLib.Variant(signature, values.get(name, NOTHING.get(signature, [])))
+
+    def on_job_property(self, _bus, _sender, _path, _interface, name):
+        signature = contract('Job').lookup_property(name).signature
+        known = {'Id': 1, 'Type': 'refresh', 'State': 'running', 'Progress': 50, 'Message': MESSAGE}
+        return GLib.Variant(signature, known.get(name, {'s': '', 'a': []}.get(signature[0], 0)))
+
+    def on_boot_property(self, _bus, _sender, _path, _interface, name):
+        signature = self.boot.lookup_property(name).signature
+        values = {'Firmware': 'uefi', 'Loader': 'systemd-boot', 'SecureBoot': 'disabled',
+                  'BootCurrent': -1, **FAKE.get('boot', {})}
+        return GLib.Variant(signature, values.get(name, NOTHING.get(signature, [])))
 
     def on_ksm_property(self, _bus, _sender, _path, _interface, name):
         return GLib.Variant(self.ksm.lookup_property(name).signature, KSM[name])
 
     def objects(self):
-        jobs = {f'{ROOT_PATH}/job/{number}': {'org.bootsync1.Job': {
-            'Id': GLib.Variant('t', number), 'Type': GLib.Variant('s', kind),
-            'State': GLib.Variant('s', state)}} for number, kind, state in FAKE.get('jobs', [])}
-        return jobs | {f'{ROOT_PATH}/esp/{i}': {'org.bootsync1.Esp': {
-            'Uuid': GLib.Variant('s', uuid), 'State': GLib.Variant('s', state),
-            'LastError': GLib.Variant('s', error)}}
-            for i, (uuid, state, error) in enumerate(FAKE.get('esps', []))}
+        job, jobs = contract('Job'), {}
+        for number, kind, state, *more in FAKE.get('jobs', []):
+            values = {'Id': number, 'Type': kind, 'State': state, **(more[0] if more else {})}
+            jobs[f'{ROOT_PATH}/job/{number}'] = {'org.bootsync1.Job': {
+                name: GLib.Variant(job.lookup_property(name).signature, value)
+                for name, value in values.items()}}
+        esps = {}
+        for i, (uuid, state, error, *more) in enumerate(FAKE.get('esps', [])):
+            values = {'Uuid': uuid, 'State': state, 'LastError': error, **(more[0] if more else {})}
+            esps[f'{ROOT_PATH}/esp/{i}'] = {'org.bootsync1.Esp': {
+                name: GLib.Variant(self.esp.lookup_property(name).signature, value)
+                for name, value in values.items()}}
+        boot = {p.name: self.on_boot_property(None, None, None, None, p.name)
+                for p in self.boot.properties}
+        return jobs | esps | {f'{ROOT_PATH}/boot': {'org.bootsync1.Boot': boot}}
 
     def emit(self, path, interface, member, signature, *arguments):
         self.bus.emit_signal(None, path, interface, member, GLib.Variant(signature, arguments))
@@ -142,13 +158,35 @@ class Daemon:
                            & Gio.DBusMessageFlags.ALLOW_INTERACTIVE_AUTHORIZATION)
         record(method, [path] if method == 'Cancel' else arguments.unpack(), interactive)
         if method == 'ListKernels':
-            invocation.return_value(GLib.Variant('(a(ssasb))', ([
-                ('6.8.12-4-pve', 'complete', ['running', 'newest'], True),
-                ('6.5.13-5-pve', 'initrd-missing', [], False)],)))
+            invocation.return_value(GLib.Variant('(a(ssasb))', (FAKE.get('kernels', KERNELS),)))
+        elif method == 'DescribePlan':
+            invocation.return_value(GLib.Variant('(a(sa(ssst)a(ssss)ttasas))',
+                                                 (FAKE.get('described_plan', []),)))
         elif method == 'Plan':
-            invocation.return_value(GLib.Variant('(a(ssst))', ([],)))
+            invocation.return_value(GLib.Variant('(a(ssst))', (FAKE.get('plan', []),)))
+        elif method == 'ListHistory':
+            invocation.return_value(GLib.Variant('(a(tsttssssta(sbuasasts)))',
+                                                 (FAKE.get('history', []),)))
+        elif method == 'SecureBootPlan':
+            invocation.return_value(GLib.Variant('(a(sssb))', (FAKE.get('steps', STEPS),)))
+        elif method == 'CleanEsps':
+            invocation.return_value(GLib.Variant('(as)', (FAKE.get('removed', []),)))
+        elif method == 'RemoveEsp' and method not in FAKE.get('refused', {}):
+            invocation.return_value(GLib.Variant('(sas)', (arguments.unpack()[0],
+                                                           FAKE.get('entries', []))))
         elif method == 'ListPartitions':
             invocation.return_value(GLib.Variant('(a(ssssttsb))', (FAKE.get('partitions', []),)))
+        elif method == 'ListCandidates':
+            rows = [(device, disk, part_uuid, 'Model', 'Serial', fs_type, 'LABEL' if fs_type else '',
+                     in_use, size, free, listed, not (listed or in_use), 'Because.' if in_use else '',
+                     [] if listed or in_use else [f'bootctl-pve init {device}'])
+                    for device, disk, part_uuid, fs_type, size, free, in_use, listed
+                    in FAKE.get('partitions', [])]
+            invocation.return_value(GLib.Variant('(a(ssssssssttbbsas)a(ss))', (
+                rows, FAKE.get('disks', []))))
+        elif method == 'GetEsp':
+            invocation.return_value(GLib.Variant('(os)', (ROOT_PATH + '/esp/x',
+                                                          arguments.unpack()[0])))
         elif method == 'GetPartition':
             name = arguments.unpack()[0]
             found = FAKE.get('described', {}).get(name, [name, '', '', '', '', '', 0])
@@ -178,7 +216,11 @@ class Daemon:
             GLib.timeout_add(int(1000 * FAKE.get('seconds', 0.1)), self.end_job)
         self.emit(JOB_PATH, 'org.freedesktop.DBus.Properties', 'PropertiesChanged', '(sa{sv}as)',
                   'org.bootsync1.Job', {'Progress': GLib.Variant('u', 50),
-                                        'Message': GLib.Variant('s', 'Copying \x1b[1m')}, [])
+                                        'Message': GLib.Variant('s', MESSAGE)}, [])
+        if not self.has_job:
+            self.bus.register_object(JOB_PATH, contract('Job'), self.on_call, self.on_job_property,
+                                     None)
+        self.has_job = True
         invocation.return_value(GLib.Variant('(o)', (JOB_PATH,)))
 
 

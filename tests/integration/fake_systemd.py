@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Stands in for systemd on a test's bus: fake_systemd.py DIRECTORY. Its units are in the file "units",
 {name: [load, active, file]}, which is written again whenever a call has changed one; "stubborn" are
-those whose jobs fail, "slow" (seconds) is how long a job takes; while there is a file "busy", jobs of
-other units end all the time. What it is asked to change is
+those whose jobs fail, "refused" those of which there is none to be had, "slow" (seconds) is how long a job takes; while there is a file "busy", jobs of
+other units end all the time; while there is "mute", nobody is told the state of a unit's file. What it is asked to change is
 appended to the file "record", a JSON list a line. Starting ksm.service writes 1 to the file that
 "run" names; stopping any of them does not touch it, as the real one of ksmtuned does not."""
 
@@ -86,6 +86,8 @@ class Systemd:
         self.answer(invocation, '(a(ssssssouso))', rows)
 
     def GetUnitFileState(self, invocation, name):
+        if (self.directory / 'mute').exists():
+            return
         state = self.units().get(name, ['', '', ''])[2]
         if state:
             self.answer(invocation, '(s)', state)
@@ -115,13 +117,17 @@ class Systemd:
         self.run_job(invocation, name, 'inactive')
 
     def run_job(self, invocation, name, state):
+        if name in self.read('refused', []):
+            invocation.return_dbus_error('org.freedesktop.systemd1.UnitMasked',
+                                         f'Unit {name} is masked.')
+            return
         self.jobs += 1
         number = self.jobs
         self.answer(invocation, '(o)', f'{PATH}/job/{number}')
 
         def end():
             result = 'failed' if name in self.read('stubborn', []) else 'done'
-            if result == 'done':
+            if result == 'done' and name in self.units():
                 self.change(name, active=state)
                 if name == 'ksm.service' and state == 'active':
                     Path(self.read('run', '/dev/null')).write_text('1\n')

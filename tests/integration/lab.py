@@ -16,13 +16,14 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
-from privatebus import PrivateBus, complain_of_sanitizer
+from privatebus import PrivateBus, complain_of_sanitizer, end
 from tap import main  # noqa: F401 (the tests call lab.main)
 
 MIB = 1024 * 1024
@@ -48,6 +49,14 @@ def wait_until(condition, timeout=60, what='condition', interval=0.05):
         time.sleep(interval)
 
 
+def start_fake_systemd(test, directory, environment):
+    """Until @test has ended, fake_systemd.py is on the bus of @environment, as the files in @directory say."""
+    child = subprocess.Popen([sys.executable, Path(__file__).with_name('fake_systemd.py'), directory],
+                             stdin=subprocess.DEVNULL, env=environment)
+    test.addCleanup(end, child, 30, 'the fake systemd')
+    wait_until((directory / 'systemd-ready').exists, what='fake systemd')
+
+
 def sha256(path):
     digest = hashlib.sha256()
     with open(path, 'rb') as f:
@@ -63,8 +72,8 @@ def parse_keys(text):
 
 
 class Lab:
-    def __init__(self):
-        self.root = Path(tempfile.mkdtemp(prefix='bootsync-lab.'))
+    def __init__(self, name='bootsync-lab.'):
+        self.root = Path(tempfile.mkdtemp(prefix=name))
         self.random = random.Random(1)
         self.known = {}  # name of a boot file -> digests of every content it ever had
         self.packages = {'base-files': 'install ok installed'}
@@ -318,6 +327,9 @@ class Lab:
 
     def start_daemon(self, *options, prefix=()):
         """Start bootsyncd on the private bus and wait until it owns its name."""
+        state = self.path('var/lib/bootsync')  # as StateDirectory= of the unit has it
+        if not state.parent.exists() or state.parent.is_dir():
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [*prefix, program('BOOTSYNC_DAEMON'), f'--root={self.root}',
                    f'--worker={program("BOOTSYNC_WORKER")}', *options]
         return self.start_bus().start_daemon(command, self.environment())
@@ -376,9 +388,10 @@ class LabCase(unittest.TestCase):
     maxDiff = None
     ESPS = ('AAAA-0001', 'BBBB-0002')
     OLD, NEW = '6.5.13-5-pve', '6.8.12-4-pve'
+    LAB_NAME = 'bootsync-lab.'
 
     def setUp(self):
-        self.lab = Lab()
+        self.lab = Lab(self.LAB_NAME)
         self.addCleanup(self.lab.close)
         self.prepare()
 

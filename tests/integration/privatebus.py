@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A message bus of a test's own, a bootsyncd on it, and a client that speaks D-Bus through GIO."""
 
+import signal
 import subprocess
 import time
 
@@ -13,6 +14,8 @@ ESP = NAME + '.Esp'
 JOB = NAME + '.Job'
 KSM = NAME + '.Ksm'
 KSM_PATH = ROOT_PATH + '/ksm'
+BOOT = NAME + '.Boot'
+BOOT_PATH = ROOT_PATH + '/boot'
 ERROR = NAME + '.Error.'
 
 CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -29,6 +32,11 @@ CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
   </policy>
 </busconfig>
 '''
+
+
+# A daemon that a test ends is ended by others.
+CRASHES = [-number for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+                                  signal.SIGSEGV, signal.SIGSYS)]
 
 
 class CallError(Exception):
@@ -97,6 +105,8 @@ class PrivateBus:
                 self.stop_daemon()
             for log in self.directory.glob('daemon-*.log'):
                 complain_of_sanitizer(log.read_text(errors='replace'))
+            if self.daemon and self.daemon.poll() in CRASHES:
+                raise AssertionError(f'bootsyncd ended with {self.daemon.poll()}:\n{self.log()}')
         finally:
             self.connection.close_sync(None)
             end(self.process, 30, 'dbus-daemon')
@@ -131,6 +141,12 @@ class PrivateBus:
             'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'NameHasOwner',
             GLib.Variant('(s)', (NAME,)), None, Gio.DBusCallFlags.NONE, 30000, None)
         return reply.unpack()[0]
+
+    def owner(self):
+        """The daemon's unique name."""
+        return self.connection.call_sync(
+            'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetNameOwner',
+            GLib.Variant('(s)', (NAME,)), None, Gio.DBusCallFlags.NONE, 30000, None).unpack()[0]
 
     # Calls. The result is the tuple of the reply, unpacked.
 

@@ -56,6 +56,23 @@ class LostInitrd(Debian):
         self.assertEqual(self.snapshots(), before)
         self.assertIn(f'initrd.img-{self.NEW}', self.lab.bus.properties()['RedundancyReason'])
 
+    def test_the_log_has_it_once_with_the_remedy_and_once_that_it_is_over(self):
+        self.lab.settings(auto_sync=True)
+        self.lab.start_daemon()
+        self.lab.bus.wait_idle()
+        whole = self.initrd().read_bytes()
+        over = f'The warning kernel-without-initrd about {self.NEW} is over.'
+        for times in 1, 2:
+            self.initrd().unlink()
+            wait_until(lambda: self.lab.bus.log().count(
+                f" update-initramfs -c -k {self.NEW}'.") == times, what='the warning')
+            self.lab.bus.refresh()
+            self.lab.bus.wait_idle()
+            self.assertEqual(self.lab.bus.log().count(f"-k {self.NEW}'."), times)
+            self.assertEqual(self.lab.bus.log().count(over), times - 1)
+            self.lab.write(f'boot/initrd.img-{self.NEW}', whole)
+            wait_until(lambda: self.lab.bus.log().count(over) == times, what='its end')
+
     def test_everybody_who_looks_is_told_and_how_to_mend_it(self):
         self.bootctl('refresh')
         self.initrd().unlink()
@@ -63,8 +80,12 @@ class LostInitrd(Debian):
         self.assertIn(f'initrd.img-{self.NEW}', refresh.err)
         status = self.bootctl('status')
         self.assertIn(f"'update-initramfs -c -k {self.NEW}'", status.out)
-        reason = self.bootctl('status', '--json').json['redundancy_reason']
-        self.assertIn(f"'/boot/initrd.img-{self.NEW}' is missing", reason)
+        shown = self.bootctl('status', '--json').json
+        self.assertIn(f"'/boot/initrd.img-{self.NEW}' is missing", shown['redundancy_reason'])
+        warning, = [w for w in shown['warnings'] if w['id'] == 'kernel-without-initrd']
+        self.assertEqual((warning['severity'], warning['subject']), ('fault', self.NEW))
+        self.assertIn(f'update-initramfs -c -k {self.NEW}', warning['action'])
+        self.assertIn(f"  ! {warning['sentence']}\n    action: {warning['action']}\n", status.out)
         self.assertRegex(self.bootctl('kernel', 'list').out, rf'{self.NEW} +initrd-missing')
 
     def test_nobody_is_told_of_anything_while_all_is_well(self):

@@ -369,8 +369,9 @@ class OnTheBus(ClientCase):
                          "bootctl-pve: The job goes on without you; 'bootctl-pve status' tells "
                          "how it ended, and 'bootctl-pve cancel 1' stops it.")
         self.assertEqual(self.interrupt(f'--root={self.root}', 'refresh'),
-                         "bootctl-pve: The job goes on without you; 'bootctl-pve status' tells "
-                         'how it ended.')
+                         "bootctl-pve: The job goes on without you, and can be stopped by nobody; "
+                         f"'bootctl-pve --root={self.root} status' waits a minute for its end, and "
+                         'tells how it ended.')
 
 
 if __name__ == '__main__':

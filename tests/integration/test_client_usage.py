@@ -20,9 +20,11 @@ import tap
 
 HERE = Path(__file__).resolve().parent
 CLIENT = os.environ.get('BOOTCTL_PVE', '')
-VERBS = ['status', 'refresh', 'verify', 'format', 'init', 'reinit', 'clean', 'kernel add',
+VERBS = ['status', 'doctor', 'refresh', 'verify', 'format', 'init', 'reinit', 'clean', 'kernel add',
          'kernel remove', 'kernel list', 'kernel pin', 'kernel unpin', 'esp list', 'esp candidates',
-         'ksm status', 'ksm enable', 'ksm disable', 'ksm unmerge', 'ksm set', 'cancel', 'monitor']
+         'esp remove', 'boot status', 'secure-boot status', 'secure-boot plan',
+         'secure-boot convert', 'ksm status', 'ksm enable', 'ksm disable', 'ksm unmerge', 'ksm set',
+         'history', 'cancel', 'logs', 'monitor', 'check', 'metrics', 'alert', 'help']
 
 ACCESS_DENIED = 'org.freedesktop.DBus.Error.AccessDenied'
 NEEDS_PASSWORD = 'org.freedesktop.DBus.Error.InteractiveAuthorizationRequired'
@@ -121,7 +123,7 @@ class CommandLine(ClientCase):
                 self.assertEqual('--next-boot' in done.stdout,
                                  verb in ('kernel pin', 'kernel unpin'))
                 self.assertEqual('--force' in done.stdout,
-                                 verb in ('format', 'ksm disable', 'ksm unmerge'))
+                                 verb in ('format', 'doctor', 'esp remove', 'ksm disable', 'ksm unmerge'))
 
     def test_help_of_a_group_names_only_its_verbs(self):
         done = self.run_client('kernel', '--help')
@@ -137,25 +139,31 @@ class CommandLine(ClientCase):
         for arguments in [
                 [], ['nonsense'], ['kernel'], ['kernel', 'nonsense'], ['esp'], ['list'],
                 ['nonsense', '--help'], ['kernel', 'nonsense', '--help'],
-                ['status', 'extra'], ['kernel', 'pin'], ['kernel', 'pin', 'a', 'b'],
+                ['status', 'extra'], ['help', 'nonsense'], ['kernel', 'pin', 'a', 'b'],
                 ['kernel', 'add'], ['kernel', 'unpin', 'a'], ['monitor', 'x'],
                 ['format'], ['format', 'a', 'b'], ['format', 'a', '--dry-run'],
                 ['format', 'a', '--force=yes'], ['init'], ['init', 'a', 'grub', 'b'],
                 ['init', 'a', 'lilo'], ['init', 'a', ''], ['init', 'a', 'auto'],
                 ['init', 'a', '--force'], ['reinit', 'a'], ['reinit', '--esp=AAAA-BBBB'],
-                ['esp', 'candidates', 'a'],
+                ['esp', 'candidates', 'a'], ['esp', 'remove'], ['esp', 'remove', 'a', 'b'],
                 ['ksm'], ['ksm', 'status', 'a'], ['ksm', 'enable', '--unmerge'],
                 ['ksm', 'enable', '--force'], ['ksm', 'disable', '--force'],
                 ['ksm', 'disable', 'a'], ['ksm', 'unmerge', '--unmerge'], ['ksm', 'set'],
                 ['ksm', 'set', 'a'], ['ksm', 'set', '=1'], ['ksm', 'set', ''],
                 ['ksm', 'set', 'a=1', 'b'], ['ksm', 'set', 'a=1', 'ab=1', 'a=2'],
-                ['ksm', 'set', 'a=1', '--force'], ['cancel', '1', '2'],
-                ['status', '--esp=AAAA-BBBB'], ['verify', '--dry-run'], ['refresh', '--quiet'],
+                ['ksm', 'set', 'a=1', '--force'], ['logs', 'nonsense'], ['logs', '1', '2'],
+                ['logs', '-H', 'h'], ['logs', f'--root={self.root}'], ['cancel', '1', '2'],
+                ['doctor', 'x'], ['doctor', '--report'], ['doctor', '--report='],
+                ['status', '--report=x'], ['status', '--esp=AAAA-BBBB'], ['verify', '--dry-run'], ['refresh', '--force'],
                 ['kernel', 'add', 'a', '--next-boot'], ['kernel', 'pin', 'a', '--new-kernel=b'],
                 ['--nonsense', 'status'], ['-x', 'status'], ['status', '--json=yes'],
-                ['status', '--root'], ['status', '--root='], ['status', '-H'], ['refresh', '--esp'],
+                ['status', '--root'], ['status', '--root='], ['status', '--output=uuid'],
+                ['esp', 'list', '--output='], ['esp', 'list', '--output=uuid,x'],
+                ['esp', 'list', '--json', '--output=uuid'], ['kernel', 'list', '--output=why'],
+                ['monitor', '--no-block'], ['refresh', '--dry-run', '--no-block'], ['status', '-H'], ['refresh', '--esp'],
                 ['refresh', '--new-kernel=a', '--new-kernel=b'],
-                ['refresh', '--dry-run', '--new-kernel=a'],
+                ['refresh', '--dry-run', '--new-kernel=a'], ['refresh', '--verbose'],
+                ['status', '--verbose'],
                 ['kernel', 'pin', 'a', '--yes', '--no-refresh'],
                 ['status', '--host=h', f'--root={self.root}'],
                 ['kernel', 'pin', b'\xff'], ['refresh', b'--esp=\xff']]:
@@ -249,6 +257,16 @@ class WhichDaemon(ClientCase):
         self.assertEqual(self.run_client('kernel', 'list').returncode, 0)
         self.assert_private_daemon()
 
+    def test_status_tells_that_no_daemon_runs_if_one_was_expected(self):
+        self.bus_address('/nonexistent/socket')
+        fake = {'esps': [['AAAA-0001', 'in-sync', '']]}
+        shown = json.loads(self.run_client('status', '--json', fake=fake).stdout)
+        self.assertEqual([w['id'] for w in shown['warnings']], ['service-not-running'])
+        self.assertIn('action: systemctl enable --now bootsyncd.service\n',
+                      self.run_client('status', fake=fake).stdout)
+        shown = json.loads(self.run_private('status', '--json', fake=fake).stdout)
+        self.assertEqual(shown['warnings'], [])
+
     def test_a_bus_that_hangs_up_is_an_error(self):
         server = self.listen()
         server.listen()
@@ -265,22 +283,99 @@ class WhichDaemon(ClientCase):
         self.assertEqual(self.run_client('kernel', 'list').returncode, 0)
         self.assert_private_daemon()
 
-    def test_a_service_that_fails_to_start_is_an_error(self):
+    def start_bus_that_has_the_service(self):
         (self.directory / 'org.bootsync1.service').write_text(
             '[D-BUS Service]\nName=org.bootsync1\nExec=/bin/false\nUser=root\n')
         self.start_bus()
-        done = self.run_client('kernel', 'list')
+
+    def on_host(self, *run):
+        """A prefix: with these directories in /run."""
+        return self.in_namespaces('mount -t tmpfs none /run; '
+                                  + ''.join(f'mkdir -p /run/{d}; ' for d in run) + 'exec "$@"')
+
+    def test_a_service_that_fails_to_start_is_an_error_where_systemd_runs(self):
+        self.start_bus_that_has_the_service()
+        done = self.run_client('kernel', 'list', prefix=self.on_host('systemd/system'))
         self.assert_refused(done, 1)
         self.assertIn('org.bootsync1', done.stderr)
         self.assert_private_daemon(False)
 
-    def test_another_host_never_means_a_private_daemon(self):
+    def test_a_service_that_only_systemd_could_start_means_a_private_daemon_without_it(self):
+        self.start_bus_that_has_the_service()
+        done = self.run_client('kernel', 'list', prefix=self.on_host())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assert_private_daemon()
+
+    def test_who_falls_back_says_so_once_and_before(self):
+        done = self.run_client('status')
+        self.assertEqual(done.stderr, 'bootctl-pve: There is no system bus; a bootsyncd for this '
+                         'command alone is started.\nstray output of the daemon\n')
+        self.assertNotIn('bootctl-pve', self.run_client('status', '--quiet').stderr)
+        self.assertNotIn('bootctl-pve', self.run_client('kernel', 'list', '--json').stderr)
+        self.assertNotIn('bootctl-pve', self.run_private('status').stderr)
+        self.start_bus()
+        self.assertRegex(self.run_client('status').stderr, r'\Abootctl-pve: bootsyncd does not run, '
+                         r'and nothing here would start it; [^\n]+\nstray')
+
+    def ssh(self, script):
         ssh = self.directory / 'ssh'
-        ssh.write_text('#!/bin/sh\nexit 255\n')
+        ssh.write_text(f'#!/bin/sh\n{script}\n')
         ssh.chmod(0o755)
         self.env['PATH'] = f'{self.directory}:{self.env["PATH"]}'
+
+    def test_another_host_never_means_a_private_daemon(self):
+        self.ssh('exit 255')
         self.assert_refused(self.run_client('-H', 'elsewhere', 'status'), 1)
         self.assert_private_daemon(False)
+
+    def test_a_host_that_is_not_reached_is_one_sentence_with_the_reason_of_ssh(self):
+        self.ssh('echo "Warning: a banner" >&2; echo "ssh: connect to host elsewhere port 22: '
+                 'Connection refused" >&2; exit 255')
+        done = self.run_client('-H', 'elsewhere', 'status')
+        self.assertEqual((done.returncode, done.stdout), (1, ''))
+        self.assertEqual(done.stderr, "bootctl-pve: Failed to reach 'elsewhere': ssh: connect to "
+                         'host elsewhere port 22: Connection refused; see that ssh gets there, and '
+                         'that bootsync is installed there.\n')
+
+    def start_systemd(self):
+        self.start_bus()
+        directory = self.directory / 'systemd'
+        directory.mkdir()
+        systemd = subprocess.Popen([sys.executable, HERE / 'fake_systemd.py', directory],
+                                   env=self.env)
+        self.addCleanup(systemd.wait)
+        self.addCleanup(systemd.terminate)
+        self.start_on_bus()
+        deadline = time.monotonic() + 60
+        while not (directory / 'systemd-ready').exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return directory
+
+    def start_on_bus(self):
+        daemon = subprocess.Popen([self.env['BOOTSYNC_DAEMON'], '--bus'], text=True,
+                                  env=dict(self.env, FAKE='{}'), stdout=subprocess.PIPE)
+        self.addCleanup(daemon.stdout.close)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.terminate)
+        while daemon.stdout.readline() not in ('ready\n', ''):
+            pass
+
+    def warnings(self):
+        return [w['id'] for w in json.loads(self.run_client('status', '--json').stdout)['warnings']]
+
+    def test_a_service_that_the_next_boot_will_not_start_is_a_warning(self):
+        directory = self.start_systemd()
+        for state, expected in [('disabled', ['service-not-enabled']), ('enabled', []), ('', [])]:
+            (directory / 'units').write_text(
+                json.dumps({'bootsyncd.service': ['loaded', 'active', state]}))
+            self.assertEqual(self.warnings(), expected, state)
+
+    def test_a_systemd_that_does_not_answer_holds_nothing_up(self):
+        directory = self.start_systemd()
+        (directory / 'mute').touch()
+        begin = time.monotonic()
+        self.assertEqual(self.warnings(), [])
+        self.assertLess(time.monotonic() - begin, 10)
 
     def test_root_in_a_chroot_does_not_speak_to_the_bus(self):
         server = self.listen()
@@ -308,6 +403,44 @@ class WhichDaemon(ClientCase):
         done = self.run_client(f'--root={self.root}', 'refresh', prefix=prefix)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assert_private_daemon()
+
+
+class Logs(ClientCase):
+    def journalctl(self):
+        program = self.directory / 'journalctl'
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
+        program.chmod(0o755)
+        self.env['PATH'] = f'{self.directory}:{self.env["PATH"]}'
+
+    def test_the_client_becomes_journalctl_with_the_field_of_the_job(self):
+        self.journalctl()
+        for arguments, expected in [
+                ([], []), (['8'], ['--boot', 'BOOTSYNC_JOB_ID=8']),
+                (['refresh'], ['BOOTSYNC_JOB_TYPE=refresh']), (['-f'], ['--follow']),
+                (['ksm-set', '--follow', '--json'],
+                 ['--follow', '--output=json', 'BOOTSYNC_JOB_TYPE=ksm-set'])]:
+            done = self.run_client('logs', *arguments)
+            self.assertEqual((done.returncode, done.stderr), (7, ''))
+            self.assertEqual(done.stdout.split(), ['--unit=bootsyncd.service', *expected])
+        self.assert_private_daemon(False)
+
+    def test_without_journalctl_or_elsewhere_it_is_one_sentence(self):
+        self.env['PATH'] = str(self.directory)
+        done = self.run_client('logs')
+        self.assert_refused(done, 1)
+        self.assertIn('journalctl', done.stderr)
+        done = self.run_client('logs', '-H', 'pve2')
+        self.assert_refused(done, 2)
+        self.assertIn("'ssh pve2 bootctl-pve logs'", done.stderr)
+
+    def test_the_types_are_those_of_the_daemon(self):
+        text = '\n'.join(path.read_text() for path in
+                         (HERE.parent.parent / 'daemon/engine/queue').glob('*.c'))
+        types = re.findall(r'\[JOB_\w+\] = "([a-z-]+)"', text.partition('job_type_table')[2]
+                           .partition('};')[0])
+        self.assertGreater(len(types), 8)
+        said = self.run_client('logs', 'nonsense').stderr.strip().rstrip('.')
+        self.assertEqual(sorted(said.rpartition(': ')[2].split(', ')), sorted(types))
 
 
 class Answers(ClientCase):
@@ -353,6 +486,7 @@ class Answers(ClientCase):
         done = self.run_private('refresh', '--esp', 'AAAA-BBBB', '--new-kernel=6.9.1-1-pve',
                                 '--json', fake={'esps': HALF})
         self.assertEqual(self.called(), [
+            ['GetEsp', ['AAAA-BBBB', {}], False],
             ['Refresh', [{'esps': ['AAAA-BBBB'], 'new-kernel': '6.9.1-1-pve'}], False]])
         self.assertEqual([esp['uuid'] for esp in json.loads(done.stdout)['esps']], ['AAAA-BBBB'])
 
@@ -460,19 +594,27 @@ class LifeCycle(ClientCase):
             self.run_private('format', name)
             self.assertEqual(self.device_sent(), [name])
 
-    def test_candidates_are_unlisted_fat_and_large_enough_free_space(self):
-        done = self.run_private('esp', 'candidates', fake={'partitions': PARTITIONS})
-        self.assertEqual((done.returncode, [line.split()[0] for line in done.stdout.splitlines()]),
-                         (0, ['DEVICE', '/dev/sdb2', '/dev/sdc1']))
+    def test_candidates_are_the_partitions_that_are_not_listed_with_what_is_next_or_why_not(self):
+        done = self.run_private('esp', 'candidates', fake={
+            'partitions': PARTITIONS, 'disks': [['/dev/sdz', "'/dev/sdz' has no\x1b[1m ESP"]]})
+        lines = done.stdout.splitlines()
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual([line.split()[0] for line in lines if line.startswith('/dev')],
+                         ['/dev/sda1', '/dev/sda3', '/dev/sdb2', '/dev/sdb3', '/dev/sdc1'])
+        self.assertIn('  next: bootctl-pve init /dev/sdb2', lines)
+        self.assertIn('  why: Because.', lines)
+        self.assertIn("zfs_member 'LABEL'", done.stdout)
         self.assertIn('mounted on /mnt/?[1m', done.stdout)
-        self.assertEqual([call[0] for call in self.called()], ['ProbePartitions', 'ListPartitions'])
+        self.assertEqual(lines[-1], "'/dev/sdz' has no?[1m ESP.")
+        self.assertEqual([call[0] for call in self.called()], ['ProbePartitions', 'ListCandidates'])
 
     def test_candidates_in_json_are_all_partitions_with_all_that_is_known(self):
         done = self.run_private('esp', 'candidates', '--json', fake={'partitions': PARTITIONS})
         keys = ['device', 'disk', 'part_uuid', 'fs_type', 'size_bytes', 'free_bytes', 'in_use',
                 'registered']
-        self.assertEqual([list(p.values()) for p in json.loads(done.stdout)], PARTITIONS)
-        self.assertEqual(list(json.loads(done.stdout)[0]), keys)
+        self.assertEqual([list(p.values())[:8] for p in json.loads(done.stdout)], PARTITIONS)
+        self.assertEqual(list(json.loads(done.stdout)[0]), keys + [
+            'model', 'serial', 'label', 'usable', 'why', 'commands'])
 
     def test_no_candidate_is_a_sentence_and_an_empty_list(self):
         self.assertRegex(self.run_private('esp', 'candidates').stdout, r'\ANo partition [^\n]+\n\Z')
@@ -504,8 +646,21 @@ class Changes(ClientCase):
             with self.subTest(arguments=arguments):
                 done = self.run_private('kernel', *arguments, fake={'path': '/', 'esps': IN_SYNC})
                 self.assertEqual(done.returncode, 0, done.stderr)
-                self.assertIn('bootctl-pve refresh', done.stdout)
+                # The fake daemon has no pin that could be taken away.
+                self.assertIn('nothing to do' if arguments[0] == 'unpin' else
+                              f'bootctl-pve --root={self.root} refresh', done.stdout)
                 self.assertEqual([c[:2] for c in self.called()], [call])
+
+    def test_a_change_that_is_on_every_esp_is_nothing_to_do_and_one_that_is_not_is_named(self):
+        done = self.run_private('kernel', 'unpin', '--yes', fake={'path': '/', 'pending': []})
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, 'No kernel is pinned; nothing to do.\n'))
+        self.assertEqual([c[0] for c in self.called()], ['UnpinKernel'])
+        done = self.run_private('kernel', 'unpin', fake={'path': '/', 'pending': ['default 6.8.1']})
+        self.assertEqual(done.stdout,
+                         'No kernel is pinned. The change is stored, but not on the ESPs yet '
+                         f"(default 6.8.1). Run 'bootctl-pve --root={self.root} refresh' to bring it to "
+                         'the ESPs.\n')
 
     def test_without_a_terminal_only_yes_refreshes(self):
         for option, calls in [('--no-refresh', 1), ('--yes', 2)]:
@@ -513,7 +668,7 @@ class Changes(ClientCase):
             self.assertEqual(len(self.called()), calls, option)
 
     def test_a_change_that_is_only_stored_says_so_in_json(self):
-        done = self.run_private('kernel', 'unpin', '--json', fake={'path': '/'})
+        done = self.run_private('kernel', 'pin', 'v', '--json', fake={'path': '/'})
         self.assertEqual(json.loads(done.stdout)['result'], 'stored')
 
     def test_no_refresh_is_refused_before_the_change_while_auto_sync_is_on(self):
@@ -557,7 +712,7 @@ class Terminal(ClientCase):
             with self.subTest(typed=typed):
                 self.log.unlink(missing_ok=True)
                 shown, status = self.run_on_terminal(
-                    'kernel', 'unpin', typed=typed, after=b'[y/N]',
+                    'kernel', 'pin', 'v', typed=typed, after=b'[y/N]',
                     fake={'path': '/', 'esps': IN_SYNC})
                 self.assertEqual(status, 0)
                 self.assertIn('Refresh the ESPs now? [y/N]', shown)
@@ -608,8 +763,8 @@ class Terminal(ClientCase):
         self.assertEqual([call[2] for call in self.called()], [True])
 
     def test_progress_is_drawn_with_a_safe_message(self):
-        shown, _ = self.run_on_terminal('refresh', fake={'esps': IN_SYNC})
-        self.assertIn('50 % Copying ?[1m', shown)
+        shown, _ = self.run_on_terminal('refresh', fake={'esps': IN_SYNC, 'seconds': 1})
+        self.assertIn('job 1 refresh  50 %  Copying ?[1m', shown)
 
     def test_colours_end_where_they_are_not_wanted(self):
         shown, _ = self.run_on_terminal('status', fake={'esps': IN_SYNC})
@@ -621,7 +776,8 @@ class Terminal(ClientCase):
         shown, status = self.run_on_terminal('refresh', typed=b'\x03', after=b'50 %',
                                              fake={'esps': IN_SYNC, 'seconds': 30})
         self.assertTrue(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, status)
-        self.assertIn('The job goes on', shown)
+        self.assertIn(f"The job goes on without you, and can be stopped by nobody; 'bootctl-pve "
+                      f"--root={self.root} status' waits a minute for its end", shown)
 
 
 class Completion(ClientCase):
@@ -638,7 +794,7 @@ class Completion(ClientCase):
     def test_bash_completes_the_verbs_of_the_help(self):
         first = {verb.split()[0] for verb in VERBS}
         self.assertEqual(set(self.complete('')), first)
-        for group in 'kernel', 'esp', 'ksm':
+        for group in 'kernel', 'esp', 'secure-boot', 'ksm':
             self.assertEqual({f'{group} {word}' for word in self.complete(group, '')},
                              {verb for verb in VERBS if verb.startswith(group + ' ')})
 
@@ -648,6 +804,14 @@ class Completion(ClientCase):
                 offered = {word.rstrip('=') for word in self.complete(*verb.split(), '--')}
                 text = self.run_client(*verb.split(), '--help').stdout
                 self.assertEqual(offered, set(re.findall(r'--[a-z-]+', text)))
+
+    def test_bash_completes_the_columns_that_there_are_and_the_formats(self):
+        for verb in 'kernel list', 'esp list', 'esp candidates':
+            refused = self.run_client(*verb.split(), '--output=?')
+            names = refused.stderr.partition('there are: ')[2].rstrip('.\n').split(', ')
+            self.assertEqual(self.complete(*verb.split(), '--output', '=', ''), names)
+        self.assertEqual(self.complete('status', '--json', '='), ['short', 'pretty'])
+        self.assertEqual(self.complete('--json', '=', 'short', 'kernel', 'p'), ['pin'])
 
     def test_bash_completes_kernels_and_esps_from_files_below_the_root(self):
         (self.root / 'boot').mkdir()
@@ -670,6 +834,18 @@ class Completion(ClientCase):
             self.assertEqual(self.complete(*root, *words), ['pages_to_scan='])
         for words in ['ksm', 'set', 'a', '='], ['ksm', 'set', 'a', '=', '1'], ['ksm', 'status', '']:
             self.assertEqual(self.complete(*root, *words), [])
+
+    def test_bash_completes_jobs_without_starting_a_daemon(self):
+        busctl = self.directory / 'busctl'
+        busctl.write_text('#!/bin/sh\ncase "$*" in *--auto-start=no*tree*) printf '
+                          '"/org/bootsync1\\n/org/bootsync1/job\\n/org/bootsync1/job/8\\n'
+                          '/org/bootsync1/esp/x\\n";; *) exit 1;; esac\n')
+        busctl.chmod(0o755)
+        path = f'{self.directory}:{os.environ["PATH"]}'
+        self.assertEqual(self.complete('cancel', '', path=path), ['8'])
+        self.assertEqual(self.complete('logs', '', path=path),
+                         ['refresh', 'verify', 'format', 'init', 'reinit', 'convert', '8'])
+        self.assertEqual(self.complete('help', 'kernel', 'p', path=path), ['pin'])
 
     def test_bash_completes_partitions_and_boot_loaders(self):
         lsblk = self.directory / 'lsblk'

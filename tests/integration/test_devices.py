@@ -9,7 +9,7 @@ import subprocess
 
 import lab
 import test_polkit
-from disks import Disk, number_of
+from disks import Disk, number_of, show
 from lab import LabCase
 from privatebus import CallError, ERROR
 
@@ -129,6 +129,55 @@ class AsRoot(TwoDisks):
         self.first.detach()
         self.first.attach()
         self.assertEqual(self.describe(BY_ID), ('/dev/sda1', '', '', '', '', '', 0))
+
+    def test_candidates_are_told_with_label_and_the_commands_that_make_them_esps(self):
+        subprocess.run(['mkfs.ext4', '-q', '-L', "my 'data'", self.second.partition], check=True)
+        self.bus.call('ProbePartitions', arguments=(self.bus.options(wait=True),))
+        rows, disks = self.bus.call('ListCandidates')
+        found = {row[0]: row[1:] for row in rows}
+        self.assertEqual(found['/dev/sda1'][-2:], (
+            '', ['bootctl-pve format /dev/sda1', 'bootctl-pve init /dev/sda1']))
+        self.assertEqual(found['/dev/sdb1'][4:6], ('ext4', 'my ?data?'))
+        self.assertEqual(found['/dev/sdb1'][2], '??id? ?b???? Format')
+        self.assertIn("holds data already ('ext4')", found['/dev/sdb1'][-2])
+        self.assertEqual(disks, [('/dev/sda', "'/dev/sda' has no ESP"),
+                                 ('/dev/sdb', "'/dev/sdb' has no ESP")])
+        self.format('/dev/sda1')
+        self.bus.call('ProbePartitions', arguments=(self.bus.options(wait=True),))
+        rows, disks = self.bus.call('ListCandidates')
+        self.assertEqual(rows[0][-2:], ('', ['bootctl-pve init /dev/sda1']))
+        self.assertIn("has an ESP, '/dev/sda1', that is not on the list", disks[0][1])
+
+    def root_on(self, *partitions):
+        """The root of this host is an array of these partitions."""
+        number = (60, 77)  # for experiments
+        show(self.lab, 'md0', '../../virtual/block/', number)
+        for name in partitions:
+            self.lab.path(f'sys/devices/virtual/block/md0/slaves/{name}').mkdir(parents=True)
+        self.lab.write('proc/self/mountinfo',
+                       '30 1 %u:%u / / rw shared:1 - ext4 /dev/md0 rw\n' % number)
+
+    def root_disks_without_esp(self):
+        return {w[2]: w[3:] for w in self.bus.properties()['Warnings'] if w[0] == 'root-disk-without-esp'}
+
+    def test_disks_of_the_root_are_candidates_first_and_told_of_while_they_have_no_esp(self):
+        self.root_on('sdb1')
+        self.bus.call('ProbePartitions', arguments=(self.bus.options(wait=True),))
+        rows, disks = self.bus.call('ListCandidates')
+        self.assertEqual([row[0] for row in rows], ['/dev/sdb1', '/dev/sda1'])
+        self.assertEqual(dict(disks)['/dev/sdb'], "'/dev/sdb' carries the root (array md0), and has no "
+                                                  'ESP; the host cannot boot from it')
+        self.assertEqual(self.root_disks_without_esp(), {}, 'nobody has asked for ESPs here')
+
+        self.format('/dev/sda1')
+        uuid = subprocess.run(['blkid', '-p', '-s', 'UUID', '-o', 'value', self.first.partition],
+                              check=True, capture_output=True, text=True).stdout.strip()
+        self.lab.path('etc/kernel/proxmox-boot-uuids').write_text(uuid + '\n')
+        self.link('sda1', f'/dev/disk/by-uuid/{uuid}')  # the daemon looks by itself
+        found = lab.wait_until(self.root_disks_without_esp, what='a warning')
+        self.assertEqual(list(found), ['/dev/sdb'])
+        self.assertIn("Disk '/dev/sdb' carries the root (array md0) but has no synced ESP",
+                      found['/dev/sdb'][0])
 
     def test_names_that_lead_out_of_dev_are_refused_and_not_followed(self):
         slow = self.lab.path('slow')

@@ -15,7 +15,7 @@ from gi.repository import Gio, GLib
 
 import lab
 from lab import LabCase, program, wait_until
-from privatebus import JOB, KSM, KSM_PATH, MANAGER, NAME, ROOT_PATH, complain_of_sanitizer, end
+from privatebus import JOB, KSM, KSM_PATH, MANAGER, NAME, ROOT_PATH, complain_of_sanitizer
 
 STRANGER = 65534  # the bus lets nobody in who is not in passwd
 DRIVER = 'org.freedesktop.DBus'
@@ -241,7 +241,7 @@ class ForgedSignals(LabCase):
                 self.lab.start_daemon('--debug')
                 self.until(read, started)
                 self.bus.refresh()
-                self.until(read, 'JobRemoved' if arguments else 'ended: done')
+                self.until(read, 'JobRemoved' if arguments else ' done')
                 child.kill()
                 self.stop_attack()
 
@@ -263,11 +263,7 @@ class ForgedSignals(LabCase):
         for name, value in (('units', {SERVICE: ['loaded', 'inactive', 'disabled']}),
                             ('slow', SLOW_SEC), ('stubborn', [SERVICE])):
             (self.directory / name).write_text(json.dumps(value))
-        child = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name('fake_systemd.py'), self.directory],
-            stdin=subprocess.DEVNULL, env=self.environment())
-        self.addCleanup(end, child, 30, 'the fake systemd')
-        wait_until((self.directory / 'systemd-ready').exists, what='fake systemd')
+        lab.start_fake_systemd(self, self.directory, self.environment())
 
     def asked_of_systemd(self):
         path = self.directory / 'record'

@@ -147,10 +147,10 @@ class WithoutMkconfig(HostGrub):
         self.assertEqual(self.pinned(), entry_id(self.OLD))
         self.bootctl('refresh', status=1)
 
-    def plan(self):
+    def plan(self, status=0):
         """A dry run's rows without their sizes; nothing but what a lock leaves is written."""
         before = self.lab.digests(self.lab.path('etc')) | self.lab.digests(self.lab.path('boot'))
-        rows = self.bootctl('refresh', '--dry-run', '--json').json
+        rows = self.bootctl('refresh', '--dry-run', '--json', status=status).json
         after = self.lab.digests(self.lab.path('etc')) | self.lab.digests(self.lab.path('boot'))
         self.assertEqual(before, after)
         return [(row['esp'], row['action'], row['path']) for row in rows]
@@ -160,7 +160,10 @@ class WithoutMkconfig(HostGrub):
         self.assertEqual(self.plan(), [])
         self.bootctl('kernel', 'pin', self.OLD, '--no-refresh')
         self.assertEqual(self.plan(), again)
-        self.assertRegex(self.bootctl('refresh', '--dry-run').out, rf'- +update-grub +- +/{MENU}')
+        self.assertEqual(self.bootctl('refresh', '--dry-run').out,
+                         f'This host:\n  makes anew /{MENU}\n')
+        self.assertRegex(self.bootctl('refresh', '--dry-run', '--verbose').out,
+                         rf'- +update-grub +- +/{MENU}')
         self.lab.write(MENU, self.menu((self.NEW, self.OLD), entry_id(self.OLD)))
         self.assertEqual(self.plan(), again)  # the next update-grub would lose the pin
         self.bootctl('kernel', 'unpin', '--no-refresh')
@@ -174,7 +177,7 @@ class WithoutMkconfig(HostGrub):
     def test_a_dry_run_tells_why_a_pin_cannot_be_brought_into_the_menu(self):
         self.lab.write(MENU, "menuentry 'mine' {\n\tlinux /boot/vmlinuz\n}\n")
         self.bootctl('kernel', 'pin', self.OLD, '--no-refresh')
-        (esp, action, reason), = self.plan()
+        (esp, action, reason), = self.plan(status=3)
         self.assertEqual((esp, action), ('', 'problem'))
         self.assertIn('GRUB_DISABLE_SUBMENU', reason)
 

@@ -25,8 +25,8 @@ WORDS = [b'AAAA-0001', b'bbbb-0002', b'6.8.12-4-pve', b'6.5.13-5-pve', b'9.9.9-1
          b'../../etc/passwd', b'root=/dev/sda1', b'[Sync]', b'AutoSync=no', b'AutoSync=perhaps',
          b'SettleSec=-1', b'SettleSec=99999999999999999999',
          b'Package: proxmox-kernel-6.8.12-4-pve-signed', b'Package:',
-         b'Status: install ok installed', b'Status: purge', b'v1', b'v2', b' continued',
-         b'file path=../x inode=1 size=2 mtime=3 ctime=4 esp-size=5 esp-mtime=6 sha256=00',
+         b'Status: install ok installed', b'Status: purge', b'v1', b'v2', b'v3', b' continued',
+         b'file path=../x inode=1 size=2 mtime=3 ctime=4 esp-size=5 esp-mtime=6',
          b'# comment', b'\xff\xfe\x00', b'%s%n%s', b'"', b'\x1b[31mred\x1b[0m',
          b'proxmox-kernel-6.8', b'*', b'\xe2\x80\xae']
 ENDS = (b'\n', b'\r\n', b'\n\n', b' \n', b'\t', b'\0', b'')
@@ -149,11 +149,15 @@ class HostileCalls(LabCase):
                      (self.bus.options(new_kernel='9.9.9-9-pve'),))
 
     def test_hostile_esps_are_refused_by_a_typed_error(self):
-        for uuid in ('', '..', '../../etc', '/', 'DEAD-BEEF', 'x' * 10000, 'x' * 1024 * 1024,
+        for uuid in ('', 'A', '..', '../../etc', '/', '/dev/', '/dev/..', 'DEAD-BEEF', '\x1b[31m',
+                     '\u202e', 'x' * 10000, 'x' * 1024 * 1024,
                      'AAAA-0001/../BBBB-0002', '\n'):
-            for method in ('Refresh', 'Verify', 'Plan'):
+            for method in ('Refresh', 'Verify', 'Plan', 'DescribePlan'):
                 with self.subTest(method=method, uuid=uuid[:40]):
                     self.refused(['NoSuchEsp'], method, '(a{sv})', (self.bus.options(esps=[uuid]),))
+            for method in ('RemoveEsp', 'GetEsp'):
+                with self.subTest(method=method, uuid=uuid[:40]):
+                    self.refused(['NoSuchEsp'], method, '(sa{sv})', (uuid, {}))
         for count, name in (256, 'NoSuchEsp'), (257, 'InvalidOption'), (50000, ''):
             self.refused([name], 'Refresh', '(a{sv})',
                          (self.bus.options(esps=['DEAD-BEEF'] * count),))
@@ -201,9 +205,12 @@ class HostileCalls(LabCase):
         for method, signature, arguments in (
                 ('Refresh', '(a{sv})', ()), ('Verify', '(a{sv})', ()),
                 ('ProbePartitions', '(a{sv})', ()), ('Plan', '(a{sv})', ()),
+                ('DescribePlan', '(a{sv})', ()),
                 ('ListKernels', '(a{sv})', ()), ('ListPartitions', '(a{sv})', ()),
+                ('ListCandidates', '(a{sv})', ()), ('ListHistory', '(a{sv})', ()),
                 ('FormatEsp', '(sa{sv})', ('/dev/sda1',)),
                 ('InitEsp', '(ssa{sv})', ('/dev/sda1', 'auto')),
+                ('RemoveEsp', '(sa{sv})', ('AAAA-0001',)), ('GetEsp', '(sa{sv})', ('AAAA-0001',)),
                 ('ReinitEsps', '(a{sv})', ()), ('CleanEsps', '(a{sv})', ()),
                 ('AddKernel', '(sa{sv})', (self.OLD,)),
                 ('RemoveKernel', '(sa{sv})', (self.OLD,)),

@@ -4,14 +4,12 @@
 order, what is said, and what the next boot makes of it. What only a kernel can do is in tests/vm."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import lab
 from lab import LabCase, wait_until
-from privatebus import ERROR, JOB, KSM, KSM_PATH, CallError, end
+from privatebus import ERROR, JOB, KSM, KSM_PATH, CallError
 
 SYSFS = 'sys/kernel/mm/ksm'
 CONFIG = 'var/lib/bootsync/ksm'
@@ -59,12 +57,9 @@ class Ksm(LabCase):
                             ('run', str(self.lab.path(SYSFS + '/run')))):
             (self.directory / name).write_text(json.dumps(value))
         if not (self.directory / 'systemd-ready').exists():
-            child = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name('fake_systemd.py'), self.directory],
-                stdin=subprocess.DEVNULL,
-                env=dict(self.lab.environment(), DBUS_SYSTEM_BUS_ADDRESS=self.bus.address))
-            self.addCleanup(end, child, 30, 'the fake systemd')
-            wait_until((self.directory / 'systemd-ready').exists, what='fake systemd')
+            lab.start_fake_systemd(
+                self, self.directory,
+                dict(self.lab.environment(), DBUS_SYSTEM_BUS_ADDRESS=self.bus.address))
 
     def asked(self):
         path = self.directory / 'record'

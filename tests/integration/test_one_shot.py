@@ -3,6 +3,8 @@
 """A pin for the next boot where systemd-boot takes a one-shot entry: a directory of variables plays
 the firmware."""
 
+import re
+import shutil
 import struct
 
 import lab
@@ -11,6 +13,7 @@ from lab import LabCase
 VARIABLES = 'sys/firmware/efi/efivars'
 VENDOR = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f'
 ONE_SHOT = 1 << 3  # EFI_LOADER_FEATURE_ENTRY_ONESHOT
+LIST = 'etc/kernel/proxmox-boot-uuids'
 RECORD = 'var/lib/bootsync/one-shot'
 
 
@@ -82,6 +85,19 @@ class Offered(OneShot):
         self.unpin()
         self.assertIsNone(self.armed())
         self.assertFalse(self.lab.path(RECORD).exists())
+
+    def test_a_dry_run_tells_of_the_one_shot_and_arms_none(self):
+        self.start()
+        self.lab.stop_daemon()
+        self.lab.settings(auto_sync=False)
+        self.lab.start_daemon()
+        self.lab.bus.wait_no_job()
+        self.pin(self.OLD)  # stored, and no more
+        plans, = self.lab.bus.call('DescribePlan')
+        self.assertEqual([changes for esp, changes, *_ in plans if not esp],
+                         [[('arm', self.OLD, '', 0)]])
+        self.assertEqual([row for row in self.lab.bus.call('Plan')[0] if not row[0]], [])
+        self.assertIsNone(self.armed())
 
     def test_what_somebody_else_has_armed_is_left(self):
         self.start()
@@ -163,11 +179,91 @@ class SetUp(OneShot):
             self.assertEqual((esp / name).read_bytes(), self.lab.path(self.LOADER).read_bytes())
         self.assertEqual((esp / 'loader/loader.conf').read_text(), 'timeout 3\ndefault proxmox-*\n')
 
-    def test_without_the_loaders_package_nothing_is_listed(self):
+    def assert_told_how_to_go_on(self, result, loader=''):
+        """Off the list, or on it and how to get it off again; and how to try again."""
+        device = f'/dev/disk/by-uuid/{self.NEW_ESP}'
+        again = re.escape(f"'bootctl-pve init {device}{loader}'")
+        if self.NEW_ESP in self.lab.listed_esps():
+            expected = rf"; ESP '{self.NEW_ESP}' is on the list now: {again} tries again, and " \
+                rf"'bootctl-pve esp remove {self.NEW_ESP}' takes it off\n"
+        else:
+            expected = rf"; ESP '{self.NEW_ESP}' is not on the list, so {again} can be called again\n"
+        self.assertRegex(result.err, r'(?m)^bootctl-pve: .+' + expected)
+        # The history has the same words.
+        self.assertIn(f'bootctl-pve: {self.history()[-1]["message"]}\n', result.err)
+
+    def history(self):
+        return self.bootctl('history', '--json').json
+
+    def assert_no_loader(self):
+        self.assertNotIn(self.NEW_ESP, self.lab.listed_esps())
+        self.assertEqual([n for n in self.FILES if (self.lab.esp(self.NEW_ESP) / n).exists()], [])
+
+    def test_without_the_loaders_package_nothing_is_listed_nor_copied(self):
         self.lab.path(self.LOADER).unlink()
         result = self.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}', status=1)
-        self.assertIn('systemd-boot', result.err)
+        self.assertIn('install the package systemd-boot-efi', result.err)
+        self.assert_told_how_to_go_on(result)
+        self.assertEqual([(h['type'], h['result']) for h in self.history()], [('init', 'failed')])
+        self.assert_no_loader()
+        self.assertEqual(list(self.lab.esp(self.NEW_ESP).iterdir()), [])
+
+    def test_wherever_init_is_killed_there_is_no_loader_without_a_default_that_boots(self):
+        for point in 'place', 'entry', 'stage':
+            number = 0
+            while True:
+                number += 1
+                hook = f'--test-hook={point}:{number}:kill'
+                result = self.lab.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}',
+                                          daemon_options=[hook])
+                if result.status == 0:
+                    break
+                self.assert_no_loader()
+                self.assertIn('No boot loader was put on ESP', result.err)
+                self.assert_told_how_to_go_on(result)
+            self.assertGreater(number, 2, hook)
+            self.assert_synced(self.NEW_ESP)
+            shutil.rmtree(self.lab.esp(self.NEW_ESP))
+            self.lab.esp(self.NEW_ESP).mkdir()
+            self.lab.list_esps(*self.ESPS)
+
+    def test_an_esp_on_which_nothing_would_boot_gets_no_loader(self):
+        kernels = self.lab.esp(self.NEW_ESP) / 'EFI/proxmox'
+        kernels.mkdir(parents=True)
+        for version in self.OLD, self.NEW:
+            (kernels / version).write_text('in the way')
+        result = self.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}', status=1)
+        self.assertRegex(result.err, 'No boot loader was put on ESP .*in the way')
+        self.assert_told_how_to_go_on(result)
+        self.assert_no_loader()
+
+    def test_a_kernel_that_cannot_be_brought_is_told_and_the_others_boot(self):
+        kernels = self.lab.esp(self.NEW_ESP) / 'EFI/proxmox'
+        kernels.mkdir(parents=True)
+        (kernels / self.OLD).write_text('in the way')
+        result = self.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}', status=1)
+        self.assertIn('is in the way', result.err)
+        self.assertIn(self.NEW_ESP, self.lab.listed_esps())
+        self.assertTrue((self.lab.esp(self.NEW_ESP) / self.FILES[1]).exists())
+        self.assert_complete(self.NEW_ESP)
+        self.assert_told_how_to_go_on(result)
+        self.bootctl('esp', 'remove', self.NEW_ESP, '--force')  # no other one has a kernel
         self.assertNotIn(self.NEW_ESP, self.lab.listed_esps())
+        (kernels / self.OLD).unlink()
+        self.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}')
+        self.assert_synced(self.NEW_ESP)
+
+    def test_a_list_that_cannot_be_written_is_told_of_with_what_to_call_again(self):
+        self.lab.path(LIST).unlink()
+        self.lab.path(LIST).mkdir()
+        result = self.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}', status=1)
+        self.assertIn("it was not put on the list, so 'bootctl-pve init", result.err)
+
+    def test_no_kernel_is_copied_to_a_directory_for_grub(self):
+        result = self.bootctl('init', f'/dev/disk/by-uuid/{self.NEW_ESP}', 'grub', status=1)
+        self.assertIn('which is a directory', result.err)
+        self.assert_told_how_to_go_on(result, ' grub')
+        self.assertEqual(list(self.lab.esp(self.NEW_ESP).iterdir()), [])
 
     def test_point_1_reinit_keeps_pin_keys_and_kernels(self):
         self.bootctl('kernel', 'pin', self.OLD, '--yes')

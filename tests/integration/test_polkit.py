@@ -27,7 +27,9 @@ MUTATING = [
     ('Verify', '(a{sv})', [{}], 'refresh'),
     ('ProbePartitions', '(a{sv})', [{}], 'refresh'),
     ('Plan', '(a{sv})', [{}], 'refresh'),
+    ('DescribePlan', '(a{sv})', [{}], 'refresh'),
     ('CleanEsps', '(a{sv})', [{}], 'manage-esp'),
+    ('RemoveEsp', '(sa{sv})', ['AAAA-0001', {}], 'manage-esp'),
     ('FormatEsp', '(sa{sv})', ['/dev/sda2', {}], 'format-esp'),
     ('InitEsp', '(ssa{sv})', ['/dev/sda2', 'auto', {}], 'manage-esp'),
     ('ReinitEsps', '(a{sv})', [{}], 'manage-esp'),
@@ -381,7 +383,8 @@ class Polkit(PolkitCase):
         self.assert_done(done)
         job, = done.value
         self.assertEqual(self.bus.properties(job, JOB)['StartedByUid'], STRANGER)
-        wait_until(self.lab.stopped_worker_pids, what='stopped worker')
+        wait_until(lambda: len(self.lab.stopped_worker_pids()) == len(self.ESPS),
+                   what='stopped workers')
         cancel = ('Cancel', '(a{sv})', [{}])
         where = {'path': job, 'interface': JOB}
         self.answer(refresh='no')
@@ -401,7 +404,8 @@ class Polkit(PolkitCase):
         self.addCleanup(self.wake_workers)
         self.lab.write_boot(f'initrd.img-{self.OLD}', self.lab.bytes(300 * 1024))
         job, = self.bus.call('Refresh')
-        wait_until(self.lab.stopped_worker_pids, what='stopped worker')
+        wait_until(lambda: len(self.lab.stopped_worker_pids()) == len(self.ESPS),
+                   what='stopped workers')
         child = self.start('Cancel', '(a{sv})', [{}], path=job, interface=JOB)
         question, = self.asked(1)
         self.wake_workers()

@@ -3,9 +3,11 @@
 """What a refresh does to ESPs, seen from outside: through the client and a daemon of its own, or a
 daemon that runs on a private bus."""
 
+import fcntl
 import os
 import re
 import signal
+import subprocess
 
 import lab
 from lab import CMDLINE, MIB, LabCase
@@ -75,6 +77,13 @@ class Refresh(LabCase):
         for uuid in self.ESPS:
             self.assertEqual(self.lab.entries(uuid), {})
 
+    def test_a_list_of_esps_that_is_a_directory_is_one_sentence_that_names_it(self):
+        self.lab.path('etc/kernel/proxmox-boot-uuids').unlink()
+        self.lab.path('etc/kernel/proxmox-boot-uuids').mkdir()
+        said = self.bootctl('refresh', status=1).err
+        self.assertRegex(said, r'\Abootctl-pve: [^\n]*/etc/kernel/proxmox-boot-uuids: Is a '
+                         r'directory[^\n]+\n\Z')
+
     def test_only_the_esp_that_was_named_is_refreshed(self):
         self.bootctl('refresh', '--esp', self.ESPS[0])
         self.assert_synced(self.ESPS[0])
@@ -99,6 +108,59 @@ class Refresh(LabCase):
             self.assertEqual(staged, {
                 f'EFI/proxmox/{v}/{name}-{v}': self.lab.path(f'boot/{name}-{v}').stat().st_size
                 for v in (self.OLD, self.NEW) for name in ('vmlinuz', 'initrd.img')})
+
+    def test_a_dry_run_tells_what_is_different_once_for_all_esps(self):
+        self.bootctl('refresh')
+        newest, size = '6.11.11-2-pve', 64 * 1024 + 256 * 1024
+        self.lab.add_kernel(newest)
+        conf = self.lab.esp(self.ESPS[1]) / f'loader/entries/proxmox-{self.NEW}.conf'
+        conf.write_text(conf.read_text().replace('quiet', 'loud'))
+        out = self.bootctl('refresh', '--dry-run').out
+        first, second = out.split(f'ESP {self.ESPS[1]}:\n')
+        for part in first, second:
+            self.assertIn(f'  copies kernel {newest} ({size // 1024}.0 KiB)\n', part)
+            self.assertIn(f'  the default becomes {newest} (now {self.NEW})\n', part)
+            self.assertIn(f'    +++ loader/entries/proxmox-{newest}.conf\n', part)
+            self.assertRegex(part, r'  writes 32\d\.\d KiB; free afterwards: [\d.]+ .iB on ....-000.\n')
+        self.assertNotIn(self.NEW + '.conf', first)
+        self.assertRegex(second, r'    -options +root=\S+ boot=zfs loud\n    \+options .+ quiet\n')
+        self.bootctl('refresh')
+        self.assertEqual(self.bootctl('refresh', '--dry-run').out,
+                         'Every file is in place; there is nothing to do.\n')
+        self.lab.add_kernel('6.14.8-2-pve')
+        self.assertTrue(self.bootctl('refresh', '--dry-run').out.startswith(
+            f'ESP {", ".join(self.ESPS)}:\n'))
+
+    def test_what_a_dry_run_says_is_what_a_refresh_does(self):
+        """The default, and the room that is left but for that of directories."""
+        self.bootctl('refresh')
+        self.lab.add_kernel('6.11.11-2-pve')
+        self.lab.settings(auto_sync=False)
+        self.lab.start_daemon()
+        bus = self.lab.bus
+        bus.wait_no_job()
+        plans, = bus.call('DescribePlan')
+        self.assertEqual([plan[0] for plan in plans], list(self.ESPS))
+        for _, changes, files, write_bytes, _, notes, problems in plans:
+            default, = [change for change in changes if change[0] == 'default']
+            self.assertEqual(default, ('default', '6.11.11-2-pve', self.NEW, 0))
+            entry, = [f for f in files if f[0] == 'new']
+            self.assertEqual((entry[2], notes, problems), ('', [], []))
+            self.assertEqual(write_bytes, 320 * 1024 + len(entry[3]))
+        bus.refresh()
+        for uuid, esp in bus.esps().items():
+            self.assertEqual(esp['DefaultKernel'], '6.11.11-2-pve')
+            self.assertEqual((self.lab.esp(uuid) / entry[1]).read_text(), entry[3])
+
+    def test_a_problem_of_a_dry_run_is_its_exit_status(self):
+        (self.lab.esp(self.ESPS[0]) / 'EFI/proxmox' / self.NEW).write_text('in the way')
+        for option in (), ('--verbose',), ('--json',):
+            done = self.bootctl('refresh', '--dry-run', *option, status=3)
+            self.assertIn('in the way', done.out)
+        self.assertEqual({row['action'] for row in done.json if row['problem']}, {'problem'})
+        self.lab.take_away(self.ESPS[1])
+        done = self.bootctl('refresh', '--dry-run', status=3)
+        self.assertRegex(done.out, rf"(?m)^  problem: ESP '{self.ESPS[1]}' is missing")
 
     def test_dry_run_of_an_esp_in_sync_plans_no_step(self):
         self.bootctl('refresh')
@@ -291,6 +353,18 @@ class Refresh(LabCase):
             f.write(bytes([byte ^ 1]))
         os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
 
+    def test_after_a_downgrade_the_manifest_of_a_newer_version_is_not_believed(self):
+        manifest = self.lab.path(f'var/lib/bootsync/esp-{self.ESPS[0]}.manifest')
+        self.bootctl('refresh')
+        for words, newer in ('v2', 'v3'), ('file ', 'file colour=blue '):
+            self.flip_a_byte()
+            self.bootctl('refresh')
+            self.assertTrue(self.lab.difference(self.ESPS[0], (self.OLD, self.NEW)),
+                            'the manifest of this version was not believed')
+            manifest.write_text(manifest.read_text().replace(words, newer))
+            self.bootctl('refresh')
+            self.assert_synced()
+
     def test_verify_finds_a_flipped_byte_and_the_next_refresh_repairs_it(self):
         self.bootctl('refresh')
         self.bootctl('verify')
@@ -369,6 +443,21 @@ class RunningDaemon(LabCase):
         self.lab.start_daemon()
         self.assertFalse(self.lab.bus.properties()['AutoSync'])
 
+    def test_autosync_off_tells_everybody_who_looks_why_and_the_way_on(self):
+        self.start()
+        self.assertEqual(self.bus.properties()['AutoSyncReason'], '')
+        self.lab.settings(auto_sync=False)
+        self.bus.run(lambda: 'AutoSync=yes' in self.bus.properties()['AutoSyncReason'])
+        self.lab.path('etc/bootsync/bootsyncd.conf').unlink()
+        self.lab.add_package('proxmox-kernel-helper')
+        self.bus.run(lambda: 'remove it' in self.bus.properties()['AutoSyncReason'])
+        done = subprocess.run([lab.program('BOOTCTL_PVE'), 'status'], text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              env=dict(self.lab.environment(),
+                                       DBUS_SYSTEM_BUS_ADDRESS=self.bus.address))
+        self.assertRegex(done.stdout, r'(?m)^Automatic sync: +off \(the package proxmox-kernel-helper')
+        self.assertEqual(self.bus.log().count('AutoSync is off: the package'), 1)
+
     def test_pin_with_autosync_off_is_stored_and_waits_for_a_refresh(self):
         self.start(auto_sync=False)
         self.bus.refresh()
@@ -388,6 +477,27 @@ class RunningDaemon(LabCase):
         for uuid in self.ESPS:
             self.assertEqual({e['options'] for e in self.lab.entries(uuid).values()},
                              {'root=/dev/sdy1'})
+
+    def test_a_package_run_is_one_sync_at_its_end(self):
+        self.start()
+        lab.wait_until(self.synced(self.OLD, self.NEW), what='first sync')
+        self.bus.wait_idle()
+        self.bus.drain()
+        self.bus.signals.clear()
+        before = [self.lab.snapshot(self.lab.esp(u)) for u in self.ESPS]
+        with open(self.lab.path('var/lib/dpkg/lock-frontend'), 'w') as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            for version in '6.8.12-5-pve', '6.8.12-6-pve':
+                self.lab.add_kernel(version)
+                self.bus.run(lambda: 'package run' in self.bus.properties()['InSyncReason'])
+            with self.assertRaises(AssertionError):
+                self.bus.run(lambda: self.bus.seen('JobNew'), timeout=3)
+            self.assertEqual(before, [self.lab.snapshot(self.lab.esp(u)) for u in self.ESPS])
+        lab.wait_until(self.synced('6.8.12-6-pve', '6.8.12-5-pve', self.NEW, self.OLD),
+                       what='sync at the end of the package run')
+        self.bus.wait_idle()
+        self.bus.drain()
+        self.assertEqual(len(self.bus.seen('JobNew')), 1)
 
     def test_the_last_words_of_a_good_refresh_are_in_the_properties(self):
         self.start(auto_sync=False)

@@ -6,6 +6,7 @@ goes on as if nothing were, and takes the ESP back when the worker ends at last.
 import os
 import signal
 import statistics
+import threading
 import time
 
 import lab
@@ -197,6 +198,15 @@ class Restarted(StuckCase):
             self.assertEqual(self.refresh_and_hang(), pid)
         self.assert_synced(GOOD)
         return pid
+
+    def test_a_stop_waits_for_a_worker_that_ends_in_a_moment(self):
+        self.start('stage:1:stop')
+        pid = self.hang()
+        timer = threading.Timer(1, os.kill, (pid, signal.SIGCONT))
+        timer.start()
+        self.addCleanup(timer.join)
+        self.bus.stop_daemon()
+        self.assertEqual(self.lab.worker_pids(), [])
 
     def test_the_esp_is_stuck_without_a_second_worker_until_the_old_one_is_killed(self):
         self.lab.end_worker(self.restart())

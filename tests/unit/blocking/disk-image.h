@@ -7,7 +7,7 @@
 #include <linux/blkpg.h>
 #include <sys/sysmacros.h>
 
-#include "core/partition.h"
+#include "core/disk/partition.h"
 #include "fat-image.h"
 #include "sys/root.h"
 

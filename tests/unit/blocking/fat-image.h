@@ -7,13 +7,14 @@
 #include <check.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "blocking/digest-copy.h"
+#include "blocking/copy/copy.h"
 #include "common/fd.h"
 #include "common/string-util.h"
 
@@ -25,6 +26,29 @@ typedef struct FatImage {
         char path[64]; /* for other processes */
         unsigned bits;
 } FatImage;
+
+/* A digest of @size bytes. */
+static inline void digest_of_memory(const void *data, size_t size,
+                                    char ret[static DIGEST_HEX_SIZE]) {
+        unsigned char sha256[DIGEST_HEX_SIZE / 2];
+
+        ck_assert_int_eq(EVP_Digest(data, size, sha256, NULL, EVP_sha256(), NULL), 1);
+        for (size_t i = 0; i < sizeof(sha256); i++)
+                (void) snprintf(ret + 2 * i, 3, "%02x", sha256[i]);
+}
+
+/* The same of a whole file or disk. Returns its size. */
+static inline uint64_t digest_of(int fd, char ret[static DIGEST_HEX_SIZE]) {
+        off_t size = lseek(fd, 0, SEEK_END);
+        void *data = size > 0 ? mmap(NULL, (size_t) size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+
+        ck_assert_int_ge(size, 0);
+        ck_assert_ptr_ne(data, MAP_FAILED);
+        digest_of_memory(data, (size_t) size, ret);
+        if (data)
+                ck_assert_int_eq(munmap(data, (size_t) size), 0);
+        return (uint64_t) size;
+}
 
 static inline void fat_image_done(FatImage *image) {
         safe_close(image->fd);
@@ -109,10 +133,10 @@ static inline void fat_image_digest_file(const FatImage *image, const char *path
         fd = anonymous_file("target", 0, target);
         after = strprintf("'::%s' - >%s 2>/dev/null; :", path, target);
         fat_image_tool(image, "mcopy -i", after);
-        ck_assert_int_eq(digest_read(fd, NULL, NULL, ret_size, ret_sha256), 0);
+        *ret_size = digest_of(fd, ret_sha256);
 }
 
-/* What fat_image_put() with these arguments wrote is still there, all of it. */
+/* True if all that fat_image_put() wrote with these arguments is still there. */
 static inline bool fat_image_has(const FatImage *image, const char *path, uint8_t seed,
                                  size_t size) {
         char found[DIGEST_HEX_SIZE], expect[DIGEST_HEX_SIZE];
@@ -122,16 +146,14 @@ static inline bool fat_image_has(const FatImage *image, const char *path, uint8_
         ck_assert_ptr_nonnull(data);
         for (size_t i = 0; i < size; i++)
                 data[i] = (uint8_t) (seed + i + i / 251);
-        ck_assert_int_eq(digest_memory(data, size, expect), 0);
+        digest_of_memory(data, size, expect);
         fat_image_digest_file(image, path, &found_size, found);
         return found_size == size && streq(found, expect);
 }
 
 static inline void fat_image_digest(const FatImage *image,
                                     char ret_sha256[static DIGEST_HEX_SIZE]) {
-        uint64_t size;
-
-        ck_assert_int_eq(digest_read(image->fd, NULL, NULL, &size, ret_sha256), 0);
+        (void) digest_of(image->fd, ret_sha256);
 }
 
 static inline void fat_image_read(const FatImage *image, uint64_t offset, void *data, size_t size) {
@@ -188,7 +210,7 @@ static inline uint32_t fat_image_first_cluster(const FatImage *image, uint64_t s
         return fat_image_number(image, slot + 26, 2) | fat_image_number(image, slot + 20, 2) << 16;
 }
 
-/* What a torn rename leaves: the file in the slot @to has chain and size of that in @from. */
+/* Tear a rename in half: the file in the slot @to gets chain and size of that in @from. */
 static inline void fat_image_share(const FatImage *image, uint64_t from, uint64_t to) {
         uint8_t entry[32];
 

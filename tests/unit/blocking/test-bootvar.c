@@ -3,7 +3,7 @@
 /* A plain directory is the firmware. What is written there is read by libefiboot, and what we read
  * is made by it. */
 
-#include "blocking/bootvar.h"
+#include "blocking/firmware/bootvar.h"
 
 #include <efivar/efiboot.h>
 #include <linux/fs.h>
@@ -13,7 +13,7 @@
 
 #include "../check-main.h"
 #include "../sys/temp-root.h"
-#include "blocking/efi-variable.h"
+#include "blocking/firmware/efi-variable.h"
 #include "common/names.h"
 #include "common/string-util.h"
 #include "sys/file.h"
@@ -37,7 +37,22 @@ static const BootTarget target = {
         .size = 131072,
 };
 
-/* A root that libefivar goes to; see meson.build. */
+/* libefivar looks for the firmware's variables before main() begins, and by name each time. It is
+ * sent below the working directory, which each test changes to its root; to be heard, this program
+ * has to begin anew. */
+__attribute__((constructor)) static void redirect_libefivar(void) {
+        static const char variable[] = "EFIVARFS_PATH", path[] = "sys/firmware/efi/efivars/";
+        char *arguments[] = { program_invocation_name, NULL };
+
+        if (streq_ptr(getenv(variable), path))
+                return;
+        if (setenv(variable, path, true) < 0 || setenv("LIBEFIVAR_OPS", "efivarfs", true) < 0)
+                abort();
+        (void) execv("/proc/self/exe", arguments);
+        abort();
+}
+
+/* A root that libefivar goes to. */
 static TempRoot bare_root(void) {
         TempRoot t = temp_root_new();
 
@@ -69,7 +84,8 @@ static size_t get(const TempRoot *t, const char *path, uint8_t ret[static 1024])
         ck_assert_int_ge(fd, 0);
         n = read(fd, ret, 1024);
         ck_assert_int_ge(n, 4);
-        ck_assert_uint_eq(efi_u32(ret), 7); /* non-volatile, boot service, runtime */
+        ck_assert_uint_eq(efi_u16(ret + 2), 0);
+        ck_assert_uint_eq(efi_u16(ret), 7); /* non-volatile, boot service, runtime */
         memmove(ret, ret + 4, (size_t) n - 4);
         return (size_t) n - 4;
 }
@@ -548,6 +564,104 @@ START_TEST(what_would_not_read_the_same_is_not_made) {
 }
 END_TEST
 
+START_TEST(second_init_does_not_steal_the_entry_of_the_first_esp) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        BootTarget first = target, second = target;
+        uint8_t before[1024], after[1024];
+        size_t size;
+
+        /* As an older tool has called both. */
+        first.title = second.title = "proxmox";
+        first.path = second.path = "\\EFI\\proxmox\\shimx64.efi";
+        second.partuuid = OTHER;
+        ck_assert_int_eq(ensure(&t, &first), 1);
+        size = get(&t, GLOBAL("Boot0000"), before);
+        ck_assert_int_eq(ensure(&t, &second), 1);
+        ck_assert_int_eq(ensure(&t, &second), 0);
+        ck_assert_uint_eq(get(&t, GLOBAL("Boot0000"), after), size);
+        ck_assert_int_eq(memcmp(before, after, size), 0);
+        ASSERT_VALUE(&t, GLOBAL("BootOrder"), "\0\0\1\0");
+        ck_assert_uint_eq(count_variables(&t), 3);
+}
+END_TEST
+
+/* The entry Boot0004 as it is remembered, and the firmware without it. */
+static void take_entry(const TempRoot *t, LoadOption *ret) {
+        _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
+
+        put_entry(t, GLOBAL("Boot0004"), PARTUUID, SD_BOOT, true);
+        read_firmware(t, &f);
+        ck_assert_int_eq(load_option_copy(firmware_entry(&f, 4), ret), 0);
+        ck_assert_int_eq(unlinkat(t->fd, GLOBAL("Boot0004"), 0), 0);
+}
+
+START_TEST(entry_is_put_back_as_it_was_once) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_(load_option_done) LoadOption entry = {};
+        _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
+
+        take_entry(&t, &entry);
+        PUT(&t, GLOBAL("BootOrder"), "\7\0");
+        ck_assert_int_eq(bootvar_put_entry(t.root, &entry, NULL), 1);
+        ck_assert_int_eq(bootvar_put_entry(t.root, &entry, NULL), 0);
+        read_firmware(&t, &f);
+        ck_assert_str_eq(firmware_entry(&f, 4)->hex, entry.hex);
+        ASSERT_VALUE(&t, GLOBAL("BootOrder"), "\7\0");
+        ck_assert_uint_eq(count_variables(&t), 2);
+}
+END_TEST
+
+START_TEST(number_that_is_taken_by_anything_stays_and_another_is_found) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_(load_option_done) LoadOption entry = {};
+
+        take_entry(&t, &entry);
+        PUT(&t, GLOBAL("Boot0004"), "junk");
+        PUT(&t, GLOBAL("BootOrder"), "\0\0");
+        ck_assert_int_eq(bootvar_put_entry(t.root, &entry, NULL), 1);
+        ASSERT_VALUE(&t, GLOBAL("Boot0004"), "junk");
+        ck_assert(temp_exists(&t, GLOBAL("Boot0001")));
+}
+END_TEST
+
+START_TEST(order_is_changed_only_if_it_is_as_it_was_seen) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(bootvar_set_order(t.root, "-", "0001", NULL), 1);
+        ck_assert_int_eq(bootvar_set_order(t.root, "0001", "0003,0001", NULL), 1);
+        ASSERT_VALUE(&t, GLOBAL("BootOrder"), "\3\0\1\0");
+        ck_assert_int_eq(bootvar_set_order(t.root, "0001", "0002", &error),
+                         error_code_to_errno(ERROR_BUSY));
+        ck_assert_ptr_nonnull(strstr(error.message, "'BootOrder'"));
+        ck_assert_int_eq(bootvar_set_order(t.root, "0003,0001", "-", NULL), -EINVAL);
+        ck_assert_int_eq(bootvar_set_order(t.root, "0003,0001", "", NULL), -EINVAL);
+        ck_assert_int_eq(bootvar_set_order(t.root, "x", "0001", NULL), -EINVAL);
+        ASSERT_VALUE(&t, GLOBAL("BootOrder"), "\3\0\1\0");
+}
+END_TEST
+
+START_TEST(only_a_double_that_no_order_names_is_dropped) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_(load_option_done) LoadOption entry = {};
+        const int busy = error_code_to_errno(ERROR_BUSY);
+
+        take_entry(&t, &entry);
+        ck_assert_int_eq(bootvar_drop_entry(t.root, &entry, NULL), 0);
+        put_entry(&t, GLOBAL("Boot0004"), PARTUUID, SD_BOOT, true);
+        ck_assert_int_eq(bootvar_drop_entry(t.root, &entry, NULL), busy); /* it is the only one */
+        put_entry(&t, GLOBAL("Boot0001"), PARTUUID, SD_BOOT, true);
+        PUT(&t, GLOBAL("BootOrder"), "\1\0\4\0");
+        ck_assert_int_eq(bootvar_drop_entry(t.root, &entry, NULL), busy); /* the order names it */
+        PUT(&t, GLOBAL("BootOrder"), "\1\0");
+        put_entry(&t, GLOBAL("Boot0004"), PARTUUID, SD_BOOT, false);
+        ck_assert_int_eq(bootvar_drop_entry(t.root, &entry, NULL), busy); /* it is another */
+        put_entry(&t, GLOBAL("Boot0004"), PARTUUID, SD_BOOT, true);
+        ck_assert_int_eq(bootvar_drop_entry(t.root, &entry, NULL), 1);
+        ck_assert(!temp_exists(&t, GLOBAL("Boot0004")) && temp_exists(&t, GLOBAL("Boot0001")));
+}
+END_TEST
+
 START_TEST(firmware_full_of_entries_gets_no_more) {
         _cleanup_temp_root_ TempRoot t = firmware_root();
         _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
@@ -566,6 +680,21 @@ START_TEST(firmware_full_of_entries_gets_no_more) {
 }
 END_TEST
 
+START_TEST(shim_comes_before_other_loaders_of_ours_and_foreign_ones_keep_their_places) {
+        _cleanup_temp_root_ TempRoot t = firmware_root();
+        _cleanup_error_ Error error = {};
+
+        put_entry(&t, GLOBAL("Boot0000"), OTHER, "\\EFI\\Microsoft\\Boot\\bootmgfw.efi", true);
+        put_entry(&t, GLOBAL("Boot0001"), OTHER, SD_BOOT, true);
+        put_entry(&t, GLOBAL("Boot0002"), OTHER, "\\EFI\\proxmox\\shimx64.efi", true);
+        PUT(&t, GLOBAL("BootOrder"), "\1\0\0\0\2\0\x63\0");
+        ck_assert_int_eq(bootvar_prefer_shim(t.root, &error), 1);
+        ASSERT_VALUE(&t, GLOBAL("BootOrder"), "\2\0\0\0\1\0\x63\0");
+        ck_assert_int_eq(bootvar_prefer_shim(t.root, &error), 0);
+        ck_assert_uint_eq(count_variables(&t), 4);
+}
+END_TEST
+
 CHECK_MAIN("bootvar", host_without_efi_is_no_error, firmware_that_shows_no_variables_is_empty,
            every_variable_is_read, junk_is_passed_over, symlink_does_not_lead_out_of_the_root,
            other_directory_than_that_of_the_root_is_refused,
@@ -580,4 +709,9 @@ CHECK_MAIN("bootvar", host_without_efi_is_no_error, firmware_that_shows_no_varia
            first_entry_of_ours_comes_first, each_mirror_gets_an_entry_of_its_own,
            number_is_taken_that_nothing_speaks_of, duplicates_are_left,
            partition_of_an_mbr_gets_no_entry, what_would_not_read_the_same_is_not_made,
-           firmware_full_of_entries_gets_no_more)
+           firmware_full_of_entries_gets_no_more,
+           shim_comes_before_other_loaders_of_ours_and_foreign_ones_keep_their_places,
+           second_init_does_not_steal_the_entry_of_the_first_esp, entry_is_put_back_as_it_was_once,
+           number_that_is_taken_by_anything_stays_and_another_is_found,
+           order_is_changed_only_if_it_is_as_it_was_seen,
+           only_a_double_that_no_order_names_is_dropped)

@@ -2,7 +2,7 @@
 
 /* Tables and signatures as sfdisk and the mkfs programs write them, read from image files. */
 
-#include "blocking/disk-content.h"
+#include "blocking/disk/disk-content.h"
 
 #include "../check-main.h"
 #include "disk-image.h"

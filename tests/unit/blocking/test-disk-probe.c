@@ -2,7 +2,7 @@
 
 /* A disk with what lies on it and who uses it, on loop devices, so it needs root. */
 
-#include "blocking/disk-probe.h"
+#include "blocking/disk/disk-probe.h"
 
 #include <sched.h>
 #include <sys/mount.h>

@@ -3,11 +3,12 @@
 /* systemd-boot on an ESP that is a directory: what is written, and what stays. GRUB needs a real
  * disk, and has its scenarios in tests/vm. */
 
-#include "blocking/esp-bootloader.h"
+#include "blocking/loader/esp-bootloader.h"
 
 #include "../check-main.h"
-#include "blocking/esp-stage.h"
-#include "core/loader-files.h"
+#include "blocking/esp/esp-stage.h"
+#include "blocking/loader/loader-install.h"
+#include "core/loader/loader-files.h"
 #include "throwaway-esp.h"
 
 #define SOURCE      "usr/lib/systemd/boot/efi/systemd-boot" EFI_ARCH ".efi"
@@ -117,7 +118,7 @@ START_TEST(missing_package_is_named_and_nothing_is_written) {
         ck_assert_int_eq(install(&c, ESP_LOADER_SYSTEMD_BOOT),
                          error_code_to_errno(ERROR_NOT_SUPPORTED));
         ck_assert_int_eq(c.error.code, ERROR_NOT_SUPPORTED);
-        ck_assert_ptr_nonnull(strstr(c.error.message, "install the package systemd-boot"));
+        ck_assert_ptr_nonnull(strstr(c.error.message, "install the package systemd-boot-efi"));
         ck_assert(!throwaway_has(&c.t, ESP(LOADER_CONF)));
         ck_assert(!throwaway_has(&c.t, ESP("EFI/BOOT")));
 }
@@ -146,17 +147,15 @@ START_TEST(boot_variable_names_shim_where_there_is_one) {
         _cleanup_case_ Case c;
 
         case_init(&c);
-        ck_assert_str_eq(esp_loader_efi_path(&c.t.volume, ESP_LOADER_SYSTEMD_BOOT),
+        ck_assert_str_eq(loader_install_systemd_boot.efi_path(&c.t.volume),
                          "\\EFI\\systemd\\systemd-boot" EFI_ARCH ".efi");
-        ck_assert_str_eq(esp_loader_efi_path(&c.t.volume, ESP_LOADER_GRUB),
+        ck_assert_str_eq(loader_install_grub.efi_path(&c.t.volume),
                          "\\EFI\\proxmox\\grub" EFI_ARCH ".efi");
         throwaway_put_text(&c.t, ESP(ESP_SHIM), "shim");
-        ck_assert_str_eq(esp_loader_efi_path(&c.t.volume, ESP_LOADER_GRUB),
+        ck_assert_str_eq(loader_install_grub.efi_path(&c.t.volume),
                          "\\EFI\\proxmox\\shim" EFI_ARCH ".efi");
-        ck_assert_ptr_null(esp_loader_efi_path(&c.t.volume, ESP_LOADER_NONE));
-        ck_assert_str_eq(esp_loader_title(ESP_LOADER_SYSTEMD_BOOT), "Linux Boot Manager");
-        ck_assert_str_eq(esp_loader_title(ESP_LOADER_GRUB), "proxmox");
-        ck_assert_ptr_null(esp_loader_title(ESP_LOADER_NONE));
+        ck_assert_str_eq(loader_install_systemd_boot.entry_suffix, " systemd-boot");
+        ck_assert_str_eq(loader_install_grub.entry_suffix, "");
 }
 END_TEST
 

@@ -4,7 +4,7 @@
  * calls is a test of the worker, which can be traced. */
 
 #include "../check-main.h"
-#include "blocking/esp-commit.h"
+#include "blocking/esp/esp-commit.h"
 #include "throwaway-esp.h"
 
 #define VERSION "1.2-pve"
@@ -103,11 +103,11 @@ START_TEST(entry_is_removed_and_let_go_at_once) {
 
         case_init(&c);
         throwaway_put_text(&c.t, ESP(ENTRY), "title x\n");
-        ck_assert_int_eq(esp_commit_remove_entry(&c.commit, ENTRY, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_ENTRY, ENTRY, &c.error), 0);
         ck_assert(!throwaway_has(&c.t, ESP(ENTRY)));
         ck_assert_uint_eq(c.commit.n_holds, 0);
         ck_assert(c.commit.open);
-        ck_assert_int_eq(esp_commit_remove_entry(&c.commit, ENTRY, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_ENTRY, ENTRY, &c.error), 0);
 }
 END_TEST
 
@@ -118,14 +118,14 @@ START_TEST(kernel_is_removed_with_its_leftovers_and_held_until_the_barrier) {
         throwaway_put_text(&c.t, ESP(IMAGE), "image");
         throwaway_put_text(&c.t, ESP(INITRD), "initrd");
         throwaway_put_text(&c.t, ESP(INITRD ".new"), "half");
-        ck_assert_int_eq(esp_commit_remove_kernel(&c.commit, DIR, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL, DIR, &c.error), 0);
         ck_assert(!throwaway_has(&c.t, ESP(DIR)));
         ck_assert(throwaway_has(&c.t, ESP("EFI/proxmox")));
         ck_assert_uint_eq(c.commit.n_holds, 4);
         ck_assert(c.commit.open);
         ck_assert_int_eq(esp_commit_barrier(&c.commit, &c.error), 0);
         ck_assert_uint_eq(c.commit.n_holds, 0);
-        ck_assert_int_eq(esp_commit_remove_kernel(&c.commit, DIR, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL, DIR, &c.error), 0);
 }
 END_TEST
 
@@ -137,7 +137,7 @@ START_TEST(foreign_files_keep_their_directory) {
         throwaway_put_text(&c.t, ESP(DIR "/notes.txt"), "mine");
         throwaway_put_text(&c.t, ESP(DIR "/vmlinuz-9.9-pve"), "another");
         throwaway_mkdir(&c.t, ESP(INITRD));
-        ck_assert_int_eq(esp_commit_remove_kernel(&c.commit, DIR, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL, DIR, &c.error), 0);
         ck_assert(!throwaway_has(&c.t, ESP(IMAGE)));
         ck_assert(throwaway_has(&c.t, ESP(DIR "/notes.txt")));
         ck_assert(throwaway_has(&c.t, ESP(DIR "/vmlinuz-9.9-pve")));
@@ -152,7 +152,7 @@ START_TEST(symlink_among_kernel_files_is_not_followed) {
         throwaway_put_text(&c.t, "boot/precious", "precious");
         throwaway_mkdir(&c.t, ESP(DIR));
         ck_assert_int_eq(symlink("/boot/precious", throwaway_path(&c.t, ESP(IMAGE))), 0);
-        ck_assert_int_eq(esp_commit_remove_kernel(&c.commit, DIR, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL, DIR, &c.error), 0);
         ck_assert(throwaway_has(&c.t, ESP(IMAGE)));
         throwaway_assert_text(&c.t, "boot/precious", "precious");
 }
@@ -163,7 +163,7 @@ START_TEST(kernel_directory_that_is_a_file_is_an_error) {
 
         case_init(&c);
         throwaway_put_text(&c.t, ESP(DIR), "x");
-        ck_assert_int_eq(esp_commit_remove_kernel(&c.commit, DIR, &c.error), -ENOTDIR);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL, DIR, &c.error), -ENOTDIR);
         ck_assert(throwaway_has(&c.t, ESP(DIR)));
 }
 END_TEST
@@ -174,14 +174,18 @@ START_TEST(kernel_file_in_the_root_is_held_until_the_barrier) {
         case_init(&c);
         throwaway_put_text(&c.t, ESP("vmlinuz-" VERSION), "image");
         throwaway_put_text(&c.t, ESP("initrd.img-" VERSION), "initrd");
-        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, "vmlinuz-" VERSION,
+                                           &c.error),
+                         0);
         ck_assert(!throwaway_has(&c.t, ESP("vmlinuz-" VERSION)));
         ck_assert(throwaway_has(&c.t, ESP("initrd.img-" VERSION)));
         ck_assert_uint_eq(c.commit.n_holds, 1);
         ck_assert(c.commit.open);
         ck_assert_int_eq(esp_commit_barrier(&c.commit, &c.error), 0);
         ck_assert_uint_eq(c.commit.n_holds, 0);
-        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, "vmlinuz-" VERSION,
+                                           &c.error),
+                         0);
 }
 END_TEST
 
@@ -194,9 +198,11 @@ START_TEST(memtest_is_removed_likewise_from_wherever_it_is) {
                 _cleanup_case_ Case c;
 
                 case_init(&c);
-                ck_assert_int_eq(esp_commit_remove_file(&c.commit, paths[i], &c.error), 0);
+                ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, paths[i], &c.error),
+                                 0);
                 throwaway_put_text(&c.t, path, "memtest");
-                ck_assert_int_eq(esp_commit_remove_file(&c.commit, paths[i], &c.error), 0);
+                ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, paths[i], &c.error),
+                                 0);
                 ck_assert(!throwaway_has(&c.t, path));
                 ck_assert_uint_eq(c.commit.n_holds, 1);
                 ck_assert_int_eq(esp_commit_barrier(&c.commit, &c.error), 0);
@@ -221,11 +227,12 @@ START_TEST(only_kernel_files_in_the_root_are_removed_so) {
                 _cleanup_free_ char *path = strprintf(ESP("%s"), names[i]);
 
                 throwaway_put_text(&c.t, path, "mine");
-                ck_assert_int_eq(esp_commit_remove_file(&c.commit, names[i], &c.error), -EINVAL);
+                ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, names[i], &c.error),
+                                 -EINVAL);
                 ck_assert(throwaway_has(&c.t, path));
         }
         throwaway_put_text(&c.t, ESP(IMAGE), "image");
-        ck_assert_int_eq(esp_commit_remove_file(&c.commit, IMAGE, &c.error), -EINVAL);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, IMAGE, &c.error), -EINVAL);
         ck_assert(throwaway_has(&c.t, ESP(IMAGE)));
 }
 END_TEST
@@ -235,12 +242,15 @@ START_TEST(kernel_file_in_the_root_that_is_none_is_an_error) {
 
         case_init(&c);
         throwaway_mkdir(&c.t, ESP("vmlinuz-" VERSION));
-        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), -EISDIR);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, "vmlinuz-" VERSION,
+                                           &c.error),
+                         -EISDIR);
         throwaway_put_text(&c.t, "boot/precious", "precious");
         ck_assert_int_eq(
                         symlink("/boot/precious", throwaway_path(&c.t, ESP("initrd.img-" VERSION))),
                         0);
-        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "initrd.img-" VERSION, &c.error),
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, "initrd.img-" VERSION,
+                                           &c.error),
                          -ELOOP);
         throwaway_assert_text(&c.t, "boot/precious", "precious");
 }
@@ -259,12 +269,14 @@ START_TEST(what_must_stay_is_not_removed_by_any_name) {
         ck_assert_int_eq(esp_commit_keep(&c.commit, ENTRY), 0);
         ck_assert_int_eq(esp_commit_keep(&c.commit, "vmlinuz-" VERSION), 0);
 
-        ck_assert_int_lt(esp_commit_remove_kernel(&c.commit, DIR, &c.error), 0);
+        ck_assert_int_lt(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL, DIR, &c.error), 0);
         ck_assert_ptr_nonnull(strstr(c.error.message, IMAGE));
-        ck_assert_int_lt(esp_commit_remove_kernel(&c.commit, "EFI/../EFI/proxmox/" VERSION, NULL),
+        ck_assert_int_lt(esp_commit_remove(&c.commit, PLAN_REMOVE_KERNEL,
+                                           "EFI/../EFI/proxmox/" VERSION, NULL),
                          0);
-        ck_assert_int_lt(esp_commit_remove_entry(&c.commit, ENTRY, NULL), 0);
-        ck_assert_int_lt(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, NULL), 0);
+        ck_assert_int_lt(esp_commit_remove(&c.commit, PLAN_REMOVE_ENTRY, ENTRY, NULL), 0);
+        ck_assert_int_lt(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, "vmlinuz-" VERSION, NULL),
+                         0);
         throwaway_assert_text(&c.t, ESP(IMAGE), "image");
         throwaway_assert_text(&c.t, ESP(INITRD), "initrd");
         throwaway_assert_text(&c.t, ESP(ENTRY), "entry");
@@ -279,7 +291,7 @@ START_TEST(what_was_placed_must_stay) {
         case_init(&c);
         throwaway_put_text(&c.t, ESP(ENTRY ".new"), "entry");
         ck_assert_int_eq(esp_commit_place(&c.commit, ENTRY, &c.file, &c.error), 0);
-        ck_assert_int_lt(esp_commit_remove_entry(&c.commit, ENTRY, &c.error), 0);
+        ck_assert_int_lt(esp_commit_remove(&c.commit, PLAN_REMOVE_ENTRY, ENTRY, &c.error), 0);
         throwaway_assert_text(&c.t, ESP(ENTRY), "entry");
 }
 END_TEST
@@ -293,7 +305,9 @@ START_TEST(file_with_two_names_loses_none_by_one_of_them) {
                               throwaway_path(&c.t, ESP("vmlinuz-" VERSION))),
                          0);
         ck_assert_int_eq(esp_commit_keep(&c.commit, IMAGE), 0);
-        ck_assert_int_eq(esp_commit_remove_file(&c.commit, "vmlinuz-" VERSION, &c.error), 0);
+        ck_assert_int_eq(esp_commit_remove(&c.commit, PLAN_REMOVE_FILE, "vmlinuz-" VERSION,
+                                           &c.error),
+                         0);
         throwaway_assert_text(&c.t, ESP(IMAGE), "image");
 }
 END_TEST

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What is on a disk is asked of the disk, whatever a link says. On loop devices, so it needs root.
+/* The disk itself is asked what it holds, whatever a link says. On loop devices, so it needs root.
  */
 
-#include "blocking/esp-device.h"
+#include "blocking/disk/esp-device.h"
 
 #include <linux/fs.h>
 #include <sched.h>

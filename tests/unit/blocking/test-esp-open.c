@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What counts as an ESP, that one process at a time has it, and that no path leads out of it. */
+/* Only a partition or a directory is an ESP, one process at a time has it, and no path leads out of
+ * it. */
 
 #include <linux/fs.h>
 #include <sys/ioctl.h>

@@ -2,10 +2,10 @@
 
 /* Damaged volumes are made whole without a live file losing a byte, or left exactly as they are. */
 
-#include "blocking/esp-repair.h"
+#include "blocking/esp/esp-repair.h"
 
 #include "../check-main.h"
-#include "core/fat.h"
+#include "core/esp/fat.h"
 #include "fat-image.h"
 
 #define VERSION  "6.8.12-4-pve"
@@ -466,7 +466,7 @@ START_TEST(live_file_is_complete_whenever_power_fails_during_the_repair) {
 
                 /* Our own write, which is synced before fsck.vfat starts: one sector. */
                 fat_image_read(&lab.image, lab.leftover, entry, sizeof(entry));
-                fat_entry_cut(entry);
+                fat_entry_cut(entry, false);
                 image_copy(&lab.image, &cut);
                 fat_image_write(&cut, lab.leftover, entry, sizeof(entry));
                 n = find_changes(&image, &cut, changes);
@@ -490,7 +490,7 @@ START_TEST(repair_that_was_cut_short_is_taken_up_again) {
         fat_image_share(&lab.image, lab.live, lab.leftover);
         fat_image_set_number(&lab.image, fat_image_dirty_at(&lab.image), 1, 1);
         fat_image_read(&lab.image, lab.leftover, entry, sizeof(entry));
-        fat_entry_cut(entry);
+        fat_entry_cut(entry, false);
         fat_image_write(&lab.image, lab.leftover, entry, sizeof(entry));
         assert_repaired(&lab);
         assert_live(&lab);

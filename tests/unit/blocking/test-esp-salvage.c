@@ -2,7 +2,7 @@
 
 /* Files that fsck.vfat made for us go; whatever else is called so stays. */
 
-#include "blocking/esp-salvage.h"
+#include "blocking/esp/esp-salvage.h"
 
 #include "../check-main.h"
 #include "throwaway-esp.h"

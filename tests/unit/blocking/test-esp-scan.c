@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a scan reports, and what it leaves alone. */
+/* A scan reports our files and those that a boot loader reads, and leaves everything else alone. */
 
 #include "../check-main.h"
-#include "blocking/esp-scan.h"
-#include "core/report-quota.h"
+#include "blocking/esp/esp-scan.h"
+#include "core/loader/esp-path.h"
+#include "core/wire/report.h"
+#include "fat-image.h"
 #include "throwaway-esp.h"
 
-#define ENTRY "loader/entries/proxmox-6.8.12-4-pve.conf"
+#define ENTRY  "loader/entries/proxmox-6.8.12-4-pve.conf"
+#define KERNEL "EFI/proxmox/6.8.12-4-pve/vmlinuz-6.8.12-4-pve"
+
+static const Plan no_plan = {};
 
 static void scan(const Throwaway *t, const EspImage *known, EspImage *ret) {
         const EspImage none = {};
         _cleanup_error_ Error error = {};
 
-        ck_assert_int_eq(esp_scan(&t->volume, known ?: &none, NULL, ret, &error), 0);
+        ck_assert_int_eq(esp_scan(&t->volume, &no_plan, known ?: &none, NULL, ret, &error), 0);
 }
 
 START_TEST(what_concerns_us_is_reported_and_nothing_else) {
@@ -154,7 +159,7 @@ static void assert_grub_config(const Throwaway *t, const EspImage *known, const 
         _cleanup_error_ Error error = {};
         const EspFile *file;
 
-        ck_assert_int_eq(esp_scan(&t->volume, known ?: &none, inputs, &image, &error), 0);
+        ck_assert_int_eq(esp_scan(&t->volume, &no_plan, known ?: &none, inputs, &image, &error), 0);
         file = esp_image_find(&image, "grub/grub.cfg");
         ck_assert(streq_ptr(file->text, text));
         ck_assert_int_eq(file->verdict, verdict);
@@ -299,7 +304,7 @@ static void assert_overflow(const Throwaway *t, const EspImage *known, const cha
         EspImage image = { .n_files = 7 };
         _cleanup_error_ Error error = {};
 
-        ck_assert_int_lt(esp_scan(&t->volume, known, NULL, &image, &error), 0);
+        ck_assert_int_lt(esp_scan(&t->volume, &no_plan, known, NULL, &image, &error), 0);
         ck_assert_uint_eq(image.n_files, 7); /* ret is untouched */
         ck_assert_msg(strstr(error.message, "ESP '" UUID "'") && strstr(error.message, dir),
                       "not named: %s", error.message);
@@ -393,6 +398,148 @@ START_TEST(names_with_control_characters_are_left_out) {
 }
 END_TEST
 
+/* A look at a volume with a FAT's own account of its free clusters, and at a directory in the place
+ * of its mount. */
+typedef struct Accounted {
+        Throwaway t;
+        FatImage fat;
+        EspImage known;
+        PlanStep check;
+        Plan plan;
+} Accounted;
+
+#define N_FREE 40000u
+
+static void put_account(Accounted *a, uint32_t n_free) {
+        ck_assert_int_eq(pwrite(a->fat.fd, &n_free, 4, (off_t) a->t.volume.fat.info_offset + 488),
+                         4);
+}
+
+static void accounted_init(Accounted *a) {
+        uint8_t sector[FAT_BOOT_SECTOR_SIZE];
+        EspFile *text;
+        FileStamp st;
+
+        *a = (Accounted){
+                .check = { .action = PLAN_CHECK, .path = (char *) KERNEL, .trust = true }
+        };
+        throwaway_init(&a->t);
+        throwaway_put_text(&a->t, ESP(ENTRY), "title x\n");
+        throwaway_put_text(&a->t, ESP(KERNEL), "kernel");
+        st = throwaway_stamp(&a->t, ESP(KERNEL));
+        a->check.esp_size = st.size;
+        a->check.esp_mtime = st.mtime;
+        a->plan = (Plan){ .steps = &a->check, .n_steps = 1 };
+        text = esp_image_get(&a->known, ENTRY);
+        st = throwaway_stamp(&a->t, ESP(ENTRY));
+        text->size = st.size;
+        text->mtime = st.mtime;
+
+        fat_image_init(&a->fat, 32);
+        a->t.volume.device.fd = a->fat.fd;
+        ck_assert_int_eq(pread(a->fat.fd, sector, sizeof(sector), 0), sizeof(sector));
+        ck_assert_int_eq(fat_parse(sector, &a->t.volume.fat), 0);
+        put_account(a, N_FREE);
+}
+
+static void accounted_done(Accounted *a) {
+        a->t.volume.device.fd = -EBADF;
+        esp_image_done(&a->known);
+        fat_image_done(&a->fat);
+        throwaway_done(&a->t);
+}
+
+/* True if the space is what the account says. */
+static bool goes_by_account(const Accounted *a) {
+        _cleanup_(esp_image_done) EspImage image = {};
+        _cleanup_error_ Error error = {};
+
+        ck_assert_int_eq(esp_scan(&a->t.volume, &a->plan, &a->known, NULL, &image, &error), 0);
+        return image.free_bytes == (uint64_t) N_FREE * a->t.volume.fat.cluster_bytes &&
+               image.cluster_bytes == a->t.volume.fat.cluster_bytes;
+}
+
+START_TEST(free_clusters_of_a_fat_are_not_counted_where_all_is_as_known) {
+        _cleanup_(accounted_done) Accounted a;
+
+        accounted_init(&a);
+        ck_assert(goes_by_account(&a));
+        throwaway_put_text(&a.t, ESP("EFI/Microsoft/bootmgfw.efi"), "x");
+        ck_assert(goes_by_account(&a));
+}
+END_TEST
+
+static void is_a_new_entry(Accounted *a) {
+        throwaway_put_text(&a->t, ESP("loader/entries/other.conf"), "title y\n");
+}
+
+static void is_another_text(Accounted *a) {
+        throwaway_put_text(&a->t, ESP(ENTRY), "title another\n");
+}
+
+static void is_a_text_less(Accounted *a) {
+        ck_assert_int_eq(unlink(throwaway_path(&a->t, ESP(ENTRY))), 0);
+}
+
+static void is_nothing_known(Accounted *a) {
+        esp_image_done(&a->known);
+        ck_assert_int_eq(unlink(throwaway_path(&a->t, ESP(ENTRY))), 0);
+}
+
+static void is_another_kernel(Accounted *a) {
+        throwaway_put_text(&a->t, ESP(KERNEL), "another");
+}
+
+static void is_a_kernel_less(Accounted *a) {
+        ck_assert_int_eq(unlink(throwaway_path(&a->t, ESP(KERNEL))), 0);
+}
+
+static void is_no_trust(Accounted *a) {
+        a->check.trust = false;
+}
+
+static void is_a_leftover(Accounted *a) {
+        throwaway_put_text(&a->t, ESP(KERNEL ".new"), "half");
+}
+
+static void is_a_plan_that_writes(Accounted *a) {
+        a->check.action = PLAN_STAGE;
+}
+
+static void is_distrust(Accounted *a) {
+        a->t.volume.distrust = true;
+}
+
+static void is_a_full_volume(Accounted *a) {
+        put_account(a, 100);
+}
+
+static void is_no_account(Accounted *a) {
+        put_account(a, UINT32_MAX);
+}
+
+static void is_another_sector(Accounted *a) {
+        ck_assert_int_eq(pwrite(a->fat.fd, "x", 1, (off_t) a->t.volume.fat.info_offset), 1);
+}
+
+START_TEST(free_clusters_are_counted_wherever_something_may_be_copied_or_is_amiss) {
+        static void (*const there[])(Accounted *) = {
+                is_a_new_entry,        is_another_text,  is_a_text_less,   is_nothing_known,
+                is_another_kernel,     is_a_kernel_less, is_no_trust,      is_a_leftover,
+                is_a_plan_that_writes, is_distrust,      is_a_full_volume, is_no_account,
+                is_another_sector,
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(there); i++) {
+                _cleanup_(accounted_done) Accounted a;
+
+                accounted_init(&a);
+                there[i](&a);
+                ck_assert_msg(!goes_by_account(&a), "case %zu goes by the account", i);
+        }
+}
+END_TEST
+
 CHECK_MAIN("esp-scan", what_concerns_us_is_reported_and_nothing_else,
            leftovers_of_a_run_that_was_killed_are_reported, empty_esp_has_space_and_no_loader,
            loader_is_told_from_what_was_seen, texts_that_decide_what_boots_are_read_and_no_others,
@@ -407,4 +554,6 @@ CHECK_MAIN("esp-scan", what_concerns_us_is_reported_and_nothing_else,
            more_kernels_in_the_root_than_can_be_reported_are_an_error,
            as_many_files_as_can_be_reported_are,
            more_text_than_can_be_reported_is_an_error_also_if_most_of_it_is_known,
-           what_no_boot_loader_reads_beside_the_entries_is_left_out_however_much_it_is)
+           what_no_boot_loader_reads_beside_the_entries_is_left_out_however_much_it_is,
+           free_clusters_of_a_fat_are_not_counted_where_all_is_as_known,
+           free_clusters_are_counted_wherever_something_may_be_copied_or_is_amiss)

@@ -4,7 +4,7 @@
  * that who writes 2 waits in the write, as it does while the kernel unmerges, and each look at the
  * progress is one of the kernel's steps. */
 
-#include "blocking/ksm-control.h"
+#include "blocking/ksm/ksm-control.h"
 
 #include <dirent.h>
 #include <signal.h>

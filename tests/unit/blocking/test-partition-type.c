@@ -2,10 +2,10 @@
 
 /* One number in a partition table is changed; sfdisk says what the table was and is. */
 
-#include "blocking/partition-type.h"
+#include "blocking/disk/partition-type.h"
 
 #include "../check-main.h"
-#include "blocking/disk-content.h"
+#include "blocking/disk/disk-content.h"
 #include "disk-image.h"
 
 #define SIZE ((size_t) (8 * MIB))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a program is given, how its end is told, and that it is never waited for without end. */
+/* A program gets no more than it needs, its end is told, and it is never waited for without end. */
 
-#include "blocking/program.h"
+#include "blocking/program/program.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>

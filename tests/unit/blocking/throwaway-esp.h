@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "blocking/digest-copy.h"
-#include "blocking/esp-open.h"
+#include "blocking/copy/copy.h"
+#include "blocking/esp/esp-open.h"
 #include "common/fd.h"
 #include "common/string-util.h"
-#include "core/plan.h"
+#include "core/plan/plan.h"
 #include "sys/boot-dir.h"
 
 #define UUID      "ABCD-0123"

@@ -33,7 +33,7 @@ static sd_bus_message *call_new(void) {
         return m;
 }
 
-/* What was appended can be read from now on. */
+/* From now on everything that was appended can be read. */
 static void call_seal(sd_bus_message *m) {
         ck_assert_int_ge(sd_bus_message_seal(m, 1, 0), 0);
         ck_assert_int_ge(sd_bus_message_rewind(m, true), 0);

@@ -7,7 +7,7 @@
 #include <check.h>
 
 #include "common/string-util.h"
-#include "core/fat.h"
+#include "core/esp/fat.h"
 
 #define LAB_SECTOR    512
 #define LAB_RESERVED  1
@@ -41,7 +41,7 @@ static inline uint64_t lab_cluster_offset(const FatLab *lab, uint32_t cluster) {
                (uint64_t) LAB_SECTOR * (cluster - 2);
 }
 
-/* What the table says of @cluster. */
+/* Set the entry of @cluster in the table. */
 static inline void lab_set(FatLab *lab, uint32_t cluster, uint32_t value) {
         uint8_t *table = lab->image + LAB_RESERVED * LAB_SECTOR, *p = table + cluster * 3 / 2;
 

@@ -6,11 +6,13 @@
 #include <check.h>
 
 #include "common/string-util.h"
-#include "core/kernel-select.h"
-#include "core/kernel-version.h"
+#include "core/kernel/kernel-select.h"
+#include "core/kernel/kernel-version.h"
 
-/* Lists are written as words; in boot/ "VER" is complete, "VER=image" and "VER=initrd" is not. */
+/* Lists are written as words; in boot/ "VER" is complete, "VER=image" and "VER=initrd" is not. Of
+ * Secure Boot, checker 0 accepts the images of "accepted" and refuses those of "refused". */
 typedef struct Host {
+        const char *accepted, *refused;
         const char *boot, *kernels, *linux_images, *series, *running, *installing, *manual, *pin,
                         *next_boot;
         bool unreadable; /* the package database */
@@ -57,6 +59,15 @@ static inline BootDir boot_dir(const char *list) {
         return dir;
 }
 
+static inline void judge_boot(BootDir *dir, const Host *h) {
+        _cleanup_strv_ char **accepted = words(h->accepted), **refused = words(h->refused);
+
+        for (size_t i = 0; i < dir->n_kernels; i++) {
+                dir->kernels[i].accepted = strv_contains(accepted, dir->kernels[i].version);
+                dir->kernels[i].refused = strv_contains(refused, dir->kernels[i].version);
+        }
+}
+
 static inline KernelSet select_on(const Host *h) {
         _cleanup_strv_ char **installing = words(h->installing), **manual = words(h->manual);
         _cleanup_(boot_dir_done) BootDir boot = boot_dir(h->boot);
@@ -65,6 +76,7 @@ static inline KernelSet select_on(const Host *h) {
                                                           .series = words(h->series) };
         KernelSet set;
 
+        judge_boot(&boot, h);
         strv_sort_uniq(packages.kernels, kernel_version_compare_newest_first);
         strv_sort_uniq(packages.linux_images, kernel_version_compare_newest_first);
         strv_sort_uniq(packages.series, kernel_version_compare_newest_first);
@@ -75,7 +87,8 @@ static inline KernelSet select_on(const Host *h) {
                                                              .installing = installing,
                                                              .manual = manual,
                                                              .pin = h->pin,
-                                                             .next_boot = h->next_boot },
+                                                             .next_boot = h->next_boot,
+                                                             .checkers = 1 },
                                        &set),
                          0);
         return set;

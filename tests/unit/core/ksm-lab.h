@@ -11,7 +11,7 @@
 #include <check.h>
 
 #include "common/string-util.h"
-#include "core/ksm-model.h"
+#include "core/ksm/ksm-model.h"
 
 #define LAB_PAGE_BYTES UINT64_C(4096)
 
@@ -57,7 +57,7 @@ static const LabFile lab_files[] = {
         { "use_zero_pages", 0644, "0\n", LAB_5_15 },
 };
 
-/* What must come of them. */
+/* The figures that must come of them. */
 static const struct {
         size_t n_counters, n_tunables;
         uint64_t saved, metadata;

@@ -4,6 +4,7 @@
 /* A host and an ESP for tests of plans. Kernels are kept and put on the ESP newest first; the plan
  * is read as lines of "verb name", the name being the last part of the path. */
 
+#include "core/systemd-boot/systemd-boot-text.h"
 #include "tests/unit/core/sim-esp.h"
 
 #define MIB         (1024 * 1024)
@@ -129,7 +130,8 @@ static inline void lab_assert_steps(Lab *lab, const char *expect) {
         lab_plan(lab);
         steps = lab_steps(lab);
         ck_assert_str_eq(steps, expect);
-        ck_assert_msg(lab->plan->problem_code == ERROR_NONE, "%s", strempty(lab->plan->problem));
+        ck_assert_msg(lab->plan->problem.code == ERROR_NONE, "%s",
+                      strempty(lab->plan->problem.message));
 }
 
 /* The same where something cannot be done. @names is in the sentence. */
@@ -140,9 +142,10 @@ static inline void lab_assert_problem(Lab *lab, const char *expect, ErrorCode co
         lab_plan(lab);
         steps = lab_steps(lab);
         ck_assert_str_eq(steps, expect);
-        ck_assert_msg(lab->plan->problem_code == (int) code, "%s", strempty(lab->plan->problem));
-        ck_assert_msg(strstr(lab->plan->problem, names), "%s", lab->plan->problem);
-        ck_assert_msg(strstr(lab->plan->problem, "AAAA-0001"), "%s", lab->plan->problem);
+        ck_assert_msg(lab->plan->problem.code == code, "%s", strempty(lab->plan->problem.message));
+        ck_assert_msg(strstr(lab->plan->problem.message, names), "%s", lab->plan->problem.message);
+        ck_assert_msg(strstr(lab->plan->problem.message, "AAAA-0001"), "%s",
+                      lab->plan->problem.message);
 }
 
 static inline const PlanStep *lab_find_step(const Lab *lab, PlanAction action, const char *path) {

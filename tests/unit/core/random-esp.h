@@ -6,9 +6,11 @@
 
 #include <ctype.h>
 
-#include "core/esp-name.h"
-#include "core/kernel-version.h"
-#include "core/plan-survey.h"
+#include "core/esp/esp-image.h"
+#include "core/kernel/kernel-version.h"
+#include "core/kernel/pin.h"
+#include "core/plan/plan-survey.h"
+#include "core/systemd-boot/systemd-boot-text.h"
 #include "tests/unit/core/sim-esp.h"
 
 #define UNIT  (64 * 1024)
@@ -27,14 +29,16 @@ typedef struct Case {
         KernelSet kernels;
         PlanInput in;
         uint64_t random;
-        uint64_t content; /* the last id given away */
-        unsigned n_away;  /* plans that take kernels off the ESP for a while */
+        uint64_t content;   /* the last id given away */
+        unsigned n_away;    /* plans that take kernels off the ESP for a while */
+        SignedFiles judged; /* what is on the ESP */
 } Case;
 
 static inline void case_done(Case *c) {
         sim_done(&c->esp);
         kernel_set_done(&c->kernels);
         free(c->grub_default);
+        signed_files_done(&c->judged);
 }
 
 static inline uint64_t xorshift(uint64_t *x) {
@@ -188,7 +192,7 @@ static inline void put_memtest(Case *c) {
         const EspImage place = { .loader = c->loader };
 
         for (MemtestFile f = 0; f < _MEMTEST_FILE_MAX; f++) {
-                const char *path = esp_image_memtest_path(&place, f);
+                const char *path = esp_image_reader(&place)->memtest_path(f);
                 FileStamp stamp = one_in(c, 3) ? random_stamp(c, 3) : c->kernels.memtest[f];
                 _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, strempty(path));
 
@@ -288,7 +292,7 @@ static inline void make_esp(Case *c) {
         disguise(c);
 }
 
-/* What an earlier run, an administrator, or another tool has left in grubenv. */
+/* An earlier run, an administrator, or another tool has left something in grubenv. */
 static inline void put_grub_env(Case *c) {
         _cleanup_free_ char *ours = grub_entry_id(pool[below(c, ELEMENTSOF(pool))], SIM_ROOT_ID);
         const char *const values[] = { NULL, "", "0", "windows", ours };
@@ -365,17 +369,40 @@ static inline void make_grub_esp(Case *c) {
         disguise(c);
 }
 
+static inline unsigned checkers_of(const Case *c) {
+        return c->esp.secure ? loader_checkers(c->loader) : 0;
+}
+
+/* The version that the default must be led to by name, or NULL. */
+static inline const char *pin_of(const Case *c) {
+        return kernel_set_name_default(&c->kernels, c->in.pin, checkers_of(c));
+}
+
+/* All know the same of the images in boot/ as of those on the ESP. */
+static inline void judge_kernels(Case *c) {
+        for (size_t i = 0; i < c->kernels.n_kernels && c->esp.secure; i++) {
+                Kernel *k = &c->kernels.kernels[i];
+                SimTrust trust = sim_trust(k->image.inode);
+
+                if (k->state == KERNEL_STATE_IMAGE_MISSING)
+                        continue;
+                k->accepted = trust == SIM_ACCEPTED ? ~0u : 0;
+                k->refused = trust == SIM_REFUSED ? ~0u : 0;
+        }
+}
+
 /* GRUB's configuration names the pin, if there is one. */
 static inline void make_grub_input(Case *c) {
-        c->grub_default = c->in.pin ? grub_entry_id(c->in.pin, SIM_ROOT_ID)
-                                    : strdup(one_in(c, 8) ? "1>1" : "0");
-        c->esp.grub_default = c->grub_default;
+        const char *other = c->in.pin ? NULL : one_in(c, 8) ? "1>1" : "0";
+
         if (c->kernels.n_kernels > 0 && one_in(c, 3)) {
                 Kernel *k = &c->kernels.kernels[below(c, (unsigned) c->kernels.n_kernels)];
 
                 k->reasons |= 1u << KERNEL_NEXT_BOOT;
                 c->in.next_boot = k->version;
         }
+        c->grub_default = pin_of(c) ? grub_entry_id(pin_of(c), SIM_ROOT_ID) : strdup(other);
+        c->esp.grub_default = c->grub_default;
 }
 
 static inline void make_input(Case *c) {

@@ -5,7 +5,8 @@
  * after every step: would it still boot, is there room, is everything touched really ours. */
 
 #include "common/error.h"
-#include "core/boot-entry.h"
+#include "core/loader/esp-path.h"
+#include "core/systemd-boot/systemd-boot-text.h"
 #include "tests/unit/core/sim-grub.h"
 #include "tests/unit/core/sim-image.h"
 
@@ -19,8 +20,12 @@ static inline bool sim_is_kernel_file(const char *path) {
 static inline void sim_mkdir(SimEsp *s, const PlanStep *step) {
         sim_assert(s, (s->pending & ~(unsigned) SIM_MKDIR) == 0);
         s->pending |= SIM_MKDIR;
-        if (!sim_is(s, step->path, FILE_DIRECTORY))
-                sim_create(s, step->path, FILE_DIRECTORY, 0, 0, NULL);
+        for (const char *end = step->path; end; end = *end ? strchrnul(end + 1, '/') : NULL) {
+                _cleanup_free_ char *path = strndup(step->path, (size_t) (end - step->path));
+
+                if (*path && !sim_is(s, path, FILE_DIRECTORY))
+                        sim_create(s, path, FILE_DIRECTORY, 0, 0, NULL);
+        }
 }
 
 static inline void sim_clear(SimEsp *s, const PlanStep *step) {
@@ -137,7 +142,7 @@ static inline void sim_remove_kernel(SimEsp *s, const PlanStep *step) {
         s->pending |= SIM_REMOVED;
 }
 
-/* Where there is no room for another menu, a kernel may go that the menu still shows; never the one
+/* If there is no room for another menu, a kernel may go that the menu still shows; never the one
  * that boots, see sim_judge(). */
 static inline void sim_remove_file(SimEsp *s, const PlanStep *step) {
         const char *version = grub_path_version(step->path);
@@ -168,7 +173,7 @@ static inline void sim_keep(SimEsp *s, const PlanStep *step) {
 static inline void sim_step(SimEsp *s, const PlanStep *step) {
         const bool only_waits = step->action == PLAN_KEEP || step->action == PLAN_TOKEN ||
                                 step->action == PLAN_BARRIER || step->action == PLAN_REPAIR ||
-                                step->action == PLAN_OPTIONAL;
+                                step->action == PLAN_OPTIONAL || step->action == PLAN_CHECK_LOADER;
 
         sim_assert(s, only_waits || !s->image.dirty);
         switch (step->action) {
@@ -213,6 +218,9 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
                 sim_assert(s, !s->half);
                 sim_barrier(s);
                 break;
+        case PLAN_CHECK_LOADER:
+                sim_assert(s, !s->token && s->pending == 0 && strv_isempty(s->staged));
+                break;
         case PLAN_OPTIONAL:
                 sim_assert(s, s->pending == 0 && strv_isempty(s->staged));
                 break;
@@ -221,11 +229,17 @@ static inline void sim_step(SimEsp *s, const PlanStep *step) {
         case PLAN_CHECK:
         case PLAN_INSTALL_LOADER:
         case PLAN_BOOT_ENTRY:
+        case PLAN_SIGNATURES:
         case PLAN_PROBE:
         case PLAN_FORMAT:
         case PLAN_FIRMWARE:
         case PLAN_ARM:
         case PLAN_DISARM:
+        case PLAN_PUT_ENTRY:
+        case PLAN_SET_ORDER:
+        case PLAN_DROP_ENTRY:
+        case PLAN_KEYS:
+        case PLAN_PREFER_SHIM:
         case PLAN_UPDATE_GRUB:
         case PLAN_KSM_SET:
         case PLAN_KSM_UNMERGE:
@@ -261,7 +275,8 @@ static inline bool sim_boots(const SimEsp *s) {
         if (s->image.loader == ESP_LOADER_GRUB)
                 version = sim_grub_boots(&s->image);
         else
-                sim_assert(s, esp_image_default(&s->image, &version) == 0);
+                sim_assert(s,
+                           esp_image_reader(&s->image)->default_version(&s->image, &version) == 0);
         return version;
 }
 
@@ -270,7 +285,7 @@ static inline char **sim_complete(const SimEsp *s) {
         char **complete = NULL;
 
         if (s->image.loader == ESP_LOADER_GRUB) {
-                sim_assert(s, esp_image_kernels(&s->image, &complete) == 0);
+                sim_assert(s, esp_image_reader(&s->image)->kernels(&s->image, &complete) == 0);
                 return complete;
         }
         for (size_t i = 0; i < s->image.n_files; i++)
@@ -301,11 +316,49 @@ static inline size_t sim_count_foreign(const SimEsp *s) {
 }
 
 static inline bool sim_tests(const SimEsp *s) {
-        return sim_is(s, ESP_MEMTEST_ENTRY, FILE_REGULAR) &&
-               sim_is(s, memtest_systemd_boot_path(MEMTEST_EFI), FILE_REGULAR);
+        return sim_is(s, ESP_MEMTEST_ENTRY, FILE_REGULAR) && sim_is(s, ESP_MEMTEST, FILE_REGULAR);
 }
 
-/* What must hold between any two steps, compared with what held before. */
+/* Of the image of @version as it is; unknown if there is none. */
+static inline SimTrust sim_trust_of(const SimEsp *s, const char *version) {
+        _cleanup_free_ char *path =
+                        esp_image_reader(&s->image)->kernel_path(version, KERNEL_FILE_IMAGE);
+        const EspFile *file = esp_image_find(&s->image, path);
+
+        return file ? sim_trust(file->mtime) : SIM_UNKNOWN;
+}
+
+static inline size_t sim_count_accepted(const SimEsp *s) {
+        _cleanup_strv_ char **versions = NULL;
+        size_t n = 0;
+
+        sim_assert(s, esp_image_reader(&s->image)->kernels(&s->image, &versions) == 0);
+        STRV_FOREACH(v, versions)
+                n += sim_trust_of(s, *v) == SIM_ACCEPTED;
+        return n;
+}
+
+/* A kernel that Secure Boot refuses never becomes the default, be it for a moment, and the last
+ * kernel that it accepts is not removed. */
+static inline void sim_judge_trust(SimEsp *s, const PlanStep *step) {
+        _cleanup_free_ char *version = NULL;
+        size_t n_accepted;
+        SimTrust trust;
+
+        if (!s->secure)
+                return;
+        sim_assert(s, esp_image_reader(&s->image)->default_version(&s->image, &version) == 0);
+        trust = version ? sim_trust_of(s, version) : SIM_REFUSED;
+        n_accepted = sim_count_accepted(s);
+        if (step) {
+                sim_assert(s, s->trust == SIM_REFUSED || trust != SIM_REFUSED || !version);
+                sim_assert(s, s->n_accepted == 0 || n_accepted > 0 || step->action == PLAN_PLACE);
+        }
+        s->trust = trust;
+        s->n_accepted = n_accepted;
+}
+
+/* Hold the ESP to all that must be true between any two steps, compared with how it was before. */
 static inline void sim_judge(SimEsp *s) {
         _cleanup_strv_ char **versions = NULL;
         char **complete = sim_complete(s);
@@ -317,7 +370,7 @@ static inline void sim_judge(SimEsp *s) {
         s->tested = sim_tests(s);
 
         if (!strv_isempty(s->needed))
-                sim_assert(s, esp_image_kernels(&s->image, &versions) == 0);
+                sim_assert(s, esp_image_reader(&s->image)->kernels(&s->image, &versions) == 0);
         STRV_FOREACH(version, s->needed)
                 sim_assert(s, strv_contains(versions, *version));
         STRV_FOREACH(entry, s->complete)
@@ -337,6 +390,7 @@ static inline void sim_run_until(SimEsp *s, const Plan *plan, size_t n) {
         s->n_foreign = sim_count_foreign(s);
         s->complete = strv_free(s->complete);
         sim_judge(s);
+        sim_judge_trust(s, NULL);
 
         for (s->step = 0; s->step < n; s->step++) {
                 const PlanStep *step = &plan->steps[s->step];
@@ -344,12 +398,14 @@ static inline void sim_run_until(SimEsp *s, const Plan *plan, size_t n) {
                 sim_step(s, step);
                 /* The others change no file. */
                 if (step->action != PLAN_KEEP && step->action != PLAN_TOKEN &&
-                    step->action != PLAN_BARRIER && step->action != PLAN_REPAIR)
+                    step->action != PLAN_BARRIER && step->action != PLAN_REPAIR) {
                         sim_judge(s);
+                        sim_judge_trust(s, step);
+                }
         }
 }
 
-/* What is staged goes, and the rest is flushed. */
+/* Remove all that is staged, and flush the rest. */
 static inline void sim_discard(SimEsp *s) {
         STRV_FOREACH(path, s->staged) {
                 _cleanup_free_ char *staged = strprintf("%s" STAGED_SUFFIX, *path);

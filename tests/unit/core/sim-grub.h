@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What grub-mkconfig and GRUB do, in memory: a menu is made of the kernels in the root of an ESP,
- * and an entry of it boots. */
+/* grub-mkconfig and GRUB in memory: a menu is made of the kernels in the root of an ESP, and an
+ * entry of it boots. */
 
 #include "common/string-util.h"
-#include "core/esp-boot.h"
-#include "core/grub-env.h"
-#include "core/grub-image.h"
-#include "core/grub-pin.h"
-#include "core/kernel-version.h"
+#include "core/esp/esp-image.h"
+#include "core/grub/grub-config.h"
+#include "core/grub/grub-env.h"
+#include "core/grub/grub-loader.h"
+#include "core/kernel/kernel-version.h"
 #include "tests/unit/check-main.h"
 
 #define SIM_ROOT_ID "0e4a5d2c-9d54-4f3e-8a7b-1f2e3d4c5b6a"
@@ -42,7 +42,7 @@ static inline void sim_grub_entry(Buffer *b, const EspImage *image, const char *
         buffer_puts(b, "}\n");
 }
 
-/* What 20_memtest86+ writes, which heeds nothing that is hidden. */
+/* Write what 20_memtest86+ writes, which heeds nothing that is hidden. */
 static inline void sim_grub_memtest(Buffer *b, const EspImage *image) {
         const char *name = memtest_file_name(MEMTEST_EFI);
 
@@ -121,13 +121,12 @@ static inline char *sim_grub_boots(const EspImage *image) {
         char *version;
 
         if (!next) {
-                ck_assert_int_eq(esp_image_default(image, &version), 0);
+                ck_assert_int_eq(esp_image_reader(image)->default_version(image, &version), 0);
                 return version;
         }
         if (grub_image_config(image, &config) <= 0)
                 return NULL;
         e = sim_grub_find_next(&config, next);
-        return e && grub_entry_is_whole(e) && grub_image_is_complete(image, e->version)
-                               ? strdup(e->version)
-                               : NULL;
+        return e && e->is_whole && grub_image_is_complete(image, e->version) ? strdup(e->version)
+                                                                             : NULL;
 }

@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 #include "common/string-util.h"
-#include "core/plan-wire.h"
-#include "core/space.h"
+#include "core/esp/esp-image.h"
+#include "core/wire/plan-wire.h"
 #include "tests/unit/check-main.h"
 
-/* What is not flushed yet. */
+/* Kinds of writes that may still be unflushed. */
 typedef enum SimPending {
         SIM_MKDIR = 1 << 0,
         SIM_STAGED = 1 << 1,
@@ -26,6 +26,20 @@ typedef enum SimPending {
 
 /* More than any menu of the tests is thought to take beside the old one. */
 #define SIM_ROOM_FOR_MENU (256 * 1024)
+
+/* Secure Boot in memory: the word on an image follows from its content, so everybody has the same
+ * one. */
+typedef enum SimTrust {
+        SIM_UNKNOWN,
+        SIM_REFUSED,
+        SIM_ACCEPTED,
+} SimTrust;
+
+static inline SimTrust sim_trust(uint64_t content) {
+        uint64_t n = (content & ~SIM_FOREIGN) * UINT64_C(0x9e3779b97f4a7c15) >> 60;
+
+        return n < 6 ? SIM_ACCEPTED : n < 13 ? SIM_REFUSED : SIM_UNKNOWN;
+}
 
 typedef struct SimEsp {
         EspImage image;
@@ -43,6 +57,9 @@ typedef struct SimEsp {
         bool booted;              /* it booted a complete kernel before the step */
         bool tested;              /* the entry of Memtest86+ led to its file before the step */
         size_t n_foreign;
+        bool secure;       /* Secure Boot is enabled */
+        SimTrust trust;    /* of the kernel that booted by default before the step */
+        size_t n_accepted; /* complete kernels that were accepted then */
         /* for sim_fail() */
         unsigned number;
         const Plan *plan;
@@ -67,14 +84,13 @@ static inline void sim_dump(const SimEsp *s) {
         for (size_t i = 0; i < s->image.n_files; i++) {
                 const EspFile *f = &s->image.files[i];
 
-                printf("#   %s %s size=%" PRIu64 " content=%" PRIx64 " %s %s\n", f->path,
-                       file_type_to_string(f->type), f->size, f->mtime,
-                       file_verdict_to_string(f->verdict), strempty(f->spelled));
+                printf("#   %s type=%d size=%" PRIu64 " content=%" PRIx64 " verdict=%d %s\n",
+                       f->path, f->type, f->size, f->mtime, f->verdict, strempty(f->spelled));
                 if (f->text)
                         printf("----\n%s----\n", f->text);
         }
         if (s->plan && plan_format(s->plan, &text, NULL) >= 0)
-                printf("%s# problem: %s\n", text, strempty(s->plan->problem));
+                printf("%s# problem: %s\n", text, strempty(s->plan->problem.message));
         fflush(stdout);
 }
 

@@ -3,7 +3,7 @@
 /* The command line that the ESPs get: the administrator's, or the running one without what the
  * loader added. */
 
-#include "core/cmdline.h"
+#include "core/conf/cmdline.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -152,10 +152,7 @@ START_TEST(every_source_has_its_word) {
         ck_assert_str_eq(cmdline_source_to_string(CMDLINE_FILE), "file");
         ck_assert_str_eq(cmdline_source_to_string(CMDLINE_ENTRIES), "entries");
         ck_assert_str_eq(cmdline_source_to_string(CMDLINE_ADOPTED), "adopted");
-        for (CmdlineSource s = 0; s < _CMDLINE_SOURCE_MAX; s++)
-                ck_assert_int_eq(cmdline_source_from_string(cmdline_source_to_string(s)), s);
-        ck_assert_int_eq(cmdline_source_from_string("grub"), _CMDLINE_SOURCE_INVALID);
-        ck_assert_int_eq(cmdline_source_from_string(NULL), _CMDLINE_SOURCE_INVALID);
+        ck_assert_int_eq(_CMDLINE_SOURCE_MAX, CMDLINE_ADOPTED + 1);
         ck_assert_ptr_null(cmdline_source_to_string(_CMDLINE_SOURCE_MAX));
         ck_assert_ptr_null(cmdline_source_to_string(_CMDLINE_SOURCE_INVALID));
 }

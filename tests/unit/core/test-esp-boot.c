@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a boot loader would start of an ESP, and where nobody can tell. */
+/* The kernel that a boot loader would start from an ESP is told, or that nobody can tell. */
 
-#include "core/esp-boot.h"
+#include "core/esp/esp-image.h"
 
+#include "core/systemd-boot/systemd-boot-text.h"
 #include "tests/unit/core/plan-lab.h"
 
 #define NEXT_TO(version) \

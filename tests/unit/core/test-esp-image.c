@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What an ESP holds, and what systemd-boot would make of it. */
+/* An image of an ESP knows its kernels, and reads entries and loader.conf as systemd-boot does. */
 
-#include "core/esp-image.h"
+#include "core/esp/esp-image.h"
 
 #include "common/string-util.h"
-#include "core/boot-entry.h"
-#include "core/esp-boot.h"
+#include "core/loader/esp-path.h"
+#include "core/systemd-boot/systemd-boot-text.h"
 #include "tests/unit/check-main.h"
 
 static EspFile *put(EspImage *image, const char *path) {
@@ -59,7 +59,7 @@ static void put_kernel(EspImage *image, const char *version) {
 static void assert_default(const EspImage *image, const char *expect) {
         _cleanup_free_ char *version = NULL;
 
-        ck_assert_int_eq(esp_image_default(image, &version), 0);
+        ck_assert_int_eq(esp_image_reader(image)->default_version(image, &version), 0);
         ck_assert_msg(streq_ptr(version, expect), "got '%s' instead of '%s'", strempty(version),
                       strempty(expect));
 }
@@ -68,7 +68,7 @@ static void assert_kernels(const EspImage *image, const char *expect) {
         _cleanup_strv_ char **versions = NULL;
         _cleanup_free_ char *joined = NULL;
 
-        ck_assert_int_eq(esp_image_kernels(image, &versions), 0);
+        ck_assert_int_eq(esp_image_reader(image)->kernels(image, &versions), 0);
         joined = strv_join(versions, " ");
         ck_assert_str_eq(joined, expect);
 }
@@ -95,7 +95,6 @@ START_TEST(new_file_is_regular_and_unchecked) {
 
         ck_assert_int_eq(file->type, FILE_REGULAR);
         ck_assert_int_eq(file->verdict, VERDICT_UNCHECKED);
-        ck_assert_str_eq(file->sha256, "");
         ck_assert_ptr_null(file->text);
 }
 END_TEST
@@ -440,13 +439,13 @@ START_TEST(best_passes_over_what_leads_nowhere_and_what_is_not_ours) {
         put_entry(&image, "zebra.conf", "7.0");
         put_file(&image, "6.11.11-2-pve", KERNEL_FILE_IMAGE, 8);
         put_entry(&image, "proxmox-6.11.11-2-pve.conf", "6.11.11-2-pve");
-        ck_assert_int_eq(esp_image_best(&image, &none), 0);
+        ck_assert_int_eq(esp_image_reader(&image)->best(&image, &none), 0);
         ck_assert_ptr_null(none);
         put_file(&image, "6.8.12-4-pve", KERNEL_FILE_IMAGE, 8);
         put_file(&image, "6.8.12-4-pve", KERNEL_FILE_INITRD, 8);
         put_entry(&image, "proxmox-6.8.12-4-pve+0-3.conf", "6.8.12-4-pve");
         put_kernel(&image, "6.5.13-5-pve");
-        ck_assert_int_eq(esp_image_best(&image, &best), 0);
+        ck_assert_int_eq(esp_image_reader(&image)->best(&image, &best), 0);
         ck_assert_str_eq(best, "6.5.13-5-pve");
         assert_default(&image, NULL);
 }
@@ -482,13 +481,48 @@ START_TEST(only_conf_files_in_the_directory_itself_are_entries) {
 }
 END_TEST
 
-START_TEST(string_tables_are_complete) {
+START_TEST(every_loader_has_a_name_of_its_own) {
         for (EspLoader l = 0; l < _ESP_LOADER_MAX; l++)
                 ck_assert_int_eq(esp_loader_from_string(esp_loader_to_string(l)), l);
-        for (FileType t = 0; t < _FILE_TYPE_MAX; t++)
-                ck_assert_int_eq(file_type_from_string(file_type_to_string(t)), t);
-        for (FileVerdict v = 0; v < _FILE_VERDICT_MAX; v++)
-                ck_assert_int_eq(file_verdict_from_string(file_verdict_to_string(v)), v);
+}
+END_TEST
+
+START_TEST(packed_image_says_the_same_in_one_block) {
+        _cleanup_(esp_image_done) EspImage image = { .folds_case = true };
+        const EspFile *entry, *initrd;
+        const char *first;
+
+        put_kernel(&image, "6.8-1-PVE");
+        put_kernel(&image, "6.5");
+        put_default(&image, "proxmox-6.5.conf");
+        put(&image, "EFI/systemd/systemd-bootx64.efi")->mtime = 7;
+        image.loader = ESP_LOADER_SYSTEMD_BOOT;
+        ck_assert_int_eq(esp_image_respell(&image, NULL), 0);
+        for (int i = 0; i < 2; i++) {
+                ck_assert_int_eq(esp_image_pack(&image), 0);
+                assert_kernels(&image, "6.8-1-pve 6.5");
+                assert_default(&image, "6.5");
+        }
+        initrd = esp_image_find(&image, "EFI/proxmox/6.8-1-pve/initrd.img-6.8-1-pve");
+        ck_assert_str_eq(initrd->spelled, "EFI/proxmox/6.8-1-PVE/initrd.img-6.8-1-PVE");
+        ck_assert_ptr_null(initrd->text);
+        ck_assert_uint_eq(initrd->size, 8);
+        ck_assert_uint_eq(esp_image_find(&image, "EFI/systemd/systemd-bootx64.efi")->mtime, 7);
+
+        /* The strings follow the records, one behind the other, in the order of the files. */
+        first = (const char *) (image.files + image.n_files);
+        entry = esp_image_find(&image, image.files[0].path);
+        ck_assert_ptr_eq(entry->path, first);
+        for (size_t i = 1; i < image.n_files; i++)
+                ck_assert(image.files[i].path > image.files[i - 1].path);
+}
+END_TEST
+
+START_TEST(packed_image_may_be_empty) {
+        _cleanup_(esp_image_done) EspImage image = {};
+
+        ck_assert_int_eq(esp_image_pack(&image), 0);
+        ck_assert_ptr_null(esp_image_find(&image, "a"));
 }
 END_TEST
 
@@ -510,4 +544,5 @@ CHECK_MAIN("esp-image", files_are_sorted_and_unique, new_file_is_regular_and_unc
            entry_without_tries_left_comes_last,
            best_passes_over_what_leads_nowhere_and_what_is_not_ours,
            entry_with_tries_left_is_an_entry_as_any,
-           only_conf_files_in_the_directory_itself_are_entries, string_tables_are_complete)
+           only_conf_files_in_the_directory_itself_are_entries, every_loader_has_a_name_of_its_own,
+           packed_image_says_the_same_in_one_block, packed_image_may_be_empty)

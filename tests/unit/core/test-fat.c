@@ -2,7 +2,7 @@
 
 /* A FAT volume tells which files share clusters, by path and slot, however damaged it is. */
 
-#include "core/fat.h"
+#include "core/esp/fat.h"
 
 #include "tests/unit/check-main.h"
 #include "tests/unit/core/fat-lab.h"
@@ -156,6 +156,51 @@ START_TEST(dirty_bit_is_at_0x41_of_fat32_and_at_0x25_of_the_others) {
 }
 END_TEST
 
+START_TEST(account_of_free_clusters_is_in_a_reserved_sector_of_fat32_alone) {
+        for (size_t i = 0; i < ELEMENTSOF(all_bits); i++) {
+                _cleanup_lab_ FatLab lab;
+                Fat fat;
+
+                lab_init(&lab, all_bits[i]);
+                lab_put(lab.image + 14, 2, 2); /* reserved */
+                lab_put(lab.image + 48, 1, 2);
+                ck_assert_int_eq(fat_parse(lab.image, &fat), 0);
+                ck_assert_uint_eq(fat.info_offset, all_bits[i] == 32 ? LAB_SECTOR : 0);
+                if (all_bits[i] != 32)
+                        continue;
+                lab_put(lab.image + 48, 2, 2); /* not reserved */
+                ck_assert_int_eq(fat_parse(lab.image, &fat), 0);
+                ck_assert_uint_eq(fat.info_offset, 0);
+        }
+}
+END_TEST
+
+START_TEST(account_is_believed_only_with_its_signatures_and_within_bounds) {
+        static const unsigned signatures[] = { 0, 3, 484, 487, 510, 511 };
+        uint8_t sector[FAT_BOOT_SECTOR_SIZE] = {};
+        const Fat fat = { .bits = 32, .n_clusters = 1000 };
+        uint32_t n_free = 7;
+
+        memcpy(sector, "RRaA", 4);
+        memcpy(sector + 484, "rrAa", 4);
+        sector[510] = 0x55;
+        sector[511] = 0xaa;
+        lab_put(sector + 488, 1000, 4);
+        ck_assert_int_eq(fat_parse_info(&fat, sector, &n_free), 0);
+        ck_assert_uint_eq(n_free, 1000);
+        for (size_t i = 0; i < ELEMENTSOF(signatures); i++) {
+                sector[signatures[i]] ^= 1;
+                ck_assert_int_eq(fat_parse_info(&fat, sector, &n_free), -ENODATA);
+                sector[signatures[i]] ^= 1;
+        }
+        lab_put(sector + 488, 1001, 4);
+        ck_assert_int_eq(fat_parse_info(&fat, sector, &n_free), -ENODATA);
+        lab_put(sector + 488, UINT32_MAX, 4); /* "not known" */
+        ck_assert_int_eq(fat_parse_info(&fat, sector, &n_free), -ENODATA);
+        ck_assert_uint_eq(n_free, 1000);
+}
+END_TEST
+
 START_TEST(sound_volume_has_nothing_to_report) {
         for (size_t i = 0; i < ELEMENTSOF(all_bits); i++) {
                 _cleanup_report_ FatReport report = {};
@@ -195,7 +240,7 @@ START_TEST(two_files_with_one_first_cluster_are_both_named_with_path_and_slot) {
 
                 /* Cut off, it shares nothing. */
                 fat_report_done(&report);
-                fat_entry_cut(lab.image + leftover);
+                fat_entry_cut(lab.image + leftover, false);
                 assert_report(&lab, 0, 0, &report);
         }
 }
@@ -659,7 +704,7 @@ START_TEST(cut_entry_is_that_of_an_empty_file_and_else_the_same) {
 
         memset(entry, 0xaa, sizeof(entry));
         memcpy(before, entry, sizeof(entry));
-        fat_entry_cut(entry);
+        fat_entry_cut(entry, false);
         for (size_t i = 0; i < sizeof(entry); i++) {
                 bool cut = i == 20 || i == 21 || i >= 26;
 
@@ -668,10 +713,23 @@ START_TEST(cut_entry_is_that_of_an_empty_file_and_else_the_same) {
 }
 END_TEST
 
+START_TEST(cut_entry_of_a_directory_is_a_free_one) {
+        uint8_t entry[32], before[32];
+
+        memset(entry, 0xaa, sizeof(entry));
+        memcpy(before, entry, sizeof(entry));
+        fat_entry_cut(entry, true);
+        ck_assert_uint_eq(entry[0], 0xe5);
+        ck_assert_mem_eq(entry + 1, before + 1, sizeof(entry) - 1);
+}
+END_TEST
+
 CHECK_MAIN("fat", boot_sector_tells_where_everything_lies,
            what_is_no_boot_sector_is_refused_for_each_field, bits_are_told_apart_as_linux_does,
            clusters_that_a_short_table_has_no_entry_for_do_not_count,
            dirty_bit_is_at_0x41_of_fat32_and_at_0x25_of_the_others,
+           account_of_free_clusters_is_in_a_reserved_sector_of_fat32_alone,
+           account_is_believed_only_with_its_signatures_and_within_bounds,
            sound_volume_has_nothing_to_report,
            two_files_with_one_first_cluster_are_both_named_with_path_and_slot,
            files_that_meet_in_mid_chain_are_named_and_others_are_not,
@@ -693,4 +751,5 @@ CHECK_MAIN("fat", boot_sector_tells_where_everything_lies,
            sixteen_directories_deep_is_followed_and_more_is_not,
            error_of_reading_is_returned_and_no_report,
            time_grows_with_the_volume_and_not_with_files_times_clusters, hostile_volumes_end,
-           cut_entry_is_that_of_an_empty_file_and_else_the_same)
+           cut_entry_is_that_of_an_empty_file_and_else_the_same,
+           cut_entry_of_a_directory_is_a_free_one)

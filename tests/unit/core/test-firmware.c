@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the variables mean, and how that travels. */
+/* The firmware's variables are understood, and survive the way from the worker. */
 
-#include "core/firmware.h"
+#include "core/firmware/firmware.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -24,74 +24,6 @@ static void add(Firmware *f, uint16_t number, const char *partuuid, const char *
 static void order(Firmware *f, const char *data, size_t size) {
         ck_assert_int_eq(firmware_set_boot_order(f, (const uint8_t *) data, size), 0);
 }
-
-static Firmware booted_from(const char *path) {
-        Firmware f = FIRMWARE_INIT;
-
-        f.uefi = true;
-        f.boot_current = 3;
-        add(&f, 3, PARTUUID, path);
-        return f;
-}
-
-static void assert_loader(const Firmware *f, FirmwareLoader expect, const char *evidence) {
-        _cleanup_free_ char *found = NULL;
-        FirmwareLoader loader;
-
-        ck_assert_int_eq(firmware_loader(f, &loader, &found), 0);
-        ck_assert_int_eq(loader, expect);
-        ck_assert_str_eq(found, evidence);
-}
-
-START_TEST(loader_that_names_itself_is_believed) {
-        _cleanup_firmware_ Firmware f = booted_from("\\EFI\\proxmox\\shimx64.efi");
-
-        f.loader_info = strdup("systemd-boot 252.39-1~deb12u1");
-        assert_loader(&f, FIRMWARE_LOADER_SYSTEMD_BOOT,
-                      "LoaderInfo is 'systemd-boot 252.39-1~deb12u1'");
-        free(f.loader_info);
-        f.loader_info = strdup("GRUB 2.12");
-        assert_loader(&f, FIRMWARE_LOADER_GRUB, "LoaderInfo is 'GRUB 2.12'");
-        free(f.loader_info);
-        f.loader_info = strdup("Mystery 1");
-        assert_loader(&f, FIRMWARE_LOADER_UNKNOWN, "LoaderInfo is 'Mystery 1'");
-}
-END_TEST
-
-START_TEST(loader_that_does_not_is_told_by_the_path_of_its_entry) {
-        static const struct {
-                const char *path;
-                FirmwareLoader expect;
-        } cases[] = {
-                { "\\EFI\\systemd\\systemd-bootx64.efi", FIRMWARE_LOADER_SYSTEMD_BOOT },
-                { "\\EFI\\proxmox\\shimx64.efi", FIRMWARE_LOADER_GRUB },
-                { "\\EFI\\PROXMOX\\GRUBX64.EFI", FIRMWARE_LOADER_GRUB },
-                { "\\EFI\\debian\\grubaa64.efi", FIRMWARE_LOADER_GRUB },
-                { "\\EFI\\BOOT\\BOOTX64.EFI", FIRMWARE_LOADER_UNKNOWN },
-                { "\\EFI\\Microsoft\\Boot\\bootmgfw.efi", FIRMWARE_LOADER_UNKNOWN },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_firmware_ Firmware f = booted_from(cases[i].path);
-                _cleanup_free_ char *evidence = strprintf("Boot0003 starts '%s'", cases[i].path);
-
-                assert_loader(&f, cases[i].expect, evidence);
-        }
-}
-END_TEST
-
-START_TEST(why_nothing_is_known_is_said) {
-        _cleanup_firmware_ Firmware f = booted_from("");
-
-        assert_loader(&f, FIRMWARE_LOADER_UNKNOWN, "Boot0003, 'T', names no file");
-        f.boot_current = 0x1a;
-        assert_loader(&f, FIRMWARE_LOADER_UNKNOWN, "Boot001A, which was booted, is gone");
-        f.boot_current = -1;
-        assert_loader(&f, FIRMWARE_LOADER_UNKNOWN, "neither LoaderInfo nor BootCurrent is set");
-        assert_loader(&FIRMWARE_INIT, FIRMWARE_LOADER_UNKNOWN,
-                      "legacy BIOS: there are no EFI variables");
-}
-END_TEST
 
 START_TEST(one_shot_is_a_feature_of_the_loader) {
         Firmware f = FIRMWARE_INIT;
@@ -157,6 +89,10 @@ START_TEST(entry_that_boot_order_has_is_preferred) {
         order(&f, "\x01\x00\x03\x00", 4);
         ck_assert_uint_eq(firmware_find(&f, PARTUUID, SD_BOOT)->number, 3);
         ck_assert_ptr_null(firmware_find(&f, PARTUUID, "\\x"));
+        ck_assert_uint_eq(firmware_find(&f, "0123ABCD-4567-89AB-CDEF-0123456789AB",
+                                        "\\efi\\SYSTEMD\\systemd-bootx64.EFI")
+                                          ->number,
+                          3);
         ck_assert_ptr_null(firmware_find(&f, "", SD_BOOT));
 }
 END_TEST
@@ -289,6 +225,30 @@ START_TEST(anything_else_is_refused) {
 }
 END_TEST
 
+START_TEST(what_is_no_guid_is_refused) {
+        static const char *const bad[] = {
+                "12345678-01", /* the PARTUUID of an MBR */
+                "c12a7328-f81f-11d2-ba4b-00a0c93ec93",
+                "c12a7328-f81f-11d2-ba4b-00a0c93ec93bb",
+                "c12a7328-f81f-11d2-ba4b-00a0c93ec93g",
+                "c12a7328-f81f-11d2-ba4b000a0c93ec93b",
+                "c12a7328f-81f-11d2-ba4b-00a0c93ec93b",
+                "{12a7328-f81f-11d2-ba4b-00a0c93ec93}",
+                "C12A7328-f81f-11d2-ba4b-00a0c93ec93b",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_free_ char *text = strprintf(
+                                HEAD "\nboot-entry number=0 active=0 title= partuuid=%s path=\n",
+                                bad[i]);
+                Firmware f = { .boot_current = 7 };
+
+                ck_assert_msg(parse(text, &f) == -EBADMSG, "accepted: %s", bad[i]);
+                ck_assert_int_eq(f.boot_current, 7);
+        }
+}
+END_TEST
+
 START_TEST(entries_that_do_not_fit_are_left_out) {
         _cleanup_firmware_ Firmware f = FIRMWARE_INIT, back = FIRMWARE_INIT;
         char path[LOAD_OPTION_PATH_MAX + 1] = "\\";
@@ -307,11 +267,83 @@ START_TEST(entries_that_do_not_fit_are_left_out) {
 }
 END_TEST
 
-CHECK_MAIN("firmware", partition_that_boot_order_has_first_boots_first,
-           loader_that_names_itself_is_believed,
-           loader_that_does_not_is_told_by_the_path_of_its_entry, why_nothing_is_known_is_said,
-           one_shot_is_a_feature_of_the_loader, secure_boot_is_told_by_two_variables,
-           boot_order_may_be_odd_empty_or_endless, entries_are_sorted_unique_and_bounded,
-           entry_that_boot_order_has_is_preferred, firmware_survives_the_round_trip,
-           fields_land_where_they_belong, anything_else_is_refused,
+START_TEST(entry_is_ours_by_its_path_and_the_list_and_double_beside_its_like) {
+        static const char other[] = "fedcba98-4567-89ab-cdef-0123456789ab";
+        _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
+
+        f.uefi = true;
+        add(&f, 1, PARTUUID, SD_BOOT);
+        add(&f, 2, PARTUUID, SD_BOOT);
+        add(&f, 3, PARTUUID, "\\EFI\\debian\\shimx64.efi");
+        add(&f, 4, other, SD_BOOT);
+        add(&f, 5, PARTUUID, "\\EFI\\proxmox\\shimx64.efi");
+        add(&f, 6, "", SD_BOOT);
+        order(&f, "\x02\x00", 2);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 2), true, true),
+                         BOOT_ENTRY_OURS);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 2), true, false),
+                         BOOT_ENTRY_OURS);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 5), true, true),
+                         BOOT_ENTRY_OURS);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 3), true, true),
+                         BOOT_ENTRY_FOREIGN);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 4), false, true),
+                         BOOT_ENTRY_FOREIGN);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 4), false, false),
+                         BOOT_ENTRY_STALE);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 6), false, false),
+                         BOOT_ENTRY_FOREIGN);
+        ck_assert_int_eq(firmware_entry_kind(&f, firmware_entry(&f, 1), true, true),
+                         BOOT_ENTRY_DOUBLE);
+}
+END_TEST
+
+static void assert_loader(const Firmware *f, const char *cmdline, const char *name, bool certain,
+                          const char *evidence) {
+        LoaderInUse l = {};
+
+        ck_assert_int_eq(firmware_tell_loader(f, cmdline, &l), 0);
+        ck_assert_str_eq(l.name, name);
+        ck_assert_int_eq(l.certain, certain);
+        ck_assert_msg(strstr(l.evidence, evidence), "'%s' lacks '%s'", l.evidence, evidence);
+        free(l.evidence);
+}
+
+START_TEST(loader_in_use_is_told_by_itself_or_by_what_it_left_or_not_at_all) {
+        _cleanup_firmware_ Firmware f = FIRMWARE_INIT;
+
+        f.uefi = true;
+        assert_loader(&f, NULL, "unknown", false, "neither");
+        assert_loader(&f, "root=x notBOOT_IMAGE=/y", "unknown", false, "neither");
+        assert_loader(&f, "BOOT_IMAGE=/vmlinuz-6 root=x", "grub", false, "BOOT_IMAGE=");
+        assert_loader(&f, "root=x BOOT_IMAGE=/vmlinuz-6", "grub", false, "BOOT_IMAGE=");
+        assert_loader(&f, "initrd=\\EFI\\proxmox\\6.8-pve\\initrd.img root=x", "systemd-boot",
+                      false, "systemd-boot adds");
+        add(&f, 3, PARTUUID, "\\EFI\\proxmox\\shimx64.efi");
+        add(&f, 4, PARTUUID, SD_BOOT);
+        add(&f, 5, PARTUUID, "\\EFI\\debian\\shimx64.efi");
+        f.boot_current = 3;
+        assert_loader(&f, NULL, "grub", false, "Boot0003");
+        f.boot_current = 4;
+        assert_loader(&f, NULL, "systemd-boot", false, "Boot0004");
+        f.boot_current = 5;
+        assert_loader(&f, NULL, "unknown", false, "neither");
+        f.loader_info = strdup("systemd-boot 257.7-1");
+        assert_loader(&f, "BOOT_IMAGE=/x", "systemd-boot", true, "'systemd-boot 257.7-1'");
+        free(f.loader_info);
+        f.loader_info = strdup("GRUB 2.12-9");
+        assert_loader(&f, NULL, "grub", true, "LoaderInfo");
+        free(f.loader_info);
+        f.loader_info = strdup("rEFInd 0.14");
+        assert_loader(&f, NULL, "other", true, "rEFInd");
+}
+END_TEST
+
+CHECK_MAIN("firmware", entry_is_ours_by_its_path_and_the_list_and_double_beside_its_like,
+           loader_in_use_is_told_by_itself_or_by_what_it_left_or_not_at_all,
+           partition_that_boot_order_has_first_boots_first, one_shot_is_a_feature_of_the_loader,
+           secure_boot_is_told_by_two_variables, boot_order_may_be_odd_empty_or_endless,
+           entries_are_sorted_unique_and_bounded, entry_that_boot_order_has_is_preferred,
+           firmware_survives_the_round_trip, fields_land_where_they_belong,
+           anything_else_is_refused, what_is_no_guid_is_refused,
            entries_that_do_not_fit_are_left_out)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A grub.cfg and its summary. */
+/* A grub.cfg and its summary, and how a kernel is named to GRUB. */
 
-#include "core/grub-config.h"
+#include "core/grub/grub-config.h"
 
-#include "core/report.h"
+#include "common/string-util.h"
+#include "core/wire/report.h"
+#include "tests/unit/check-main.h"
 #include "tests/unit/core/grub-lab.h"
 
 #define PIN  "gnulinux-advanced-" GRUB_ROOT ">gnulinux-" GRUB_OLD "-advanced-" GRUB_ROOT
@@ -25,20 +27,23 @@ static void assert_entry(const GrubConfig *c, size_t i, const char *id, const ch
 }
 
 static void parse(const char *text, GrubConfig *ret) {
-        ck_assert_int_eq(grub_config_parse(text, strlen(text), ret), 0);
+        _cleanup_free_ char *summary = NULL;
+
+        ck_assert_int_eq(grub_config_summarise(text, strlen(text), &summary), 0);
+        ck_assert_int_eq(grub_config_parse_summary(summary, ret), 0);
 }
 
 START_TEST(entries_are_read_in_order) {
         _cleanup_(grub_config_done) GrubConfig c = {};
         const char *submenu = "gnulinux-advanced-" GRUB_ROOT;
 
-        parse(FULL, &c);
-        ck_assert_uint_eq(c.n_entries, 5);
+        parse(FULL, &c); /* recovery is left out */
+        ck_assert_uint_eq(c.n_entries, 3);
         assert_entry(&c, 0, "gnulinux-simple-" GRUB_ROOT, NULL, "vmlinuz-" GRUB_NEW,
                      "initrd.img-" GRUB_NEW, GRUB_NEW);
         assert_entry(&c, 1, "gnulinux-" GRUB_NEW "-advanced-" GRUB_ROOT, submenu,
                      "vmlinuz-" GRUB_NEW, "initrd.img-" GRUB_NEW, GRUB_NEW);
-        assert_entry(&c, 3, "gnulinux-" GRUB_OLD "-advanced-" GRUB_ROOT, submenu,
+        assert_entry(&c, 2, "gnulinux-" GRUB_OLD "-advanced-" GRUB_ROOT, submenu,
                      "vmlinuz-" GRUB_OLD, "initrd.img-" GRUB_OLD, GRUB_OLD);
         ck_assert_str_eq(c.default_value, PIN);
         ck_assert_str_eq(c.default_version, GRUB_OLD);
@@ -209,8 +214,52 @@ START_TEST(root_id_is_in_the_ids) {
 }
 END_TEST
 
+static void assert_version(const char *value, const char *expect) {
+        _cleanup_free_ char *version = NULL;
+
+        ck_assert_msg(grub_entry_id_version(value, &version) == (expect ? 0 : -EINVAL), "%s",
+                      value);
+        ck_assert(streq_ptr(version, expect));
+}
+
+START_TEST(name_is_made_of_submenu_and_entry) {
+        _cleanup_free_ char *id = grub_entry_id("6.8.12-4-pve", "0e4a-5d2c");
+
+        ck_assert_str_eq(id,
+                         "gnulinux-advanced-0e4a-5d2c>gnulinux-6.8.12-4-pve-advanced-0e4a-5d2c");
+        assert_version(id, "6.8.12-4-pve");
+}
+END_TEST
+
+START_TEST(only_names_of_ours_have_a_version) {
+        assert_version("gnulinux-advanced-/dev/sda2>gnulinux-6.8-advanced-/dev/sda2", "6.8");
+        assert_version("gnulinux-advanced-a-advanced-b>gnulinux-6.8-advanced-a-advanced-b", "6.8");
+        assert_version("", NULL);
+        assert_version("0", NULL);
+        assert_version("1>2", NULL);
+        assert_version("gnulinux-advanced-x", NULL);
+        assert_version("gnulinux-advanced->gnulinux-6.8-advanced-", NULL);
+        assert_version("gnulinux-advanced-x>gnulinux-6.8-advanced-y", NULL);
+        assert_version("gnulinux-advanced-x>gnulinux-6.8-recovery-x", NULL);
+        assert_version("gnulinux-advanced-x>gnulinux--advanced-x", NULL);
+        assert_version("gnulinux-advanced-x>gnulinux-../y-advanced-x", NULL);
+}
+END_TEST
+
+START_TEST(pin_is_one_line_and_says_where_it_comes_from) {
+        _cleanup_free_ char *text = NULL;
+
+        ck_assert_int_eq(grub_pin_render("6.8.12-4-pve", "X", &text), 0);
+        ck_assert_str_eq(text,
+                         "# Written by bootsync; 'bootctl-pve kernel unpin' takes it back.\n"
+                         "GRUB_DEFAULT=\"gnulinux-advanced-X>gnulinux-6.8.12-4-pve-advanced-X\"\n");
+}
+END_TEST
+
 CHECK_MAIN("grub-config", entries_are_read_in_order, paths_are_the_words_that_name_files,
            summary_says_the_same_but_for_recovery,
            index_means_the_same_although_recovery_is_left_out, empty_file_has_a_summary,
            summary_that_cannot_be_reported_is_too_big, summary_is_read_strictly,
-           inputs_are_in_the_last_line, inputs_are_appended_once, root_id_is_in_the_ids)
+           inputs_are_in_the_last_line, inputs_are_appended_once, root_id_is_in_the_ids,
+           name_is_made_of_submenu_and_entry, only_names_of_ours_have_a_version,
+           pin_is_one_line_and_says_where_it_comes_from)

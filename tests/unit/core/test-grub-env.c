@@ -2,7 +2,7 @@
 
 /* GRUB's environment block. */
 
-#include "core/grub-env.h"
+#include "core/grub/grub-env.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"

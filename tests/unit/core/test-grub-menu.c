@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Which entry of a grub.cfg boots by default. */
+/* The menu in a grub.cfg, and the entry of it that boots by default. */
 
-#include "core/grub-menu.h"
+#include "core/grub/grub-menu.h"
 
 #include "tests/unit/core/grub-lab.h"
 
@@ -17,7 +17,7 @@ static void assert_boots(const char *text, const char *id) {
         const GrubMenuItem *item;
 
         ck_assert_int_eq(grub_menu_read(text, strlen(text), &m), 0);
-        ck_assert_int_eq(grub_menu_default(&m, &item), 0);
+        ck_assert_int_eq(grub_menu_default(&m, NULL, &item), 0);
         ck_assert_msg(streq_ptr(item ? item->entry.id : NULL, id), "'%s' boots",
                       item ? item->entry.id : "nothing");
 }
@@ -120,8 +120,107 @@ START_TEST(damaged_file_is_refused) {
 }
 END_TEST
 
+START_TEST(saved_entry_of_grubenv_is_what_a_saved_default_means) {
+        static const char saved[] = GRUB_HEAD("${saved_entry}") MENU, fixed[] = GRUB_HEAD("0") MENU;
+        _cleanup_(grub_menu_done) GrubMenu a = {}, b = {};
+        const GrubMenuItem *item;
+
+        ck_assert_int_eq(grub_menu_read(saved, strlen(saved), &a), 0);
+        ck_assert_int_eq(grub_menu_default(&a, "1>2", &item), 0);
+        ck_assert_str_eq(item->entry.id, OLD);
+        ck_assert_int_eq(grub_menu_read(fixed, strlen(fixed), &b), 0);
+        ck_assert_int_eq(grub_menu_default(&b, "1>2", &item), 0);
+        ck_assert_str_eq(item->entry.id, TOP);
+}
+END_TEST
+
+/* One entry at the top of the menu, with what is in it. */
+static void assert_entry(const char *text, const char *title, const char *id, const char *image) {
+        _cleanup_(grub_menu_done) GrubMenu m = {};
+
+        ck_assert_int_eq(grub_menu_read(text, strlen(text), &m), 0);
+        ck_assert_uint_eq(m.n_items, 1);
+        ck_assert_uint_eq(m.items[0].parent, GRUB_NO_ITEM);
+        ck_assert_str_eq(m.items[0].title, title);
+        ck_assert_str_eq(m.items[0].entry.id, id);
+        ck_assert(streq_ptr(m.items[0].entry.image, image));
+}
+
+START_TEST(commands_end_at_newlines_and_semicolons) {
+        static const char *const ends[] = {
+                "\n", ";", " ; ", "\r\n", "&&", " || ", "|", "\n ;\t\n"
+        };
+
+        assert_default("\n ;\t\n", NULL);
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
+                _cleanup_free_ char *before = strprintf("insmod gzio%sset  default=a", ends[i]);
+                _cleanup_free_ char *behind = strprintf("set default=a%secho x", ends[i]);
+
+                assert_default(before, "a");
+                assert_default(behind, "a");
+        }
+        assert_default("insmod gzio set default=a", NULL);
+}
+END_TEST
+
+START_TEST(quotes_and_backslashes_are_taken_away) {
+        assert_default("set 'default=b  c'", "b  c");
+        assert_default("set default=\"d e\"f", "d ef");
+        assert_default("set '' default=x", NULL);
+        assert_default("set default=g\\ h", "g h");
+        assert_default("set default='it'\\''s'", "it's");
+        assert_default("set default=\"\\\"\\$x\\a\\\\\"", "\"$x\\a\\");
+        assert_default("set default='$x;\\{'", "$x;\\{");
+        assert_default("set default=\"{;}\"", "{;}");
+        assert_default("set default=a\\\nb\"c\\\nd\"", "abcd");
+}
+END_TEST
+
+START_TEST(variables_stay_as_they_are_written) {
+        assert_default("set default=$a", "$a");
+        assert_default("set default=${b}", "${b}");
+        assert_default("set default=\"${c}\"", "${c}");
+        assert_default("set default=x${d}y", "x${d}y");
+        assert_default("set default=\"$e\"", "$e");
+}
+END_TEST
+
+START_TEST(blocks_belong_to_their_command) {
+        assert_entry("menuentry 'x' --id y {\n linux /a\n}\n", "x", "y", "a");
+        assert_entry("menuentry x{linux /a}", "x", "x", "a");
+        assert_entry("menuentry x{linux /a}\nlinux /b\n", "x", "x", "a");
+}
+END_TEST
+
+START_TEST(words_that_begin_a_branch_are_skipped) {
+        assert_default("if [ x = y ]; then set default=a; fi", "a");
+        assert_default("else set default=a", "a");
+        assert_default("for x in y; do set default=a\ndone", "a");
+        assert_default("set then default=a", NULL);
+        assert_entry("menuentry else {\n}\n", "else", "else", NULL);
+}
+END_TEST
+
+START_TEST(comments_are_skipped) {
+        assert_default("# menuentry 'x {\nset default=b#c # d '\n", "b#c");
+}
+END_TEST
+
+START_TEST(what_is_never_closed_is_refused) {
+        static const char *const texts[] = { "echo 'a\n", "echo \"a\n", "echo ${a",
+                                             "echo \"${a\"" };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                assert_refused(texts[i], strlen(texts[i]));
+}
+END_TEST
+
 CHECK_MAIN("grub-menu", default_is_the_one_that_counts_when_next_entry_is_empty,
            entries_are_found_by_id, entries_are_found_by_title, entries_are_found_by_index,
            submenu_alone_boots_its_first_entry, what_is_not_found_is_the_first_of_its_menu,
            nobody_can_tell_what_a_variable_boots, entry_without_an_id_has_its_title,
-           damaged_file_is_refused)
+           damaged_file_is_refused, saved_entry_of_grubenv_is_what_a_saved_default_means,
+           commands_end_at_newlines_and_semicolons, quotes_and_backslashes_are_taken_away,
+           variables_stay_as_they_are_written, blocks_belong_to_their_command,
+           words_that_begin_a_branch_are_skipped, comments_are_skipped,
+           what_is_never_closed_is_refused)

@@ -2,10 +2,10 @@
 
 /* GRUB's menu of a host that has its kernels on its own file system. */
 
-#include "core/host-menu.h"
+#include "core/grub/host-menu.h"
 
 #include "common/string-util.h"
-#include "core/grub-pin.h"
+#include "core/grub/grub-config.h"
 #include "tests/unit/check-main.h"
 
 #define NEW  "6.8.12-4-pve"
@@ -24,7 +24,7 @@
 #define PIN(version) "gnulinux-advanced-" ROOT ">gnulinux-" version "-advanced-" ROOT
 
 static void load(const char *text, HostMenu *ret) {
-        ck_assert_int_eq(host_menu_read(text, strlen(text), ret), 0);
+        ck_assert_int_eq(host_menu_read(text, strlen(text), NULL, ret), 0);
 }
 
 START_TEST(kernels_are_told_wherever_grub_finds_boot) {
@@ -66,11 +66,11 @@ END_TEST
 static void assert_boots(const char *value, const char *saved, const char *expect) {
         _cleanup_free_ char *text = strprintf("set default=\"%s\"\n%s", value,
                                               strchr(MENU("0", "/boot"), '\n') + 1);
-        _cleanup_free_ char *version = NULL;
+        _cleanup_(host_menu_done) HostMenu m = {};
 
-        ck_assert_int_eq(host_menu_default(text, strlen(text), saved, &version), 0);
-        ck_assert_msg(streq_ptr(version, expect), "'%s', '%s': '%s'", value, strempty(saved),
-                      strempty(version));
+        ck_assert_int_eq(host_menu_read(text, strlen(text), saved, &m), 0);
+        ck_assert_msg(streq_ptr(m.default_version, expect), "'%s', '%s': '%s'", value,
+                      strempty(saved), strempty(m.default_version));
 }
 
 START_TEST(what_grub_remembers_is_told_by_its_environment) {
@@ -108,7 +108,7 @@ END_TEST
 START_TEST(what_is_damaged_is_refused) {
         HostMenu m;
 
-        ck_assert_int_eq(host_menu_read("menuentry 'x", 12, &m), -EBADMSG);
+        ck_assert_int_eq(host_menu_read("menuentry 'x", 12, NULL, &m), -EBADMSG);
 }
 END_TEST
 

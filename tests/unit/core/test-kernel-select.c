@@ -2,8 +2,9 @@
 
 /* Every rule of the keep set by itself, then the hosts on which they meet. */
 
-#include "core/kernel-select.h"
+#include "core/kernel/kernel-select.h"
 
+#include "core/kernel/pin.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/core/kernel-host.h"
 
@@ -330,7 +331,31 @@ START_TEST(empty_host_has_an_empty_set) {
 
         ck_assert_uint_eq(set.n_kernels, 0);
         assert_series(&h, "");
-        ck_assert_ptr_null(kernel_set_default(&set, true));
+        ck_assert_ptr_null(kernel_set_default(&set, true, 0));
+}
+END_TEST
+
+START_TEST(newest_kernel_that_secure_boot_accepts_is_kept) {
+        Host h = { .boot = "6.14.8-2-pve 6.14.8-1-pve 6.14.5-1-pve 6.14.2-1-pve",
+                   .kernels = "6.14.8-2-pve 6.14.8-1-pve 6.14.5-1-pve 6.14.2-1-pve",
+                   .accepted = "6.14.5-1-pve 6.14.2-1-pve",
+                   .refused = "6.14.8-2-pve 6.14.8-1-pve" };
+
+        assert_set(&h, "6.14.8-2-pve:newest+series 6.14.8-1-pve:newest "
+                       "6.14.5-1-pve:secure-boot 6.14.2-1-pve:-");
+        /* One that cannot boot is none. */
+        h.boot = "6.14.8-2-pve 6.14.8-1-pve 6.14.5-1-pve=image 6.14.2-1-pve";
+        assert_set(&h, "6.14.8-2-pve:newest+series 6.14.8-1-pve:newest "
+                       "6.14.5-1-pve:-!initrd-missing 6.14.2-1-pve:secure-boot");
+}
+END_TEST
+
+START_TEST(without_a_judgement_no_kernel_is_kept_for_secure_boot) {
+        Host h = { .boot = "6.14.8-2-pve 6.14.8-1-pve 6.14.5-1-pve",
+                   .kernels = "6.14.8-2-pve 6.14.8-1-pve 6.14.5-1-pve",
+                   .refused = "6.14.8-2-pve" };
+
+        assert_set(&h, "6.14.8-2-pve:newest+series 6.14.8-1-pve:newest 6.14.5-1-pve:-");
 }
 END_TEST
 
@@ -349,4 +374,5 @@ CHECK_MAIN("kernel-select", two_newest_installed_are_kept, one_installed_kernel_
            kernel_whose_initrd_went_pushes_no_other_in, boot_without_an_image_is_empty,
            plain_debian_counts_a_kernel_by_its_image, version_without_series_is_kept_all_the_same,
            unreadable_database_falls_back_to_boot_and_says_so, plain_debian_has_a_readable_database,
-           empty_host_has_an_empty_set)
+           empty_host_has_an_empty_set, newest_kernel_that_secure_boot_accepts_is_kept,
+           without_a_judgement_no_kernel_is_kept_for_secure_boot)

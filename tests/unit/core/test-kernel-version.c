@@ -2,7 +2,7 @@
 
 /* Which strings are versions, and that their order is the boot loader's. */
 
-#include "core/kernel-version.h"
+#include "core/kernel/kernel-version.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Boot#### values: those of real firmware, those that libefiboot makes, and junk. */
+/* Boot#### values, those of real firmware, those that libefiboot makes, and junk; and the parts of
+ * EFI variables. */
 
-#include "core/load-option.h"
+#include "core/firmware/load-option.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -68,7 +69,6 @@ START_TEST(option_says_what_is_started_from_where) {
         ck_assert_str_eq(o.title, "T");
         ck_assert_str_eq(o.partuuid, PARTUUID);
         ck_assert_str_eq(o.path, "\\Ab");
-        ck_assert(load_option_starts(&o, "0123ABCD-4567-89AB-CDEF-0123456789AB", "\\aB"));
 }
 END_TEST
 
@@ -112,6 +112,19 @@ START_TEST(only_the_first_of_several_paths_counts) {
 }
 END_TEST
 
+START_TEST(first_three_fields_of_a_guid_are_swapped) {
+        static const uint8_t esp[] = { 0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11,
+                                       0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b };
+        _cleanup_(load_option_done) LoadOption o = {};
+        uint8_t data[128];
+        size_t size = make(data, 1, HD FILE_AB END, 56);
+
+        memcpy(data + 10 + 24, esp, sizeof(esp));
+        ck_assert_int_eq(parse(data, size, &o), 0);
+        ck_assert_str_eq(o.partuuid, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+}
+END_TEST
+
 START_TEST(partition_of_an_mbr_has_no_partuuid) {
         _cleanup_(load_option_done) LoadOption o = {};
         uint8_t data[128];
@@ -146,7 +159,8 @@ START_TEST(option_is_made_active_once_and_nothing_else_changes) {
 
         memcpy(before, data, size);
         ck_assert(load_option_activate(data, size));
-        ck_assert_uint_eq(efi_u32(data), 0x109);
+        ck_assert_uint_eq(efi_u16(data), 0x109);
+        ck_assert_uint_eq(efi_u16(data + 2), 0);
         ck_assert_int_eq(memcmp(before + 4, data + 4, size - 4), 0);
         ck_assert(!load_option_activate(data, size));
         ck_assert(!load_option_activate((uint8_t[]){ 0, 0, 0, 0 }, 4));
@@ -193,9 +207,93 @@ START_TEST(ours_are_known_by_their_path) {
 }
 END_TEST
 
+static void assert_text(const void *data, size_t size, const char *expect) {
+        _cleanup_free_ uint8_t *exact = malloc(MAX(size, (size_t) 1));
+        _cleanup_free_ char *text = NULL;
+
+        /* Exactly as large, so that a sanitizer sees a byte too many. */
+        ck_assert_ptr_nonnull(exact);
+        memcpy(exact, data, size);
+        ck_assert_int_eq(efi_text_decode(exact, size, 64, &text), 0);
+        ck_assert_str_eq(text, expect);
+}
+#define ASSERT_TEXT(data, expect) assert_text(data, sizeof(data) - 1, expect)
+
+START_TEST(text_ends_at_its_nul_or_with_its_bytes) {
+        ASSERT_TEXT("a\0b\0\0\0c\0", "ab");
+        ASSERT_TEXT("a\0b\0", "ab");
+        ASSERT_TEXT("a\0b", "a");
+        ASSERT_TEXT("a", "");
+        ASSERT_TEXT("", "");
+        ASSERT_TEXT("\0\0", "");
+}
+END_TEST
+
+START_TEST(every_width_of_character_is_read) {
+        ASSERT_TEXT("\xe4\0\xac\x20", "\xc3\xa4\xe2\x82\xac");
+        ASSERT_TEXT("\x3d\xd8\x00\xde!\0", "\xf0\x9f\x98\x80!");
+}
+END_TEST
+
+START_TEST(lone_surrogates_are_replaced) {
+        ASSERT_TEXT("\x3d\xd8x\0", "\xef\xbf\xbdx");
+        ASSERT_TEXT("\x00\xdex\0", "\xef\xbf\xbdx");
+        ASSERT_TEXT("\x3d\xd8", "\xef\xbf\xbd");
+        ASSERT_TEXT("\x3d\xd8\x00", "\xef\xbf\xbd");
+        ASSERT_TEXT("\x3d\xd8\x3d\xd8\x00\xde", "\xef\xbf\xbd\xf0\x9f\x98\x80");
+}
+END_TEST
+
+START_TEST(text_is_fit_for_humans) {
+        uint8_t data[200] = {};
+
+        ASSERT_TEXT("a\0\n\0\x1b\0\x9b\0b\0", "a\?\?\?b");
+        for (size_t i = 0; i < sizeof(data); i += 2)
+                data[i] = 'x';
+        assert_text(data, sizeof(data),
+                    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...");
+}
+END_TEST
+
+START_TEST(encoded_text_has_its_nul_and_reads_as_it_was) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+
+        ck_assert_int_eq(efi_text_encode("a.~ ", &data, &size), 0);
+        ck_assert_uint_eq(size, 10);
+        ck_assert_int_eq(memcmp(data, "a\0.\0~\0 \0\0\0", 10), 0);
+        assert_text(data, size, "a.~ ");
+}
+END_TEST
+
+START_TEST(only_printable_ascii_is_encoded) {
+        static const char *const bad[] = { "\xc3\xa4", "a\n", "\t", "\x7f" };
+        uint8_t *data;
+        size_t size;
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_int_eq(efi_text_encode(bad[i], &data, &size), -EINVAL);
+}
+END_TEST
+
+START_TEST(numbers_are_little_endian) {
+        const uint8_t data[] = { 0xf8, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x81 };
+        uint8_t copy[2];
+
+        ck_assert_uint_eq(efi_u16(data), 0x07f8);
+        ck_assert_uint_eq(efi_u64(data), UINT64_C(0x81020304050607f8));
+        efi_put_u16(copy, 0x07f8);
+        ck_assert_int_eq(memcmp(copy, data, 2), 0);
+}
+END_TEST
+
 CHECK_MAIN("load-option", option_says_what_is_started_from_where, no_prefix_of_an_option_is_one,
            data_for_the_loader_is_passed_over, path_is_found_behind_the_way_to_the_disk,
            path_in_several_nodes_is_joined_with_one_backslash,
-           only_the_first_of_several_paths_counts, partition_of_an_mbr_has_no_partuuid,
-           junk_is_refused, option_is_made_active_once_and_nothing_else_changes,
-           names_of_boot_entries_are_exact, ours_are_known_by_their_path)
+           only_the_first_of_several_paths_counts, first_three_fields_of_a_guid_are_swapped,
+           partition_of_an_mbr_has_no_partuuid, junk_is_refused,
+           option_is_made_active_once_and_nothing_else_changes, names_of_boot_entries_are_exact,
+           ours_are_known_by_their_path, text_ends_at_its_nul_or_with_its_bytes,
+           every_width_of_character_is_read, lone_surrogates_are_replaced, text_is_fit_for_humans,
+           encoded_text_has_its_nul_and_reads_as_it_was, only_printable_ascii_is_encoded,
+           numbers_are_little_endian)

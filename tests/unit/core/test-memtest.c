@@ -2,20 +2,25 @@
 
 /* The names of Memtest86+: which are ours, and what they must not be taken for. */
 
-#include "core/memtest.h"
+#include "core/loader/esp-path.h"
 
 #include "common/string-util.h"
-#include "core/esp-image.h"
-#include "core/grub-config.h"
+#include "core/esp/esp-image.h"
+#include "core/grub/grub-config.h"
+#include "core/grub/grub-loader.h"
 #include "tests/unit/check-main.h"
+
+static const char *memtest_path(MemtestFile file) {
+        return loader_of(ESP_LOADER_SYSTEMD_BOOT)->memtest_path(file);
+}
 
 START_TEST(names_are_those_of_the_package) {
         ck_assert_str_eq(memtest_file_name(MEMTEST_EFI), "memtest86+x64.efi");
         ck_assert_str_eq(memtest_file_name(MEMTEST_BIN), "memtest86+x64.bin");
         ck_assert_str_eq(memtest_source_path(MEMTEST_EFI), "boot/memtest86+x64.efi");
         ck_assert_str_eq(memtest_source_path(MEMTEST_BIN), "boot/memtest86+x64.bin");
-        ck_assert_str_eq(memtest_systemd_boot_path(MEMTEST_EFI), "EFI/proxmox/memtest86+x64.efi");
-        ck_assert_ptr_null(memtest_systemd_boot_path(MEMTEST_BIN));
+        ck_assert_str_eq(memtest_path(MEMTEST_EFI), "EFI/proxmox/memtest86+x64.efi");
+        ck_assert_ptr_null(memtest_path(MEMTEST_BIN));
         ck_assert_str_eq(ESP_MEMTEST_ENTRY, "loader/entries/memtest86+x64.conf");
 }
 END_TEST
@@ -61,7 +66,7 @@ END_TEST
 START_TEST(entry_leads_to_the_file) {
         _cleanup_free_ char *line = NULL;
 
-        line = strprintf("\nefi      /%s\n", memtest_systemd_boot_path(MEMTEST_EFI));
+        line = strprintf("\nefi      /%s\n", memtest_path(MEMTEST_EFI));
         ck_assert_ptr_nonnull(strstr(MEMTEST_ENTRY_TEXT, line));
         ck_assert_ptr_nonnull(startswith(MEMTEST_ENTRY_TEXT, "title "));
 }
@@ -75,8 +80,10 @@ START_TEST(entry_of_grub_is_none_of_a_kernel) {
                                    "        linuxefi        /memtest86+x64.efi\n"
                                    "}\n";
         _cleanup_(grub_config_done) GrubConfig config = {};
+        _cleanup_free_ char *summary = NULL;
 
-        ck_assert_int_eq(grub_config_parse(text, strlen(text), &config), 0);
+        ck_assert_int_eq(grub_config_summarise(text, strlen(text), &summary), 0);
+        ck_assert_int_eq(grub_config_parse_summary(summary, &config), 0);
         ck_assert_uint_eq(config.n_entries, 1);
         ck_assert_ptr_null(config.entries[0].version);
         ck_assert_ptr_null(config.default_version);

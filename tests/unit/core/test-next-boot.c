@@ -2,7 +2,7 @@
 
 /* A next-boot pin is spent in a later boot, never in the one that it was set in. */
 
-#include "core/next-boot.h"
+#include "core/kernel/pin.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"

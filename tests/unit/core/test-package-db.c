@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What dpkg has installed, and that a database which cannot be understood is never half believed.
- */
+/* dpkg's database as dpkg and others write it, and what apt is told. */
 
-#include "core/package-db.h"
+#include "core/kernel/package-db.h"
+
+#include <regex.h>
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -125,6 +126,16 @@ START_TEST(kernels_of_debian_are_found_newest_first) {
 }
 END_TEST
 
+START_TEST(kernels_of_debian_for_arm64_are_found_by_the_same_rules) {
+        assert_linux_images(INSTALLED("linux-image-arm64") INSTALLED("linux-image-arm64-16k")
+                                            INSTALLED("linux-image-6.12.48+deb13-arm64")
+                                                            INSTALLED("linux-image-6.12.57+deb13-"
+                                                                      "arm64-16k-unsigned"),
+                            "6.12.57+deb13-arm64-16k 6.12.48+deb13-arm64");
+        assert_linux_images(INSTALLED("linux-image-6.12.48+deb13-arm64-16k-dbg"), "");
+}
+END_TEST
+
 START_TEST(meta_packages_and_debugging_symbols_of_debian_are_no_kernels) {
         assert_linux_images(INSTALLED("linux-image-amd64") INSTALLED("linux-image-cloud-amd64")
                                             INSTALLED("linux-image-2.6-amd64")
@@ -154,6 +165,33 @@ START_TEST(kernel_helper_beside_us_is_noticed) {
         take(&removed, STANZA("proxmox-kernel-helper", "deinstall ok config-files"));
         assert_db(&removed, "", "");
         ck_assert(!removed.kernel_helper);
+}
+END_TEST
+
+START_TEST(packages_with_something_signed_are_named) {
+        _cleanup_(package_db_done) PackageDb db = {};
+        _cleanup_free_ char *names = NULL;
+
+        take(&db, INSTALLED("shim-signed") INSTALLED("shim-helpers-amd64-signed") INSTALLED(
+                                  "grub-efi-amd64-signed") INSTALLED("grub-efi-amd64")
+                                  INSTALLED("proxmox-kernel-6.8.12-4-pve-signed") INSTALLED(
+                                                  "proxmox-kernel-6.8.12-5-pve")
+                                                  INSTALLED("linux-image-6.1.0-18-amd64") INSTALLED(
+                                                                  "linux-image-6.1.0-19-amd64-"
+                                                                  "unsigned") INSTALLED("shim-"
+                                                                                        "signed-"
+                                                                                        "common")
+                                                                  INSTALLED("shim-unsigned") STANZA(
+                                                                                  "systemd-boot-"
+                                                                                  "efi-amd64-"
+                                                                                  "signed",
+                                                                                  "deinstall ok "
+                                                                                  "config-files"));
+        ck_assert_int_eq(package_db_finish(&db), 0);
+        names = strv_join(db.signed_packages, " ");
+        ck_assert_str_eq(names, "grub-efi-amd64-signed linux-image-6.1.0-18-amd64 "
+                                "proxmox-kernel-6.8.12-4-pve-signed shim-helpers-amd64-signed "
+                                "shim-signed");
 }
 END_TEST
 
@@ -351,7 +389,7 @@ START_TEST(kernel_needs_a_status_that_dpkg_knows) {
                               bad[i]);
                 ck_assert(endswith(reason, " ends a kernel's stanza without a known Status"));
         }
-        /* What does not concern us is not judged. */
+        /* Packages that are no kernels are not judged. */
         assert_status("Package: vim\nStatus: strange\n\nPackage: zsh\n\n", "", "");
 }
 END_TEST
@@ -424,12 +462,116 @@ START_TEST(more_kernels_than_any_host_has_are_no_database) {
 }
 END_TEST
 
+static char *render(char *const *kernels) {
+        char *text = NULL;
+
+        ck_assert_int_eq(apt_conf_render(kernels, &text), 0);
+        return text;
+}
+
+/* As apt does it: each quoted string of the text is an extended regular expression. */
+static bool is_protected(const char *text, const char *package) {
+        bool found = false;
+
+        for (const char *start = strchr(text, '"'); start; start = strchr(start, '"')) {
+                const char *end = strchr(++start, '"');
+                _cleanup_free_ char *pattern = strndup(start, (size_t) (end - start));
+                regex_t regex;
+
+                ck_assert_int_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB), 0);
+                found = found || regexec(&regex, package, 0, NULL, 0) == 0;
+                regfree(&regex);
+                start = end + 1;
+        }
+        return found;
+}
+
+START_TEST(each_kernel_gives_three_escaped_patterns) {
+        char *kernels[] = { (char *) "6.8.12-4-pve", (char *) "6.8", NULL };
+        _cleanup_free_ char *text = render(kernels);
+
+        ck_assert_ptr_nonnull(strstr(text, "APT::NeverAutoRemove\n"
+                                           "{\n"
+                                           "        \"^pve-kernel-6\\.8\\.12-4-pve$\";\n"
+                                           "        \"^proxmox-kernel-6\\.8\\.12-4-pve$\";\n"
+                                           "        \"^proxmox-kernel-6\\.8\\.12-4-pve-signed$\";\n"
+                                           "        \"^pve-kernel-6\\.8$\";\n"
+                                           "        \"^proxmox-kernel-6\\.8$\";\n"
+                                           "        \"^proxmox-kernel-6\\.8-signed$\";\n"
+                                           "};\n"));
+        ck_assert_int_eq(text[0], '/');
+        ck_assert_int_eq(text[1], '/');
+}
+END_TEST
+
+START_TEST(patterns_match_the_packages_of_the_kernel) {
+        char *kernels[] = { (char *) "6.12.22+deb12-1-pve", (char *) "6.8", NULL };
+        _cleanup_free_ char *text = render(kernels);
+
+        ck_assert(is_protected(text, "pve-kernel-6.12.22+deb12-1-pve"));
+        ck_assert(is_protected(text, "proxmox-kernel-6.12.22+deb12-1-pve"));
+        ck_assert(is_protected(text, "proxmox-kernel-6.12.22+deb12-1-pve-signed"));
+        ck_assert(is_protected(text, "proxmox-kernel-6.8"));
+}
+END_TEST
+
+START_TEST(patterns_match_no_other_package) {
+        char *kernels[] = { (char *) "6.8.1-1-pve", (char *) "6.8", NULL };
+        _cleanup_free_ char *text = render(kernels);
+
+        ck_assert(!is_protected(text, "proxmox-kernel-6.8.1-11-pve"));
+        ck_assert(!is_protected(text, "proxmox-kernel-16.8.1-1-pve"));
+        ck_assert(!is_protected(text, "proxmox-kernel-6.8.1-1-pve-dbgsym"));
+        ck_assert(!is_protected(text, "proxmox-kernel-6x8.1-1-pve"));
+        ck_assert(!is_protected(text, "proxmox-kernel-6.81"));
+        ck_assert(!is_protected(text, "my-proxmox-kernel-6.8"));
+        ck_assert(!is_protected(text, "proxmox-kernel-6.8.12-4-pve"));
+}
+END_TEST
+
+START_TEST(kernels_of_debian_are_protected_by_their_own_name) {
+        char *kernels[] = { (char *) "6.12.22+deb12-amd64", (char *) "6.8.0",
+                            (char *) "6.8.12-4-pve", (char *) "6.12", NULL };
+        _cleanup_free_ char *text = render(kernels);
+
+        ck_assert(is_protected(text, "linux-image-6.12.22+deb12-amd64"));
+        ck_assert(is_protected(text, "linux-image-6.8.0"));
+        ck_assert(!is_protected(text, "linux-image-6.12.22+deb12-amd64-dbg"));
+        ck_assert(!is_protected(text, "linux-image-6.8.12-4-pve"));
+        ck_assert(!is_protected(text, "linux-image-6.12"));
+        ck_assert(!is_protected(text, "linux-image-amd64"));
+}
+END_TEST
+
+START_TEST(nothing_to_protect_is_still_valid) {
+        char *none[] = { NULL };
+        _cleanup_free_ char *from_null = render(NULL), *from_empty = render(none);
+
+        ck_assert_str_eq(from_null, from_empty);
+        ck_assert(endswith(from_null, "APT::NeverAutoRemove\n{\n};\n"));
+}
+END_TEST
+
+START_TEST(string_that_is_no_version_is_refused) {
+        static const char *const bad[] = { "", "6.8\"; };", "6.8$|.*", "6.8\n", "(6.8" };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                char *kernels[] = { (char *) "6.8", (char *) bad[i], NULL };
+                char *text = (char *) "untouched";
+
+                ck_assert_msg(apt_conf_render(kernels, &text) == -EINVAL, "%s", bad[i]);
+                ck_assert_str_eq(text, "untouched");
+        }
+}
+END_TEST
+
 CHECK_MAIN("package-db", kernels_of_both_names_are_found_newest_first,
            kernels_of_debian_are_found_newest_first,
+           kernels_of_debian_for_arm64_are_found_by_the_same_rules,
            meta_packages_and_debugging_symbols_of_debian_are_no_kernels,
            signed_and_unsigned_package_are_one_kernel, meta_packages_give_the_series,
            packages_beside_the_kernels_are_none, kernel_helper_beside_us_is_noticed,
-           only_wanted_packages_that_are_there_count,
+           packages_with_something_signed_are_named, only_wanted_packages_that_are_there_count,
            update_adds_the_package_that_is_being_installed, update_removes_the_package_that_is_gone,
            last_update_wins, update_of_another_package_changes_nothing,
            empty_database_is_no_database, crlf_and_odd_spacing_are_accepted,
@@ -438,4 +580,7 @@ CHECK_MAIN("package-db", kernels_of_both_names_are_found_newest_first,
            truncated_file_is_refused, stanza_needs_exactly_one_package,
            kernel_needs_a_status_that_dpkg_knows, line_of_a_megabyte_is_read,
            name_of_a_megabyte_is_no_kernel, large_database_is_read_and_only_kernels_are_remembered,
-           more_kernels_than_any_host_has_are_no_database)
+           more_kernels_than_any_host_has_are_no_database, each_kernel_gives_three_escaped_patterns,
+           patterns_match_the_packages_of_the_kernel, patterns_match_no_other_package,
+           kernels_of_debian_are_protected_by_their_own_name, nothing_to_protect_is_still_valid,
+           string_that_is_no_version_is_refused)

@@ -2,35 +2,11 @@
 
 /* Which partitions are formatted, which may become ESPs, and how they travel. */
 
-#include "core/partition.h"
+#include "core/disk/partition.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
-
-#define MIB (1024 * 1024ull)
-
-/* An ESP as it should be; each test spoils one thing. */
-static Partition esp(void) {
-        return (Partition){
-                .device = (char *) "/dev/sda2",
-                .disk = (char *) "/dev/sda",
-                .part_uuid = (char *) "5e1bc1c9-a9d1-4b6e-b0d4-7a8f5d5d0b52",
-                .part_type = (char *) PARTITION_TYPE_ESP_GPT,
-                .fs_type = (char *) "vfat",
-                .fs_uuid = (char *) "ABCD-1234",
-                .size_bytes = 512 * MIB,
-                .start_sector = 4096,
-                .number = 2,
-                .sector_bytes = 512,
-        };
-}
-
-static Partition empty(void) {
-        Partition p = esp();
-
-        p.fs_type = p.fs_uuid = NULL;
-        return p;
-}
+#include "tests/unit/core/partition-lab.h"
 
 static void assert_format(const Partition *p, bool force, ErrorCode code, const char *text) {
         _cleanup_error_ Error error = {};
@@ -79,6 +55,7 @@ END_TEST
 START_TEST(mounted_partition_is_not_formatted_and_the_place_is_named) {
         Partition p = esp();
 
+        p.use = PARTITION_MOUNTED;
         p.in_use = (char *) PARTITION_MOUNTED_ON "/boot/efi";
         assert_format(&p, false, ERROR_ESP_MOUNTED, "mounted on /boot/efi");
         assert_format(&p, true, ERROR_ESP_MOUNTED, "unmount it first");
@@ -90,6 +67,7 @@ START_TEST(partition_in_use_is_not_formatted_and_its_user_is_named) {
         Partition p = empty();
 
         for (size_t i = 0; i < ELEMENTSOF(users); i++) {
+                p.use = PARTITION_USED;
                 p.in_use = (char *) users[i];
                 assert_format(&p, false, ERROR_ESP_IN_USE, users[i]);
                 assert_format(&p, true, ERROR_ESP_IN_USE, users[i]);
@@ -200,28 +178,6 @@ START_TEST(two_partitions_with_one_uuid_are_told_apart_by_nobody) {
 }
 END_TEST
 
-START_TEST(candidates_are_esps_that_are_fat_or_empty_and_large_fats) {
-        Partition p = esp();
-
-        ck_assert(partition_is_candidate(&p));
-        p.size_bytes = 100 * MIB;
-        ck_assert(partition_is_candidate(&p));
-        p.part_type = (char *) "0xc";
-        ck_assert(!partition_is_candidate(&p));
-        p.size_bytes = 256 * MIB;
-        ck_assert(partition_is_candidate(&p));
-        p.fs_type = NULL;
-        ck_assert(!partition_is_candidate(&p));
-        p.part_type = (char *) PARTITION_TYPE_ESP_MBR;
-        ck_assert(partition_is_candidate(&p));
-        p.fs_type = (char *) "ext4";
-        ck_assert(!partition_is_candidate(&p));
-        p = esp();
-        p.number = 0;
-        ck_assert(!partition_is_candidate(&p));
-}
-END_TEST
-
 static char *format(const Partition *p) {
         Buffer b = {};
         char *text;
@@ -246,11 +202,14 @@ START_TEST(partition_survives_the_round_trip) {
                             .disk = (char *) "/dev/sdb",
                             .sector_bytes = 4096 };
         Partition items[] = { esp(), empty(), whole };
-        static const int n_fields[] = { 13, 9, 7 };
+        static const int n_fields[] = { 15, 9, 7 };
 
         items[0].model = (char *) "SAMSUNG MZ7LH480";
         items[0].serial = (char *) "S45NNE0M";
+        items[0].label = (char *) "EFI SYSTEM";
+        items[0].carries = (char *) "pool rpool";
         items[0].diskseq = 17;
+        items[1].use = PARTITION_MOUNTED;
         items[1].in_use = (char *) PARTITION_MOUNTED_ON "/a b";
         items[1].part_uuid = NULL;
         for (size_t i = 0; i < ELEMENTSOF(items); i++) {
@@ -265,9 +224,12 @@ START_TEST(partition_survives_the_round_trip) {
                 ck_assert_pstr_eq(again.fs_type, items[i].fs_type);
                 ck_assert_pstr_eq(again.fs_uuid, items[i].fs_uuid);
                 ck_assert_pstr_eq(again.model, items[i].model);
+                ck_assert_pstr_eq(again.label, items[i].label);
                 ck_assert_pstr_eq(again.serial, items[i].serial);
                 ck_assert_uint_eq(again.diskseq, items[i].diskseq);
                 ck_assert_pstr_eq(again.in_use, items[i].in_use);
+                ck_assert_int_eq(again.use, items[i].use);
+                ck_assert_pstr_eq(again.carries, items[i].carries);
                 ck_assert_uint_eq(again.size_bytes, items[i].size_bytes);
                 ck_assert_uint_eq(again.start_sector, items[i].start_sector);
                 ck_assert_uint_eq(again.number, items[i].number);
@@ -364,7 +326,5 @@ CHECK_MAIN("partition", label_of_a_disk_is_words_and_nothing_that_a_dialog_or_te
            large_sectors_need_257_mib_for_fat32, file_system_is_lost_only_by_force,
            inactive_member_is_named_and_lost_only_by_force,
            esp_may_be_initialised_whatever_its_size, what_is_no_esp_is_not_initialised,
-           two_partitions_with_one_uuid_are_told_apart_by_nobody,
-           candidates_are_esps_that_are_fat_or_empty_and_large_fats,
-           partition_survives_the_round_trip, incomplete_or_impossible_records_are_refused,
-           names_from_a_disk_arrive_fit_for_the_bus)
+           two_partitions_with_one_uuid_are_told_apart_by_nobody, partition_survives_the_round_trip,
+           incomplete_or_impossible_records_are_refused, names_from_a_disk_arrive_fit_for_the_bus)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a pin file pins, whoever wrote it and however. */
+/* The first line of a pin file is the pin, whoever wrote it and however. */
 
-#include "core/pin.h"
+#include "core/kernel/pin.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a plan does, and in which order, on an ESP with room. */
+/* On an ESP with room a plan has all steps that are needed, no others, and in order. */
 
 #include "tests/unit/core/plan-lab.h"
 
@@ -14,8 +14,8 @@ START_TEST(esp_in_sync_gives_no_steps) {
         lab_put_kernel(&lab, V65);
         lab_plan(&lab);
         ck_assert_uint_eq(lab.plan->n_steps, 0);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
-        ck_assert_ptr_null(lab.plan->problem);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
+        ck_assert_ptr_null(lab.plan->problem.message);
         ck_assert_str_eq(lab.plan->esp_uuid, "AAAA-0001");
 }
 END_TEST
@@ -63,7 +63,7 @@ START_TEST(staged_files_name_their_source_as_it_was_planned) {
                          "options  root=a\n"
                          "linux    /EFI/proxmox/6.8.12-4-pve/vmlinuz-6.8.12-4-pve\n"
                          "initrd   /EFI/proxmox/6.8.12-4-pve/initrd.img-6.8.12-4-pve\n");
-        ck_assert_uint_eq(plan_bytes(lab.plan), IMAGE_SIZE + 4097 + strlen(step->text));
+        ck_assert_uint_eq(plan_work_bytes(lab.plan), 2 * (IMAGE_SIZE + 4097 + strlen(step->text)));
 }
 END_TEST
 
@@ -278,7 +278,7 @@ START_TEST(unreadable_database_still_lets_kernels_in) {
         lab_plan(&lab);
         ck_assert_ptr_nonnull(
                         lab_find_step(&lab, PLAN_PLACE, "loader/entries/proxmox-" V68 ".conf"));
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
 }
 END_TEST
 

@@ -10,7 +10,9 @@
 #define ENV            "stage-text grubenv\nplace grubenv\nbarrier\n"
 #define REMOVE(version) \
         "remove-file vmlinuz-" version "\nremove-file initrd.img-" version "\nbarrier\n"
-#define ID(version) "gnulinux-advanced-" SIM_ROOT_ID ">gnulinux-" version "-advanced-" SIM_ROOT_ID
+/* A menu of two kernels on the ESP and two that are kept. */
+#define CONFIG_BYTES UINT64_C(16 * 1024 + 4 * 8 * 1024)
+#define ID(version)  "gnulinux-advanced-" SIM_ROOT_ID ">gnulinux-" version "-advanced-" SIM_ROOT_ID
 
 static void init(Lab *lab) {
         *lab = (Lab){ .kernels.database_readable = true };
@@ -382,6 +384,45 @@ START_TEST(full_esp_gives_up_a_stale_kernel_before_its_entry) {
 }
 END_TEST
 
+/* A stale kernel that is newer than all others and spared is the default of a menu made anew. */
+START_TEST(full_esp_keeps_what_a_menu_made_anew_boots) {
+        _cleanup_(lab_done) Lab lab;
+
+        init(&lab);
+        lab_keep(&lab, V68);
+        lab_keep(&lab, V65)->initrd.size = INITRD_SIZE / 2;
+        put_kernel(&lab, V614);
+        put_kernel(&lab, V68);
+        put_menu(&lab, "0");
+        esp_image_get(&lab.esp.image, ESP_GRUB_CONFIG)->verdict = VERDICT_DIFFERS;
+        lab.esp.image.free_bytes = CONFIG_BYTES;
+        lab_assert_problem(&lab, "token\nbarrier\n" MENU, ERROR_NO_SPACE, V65);
+        run(&lab);
+        esp_image_get(&lab.esp.image, ESP_GRUB_CONFIG)->verdict = VERDICT_EQUAL;
+        lab_assert_steps(&lab, "token\nbarrier\n" MENU REMOVE(V614)
+                                               STAGE(V65) "barrier\n" PLACE(V65) MENU);
+        run(&lab);
+}
+END_TEST
+
+START_TEST(full_esp_keeps_what_boots_instead_of_a_pin_in_another_case) {
+        _cleanup_(lab_done) Lab lab;
+
+        init(&lab);
+        lab_keep(&lab, V65);
+        lab_keep(&lab, V62)->initrd.size = INITRD_SIZE / 2;
+        put_kernel(&lab, V614);
+        put_kernel(&lab, V65);
+        call_it(&lab, V65, "vmlinuz-6.5.13-5-PVE");
+        put_menu(&lab, "0");
+        lab.in.pin = V65;
+        lab.in.grub_stale = true;
+        lab.esp.image.free_bytes = CONFIG_BYTES;
+        lab_assert_problem(&lab, "token\nbarrier\n" MENU, ERROR_FAILED, "6.5.13-5-PVE");
+        run(&lab);
+}
+END_TEST
+
 START_TEST(full_esp_gives_up_nothing_while_nobody_can_tell_what_boots) {
         _cleanup_(lab_done) Lab lab;
 
@@ -492,6 +533,8 @@ CHECK_MAIN("plan-grub", kernel_that_is_spared_stays_in_the_menu, esp_in_sync_giv
            kernel_that_boots_once_goes_only_when_it_does_not_any_more,
            one_menu_hides_all_that_may_be_evicted,
            full_esp_gives_up_a_stale_kernel_before_its_entry,
+           full_esp_keeps_what_a_menu_made_anew_boots,
+           full_esp_keeps_what_boots_instead_of_a_pin_in_another_case,
            full_esp_gives_up_nothing_while_nobody_can_tell_what_boots,
            what_systemd_boot_has_left_stays_until_room_is_needed,
            unreadable_database_removes_nothing_and_hides_nothing,

@@ -186,7 +186,7 @@ START_TEST(kernel_that_takes_all_room_leaves_it_out) {
         lab_keep(&lab, V65);
         install_package(&lab);
         lab_plan(&lab);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
         ck_assert_ptr_null(lab_find_step(&lab, PLAN_OPTIONAL, NULL));
         ck_assert_ptr_nonnull(lab.plan->left_out);
         run(&lab);
@@ -250,15 +250,18 @@ START_TEST(it_is_never_the_default) {
         init(&lab);
         put_memtest(&lab);
         lab_put_conf(&lab, "timeout 3\n");
-        ck_assert_int_eq(esp_image_default(&lab.esp.image, &none), 0);
+        ck_assert_int_eq(esp_image_reader(&lab.esp.image)->default_version(&lab.esp.image, &none),
+                         0);
         ck_assert_str_eq(none, V68);
         lab_put_conf(&lab, "default other.conf\n");
-        ck_assert_int_eq(esp_image_default(&lab.esp.image, &theirs), 0);
+        ck_assert_int_eq(esp_image_reader(&lab.esp.image)->default_version(&lab.esp.image, &theirs),
+                         0);
         ck_assert_str_eq(theirs, V68);
         sim_drop(&lab.esp, "loader/entries/proxmox-" V68 ".conf");
         lab_put_entry(&lab, V68 "+0-3", V68, "root=a");
         lab_put_conf(&lab, "default proxmox-*\n");
-        ck_assert_int_eq(esp_image_default(&lab.esp.image, &tried), 0);
+        ck_assert_int_eq(esp_image_reader(&lab.esp.image)->default_version(&lab.esp.image, &tried),
+                         0);
         ck_assert_str_eq(tried, V68);
 }
 END_TEST
@@ -353,7 +356,7 @@ START_TEST(with_grub_it_goes_first_and_the_menu_is_made_once) {
         for (size_t i = 0; i < lab.plan->n_steps; i++)
                 menus += lab.plan->steps[i].action == PLAN_GRUB_CONFIG;
         ck_assert_uint_eq(menus, 1);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
         run(&lab);
 }
 END_TEST

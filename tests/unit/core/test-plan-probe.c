@@ -3,14 +3,14 @@
 /* The look before the plan: what may be believed by its stat alone. */
 
 #include "common/string-util.h"
-#include "core/boot-entry.h"
-#include "core/plan.h"
+#include "core/loader/esp-path.h"
+#include "core/loader/loader-files.h"
+#include "core/plan/plan.h"
 #include "tests/unit/check-main.h"
 
 #define VERSION "6.8.12-4-pve"
 #define IMAGE   "EFI/proxmox/" VERSION "/vmlinuz-" VERSION
 #define INITRD  "EFI/proxmox/" VERSION "/initrd.img-" VERSION
-#define SHA256  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static Kernel kernels[] = {
         { .version = (char *) "6.14.8-2-pve",
@@ -35,7 +35,7 @@ static Plan *probe(const Manifest *manifest, const EspImage *known, bool verify)
 }
 
 static void remember(Manifest *manifest, const char *path, const FileStamp *source) {
-        ck_assert_int_eq(manifest_put(manifest, path, source, 300, 400, SHA256), 0);
+        ck_assert_int_eq(manifest_put(manifest, path, source, 300, 400), 0);
 }
 
 START_TEST(look_is_a_scan_and_a_check_of_each_kept_bootable_file) {
@@ -66,7 +66,6 @@ START_TEST(file_is_believed_while_its_source_is_the_one_that_was_copied) {
         ck_assert(plan->steps[1].trust);
         ck_assert_uint_eq(plan->steps[1].esp_size, 300);
         ck_assert_uint_eq(plan->steps[1].esp_mtime, 400);
-        ck_assert_str_eq(plan->steps[1].sha256, SHA256);
         ck_assert(!plan->steps[2].trust);
 }
 END_TEST
@@ -210,7 +209,43 @@ START_TEST(host_without_kernels_is_only_scanned) {
 }
 END_TEST
 
-CHECK_MAIN("plan-probe", look_is_a_scan_and_a_check_of_each_kept_bootable_file,
+START_TEST(program_of_the_boot_loader_is_checked_where_its_package_has_it) {
+        const LoaderSource sources[_ESP_LOADER_MAX] = {
+                [ESP_LOADER_SYSTEMD_BOOT] = { .path = "usr/x.efi", .stamp = { 1, 2, 3, 4 } },
+        };
+        const EspLoader known[] = { ESP_LOADER_NONE, ESP_LOADER_SYSTEMD_BOOT };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++) {
+                _cleanup_(manifest_done) Manifest manifest = {};
+                _cleanup_(plan_freep) Plan *plan = NULL;
+
+                remember(&manifest, ESP_SYSTEMD_BOOT, &sources[ESP_LOADER_SYSTEMD_BOOT].stamp);
+                ck_assert_int_eq(plan_new(PLAN_ON_ESP, "AAAA-0001", &plan), 0);
+                ck_assert_int_eq(plan_probe_loader(plan, known[i], sources, &manifest), 0);
+                ck_assert_uint_eq(plan->n_steps, 1);
+                ck_assert_int_eq(plan->steps[0].action, PLAN_CHECK);
+                ck_assert_str_eq(plan->steps[0].path, ESP_SYSTEMD_BOOT);
+                ck_assert_str_eq(plan->steps[0].source, "usr/x.efi");
+                ck_assert(plan->steps[0].trust);
+        }
+}
+END_TEST
+
+START_TEST(program_of_another_boot_loader_is_not_looked_for) {
+        const LoaderSource sources[_ESP_LOADER_MAX] = {
+                [ESP_LOADER_SYSTEMD_BOOT] = { .path = "usr/x.efi" },
+        };
+        _cleanup_(plan_freep) Plan *plan = NULL;
+
+        ck_assert_int_eq(plan_new(PLAN_ON_ESP, "AAAA-0001", &plan), 0);
+        ck_assert_int_eq(plan_probe_loader(plan, ESP_LOADER_GRUB, sources, NULL), 0);
+        ck_assert_uint_eq(plan->n_steps, 0);
+}
+END_TEST
+
+CHECK_MAIN("plan-probe", program_of_the_boot_loader_is_checked_where_its_package_has_it,
+           program_of_another_boot_loader_is_not_looked_for,
+           look_is_a_scan_and_a_check_of_each_kept_bootable_file,
            file_is_believed_while_its_source_is_the_one_that_was_copied,
            any_change_of_the_source_ends_the_belief, source_of_another_file_is_not_believed,
            known_texts_come_before_the_scan_that_may_skip_them,

@@ -73,8 +73,8 @@ START_TEST(nothing_is_evicted_in_vain) {
         lab_put_kernel(&lab, V62);
         lab.esp.image.free_bytes = 3 * MIB - 1;
         lab_assert_problem(&lab, "", ERROR_NO_SPACE, V614);
-        ck_assert_msg(strstr(lab.plan->problem, "needs 209 MiB and 2 MiB are free"), "%s",
-                      lab.plan->problem);
+        ck_assert_msg(strstr(lab.plan->problem.message, "needs 209 MiB and 2 MiB are free"), "%s",
+                      lab.plan->problem.message);
 }
 END_TEST
 
@@ -186,7 +186,7 @@ START_TEST(cleared_leftovers_count_as_room) {
         ck_assert_int_eq(lab.plan->steps[0].action, PLAN_TOKEN);
         ck_assert_int_eq(lab.plan->steps[1].action, PLAN_REPAIR);
         ck_assert_int_eq(lab.plan->steps[2].action, PLAN_CLEAR);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
         run(&lab);
 }
 END_TEST
@@ -209,7 +209,7 @@ START_TEST(texts_are_counted_in_clusters_as_files_are) {
                 lab_plan(&lab);
                 /* A new entry takes five clusters, an old one gives one back. */
                 ck_assert(plan_writes(lab.plan) == (clusters >= 5));
-                ck_assert_int_eq(lab.plan->problem_code,
+                ck_assert_int_eq(lab.plan->problem.code,
                                  clusters >= 9 ? ERROR_NONE : ERROR_NO_SPACE);
                 run(&lab);
         }
@@ -379,7 +379,7 @@ START_TEST(exact_fit_is_refused_in_the_name_of_the_reserve) {
         lab_assert_problem(&lab, "", ERROR_NO_SPACE, "needs 40 MiB and 39 MiB are free");
         lab.esp.image.free_bytes = INITRD_SIZE + SPACE_RESERVE_BYTES;
         lab_plan(&lab);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
         run(&lab);
 }
 END_TEST

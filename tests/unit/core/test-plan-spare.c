@@ -97,7 +97,7 @@ START_TEST(spared_kernel_goes_where_its_room_is_needed) {
         lab_put_kernel(&lab, V65);
         lab.esp.image.free_bytes = MIB;
         lab_plan(&lab);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
         ck_assert_ptr_nonnull(lab_find_step(&lab, PLAN_REMOVE_KERNEL, ESP_KERNEL_DIR "/" V65));
         ck_assert_ptr_nonnull(
                         lab_find_step(&lab, PLAN_PLACE, "loader/entries/proxmox-" V611 ".conf"));
@@ -114,9 +114,9 @@ START_TEST(empty_boot_removes_nothing_and_says_so) {
         lab.kernels.boot_is_empty = true;
         lab_put_kernel(&lab, V68);
         lab_put_kernel(&lab, V65);
-        /* What leads nowhere, and what is optional, is left as well. */
+        /* An incomplete kernel and the optional Memtest86+ are left as well. */
         lab_put_file(&lab, V65, KERNEL_FILE_INITRD, 0, VERDICT_UNCHECKED);
-        sim_put(&lab.esp, memtest_systemd_boot_path(MEMTEST_EFI), FILE_REGULAR, 9, 0, NULL);
+        sim_put(&lab.esp, ESP_MEMTEST, FILE_REGULAR, 9, 0, NULL);
         sim_put(&lab.esp, ESP_MEMTEST_ENTRY, FILE_REGULAR, strlen(MEMTEST_ENTRY_TEXT), 0,
                 MEMTEST_ENTRY_TEXT);
         lab_assert_problem(&lab, "", ERROR_NO_SUCH_KERNEL, "'/boot' holds no kernel");
@@ -133,8 +133,8 @@ START_TEST(lost_image_is_a_problem_and_the_others_are_synced_all_the_same) {
         lab_keep(&lab, V68);
         lab_put_kernel(&lab, V614);
         lab_plan(&lab);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NO_SUCH_KERNEL);
-        ck_assert_ptr_nonnull(strstr(lab.plan->problem, "/boot/vmlinuz-" V614));
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NO_SUCH_KERNEL);
+        ck_assert_ptr_nonnull(strstr(lab.plan->problem.message, "/boot/vmlinuz-" V614));
         ck_assert_ptr_nonnull(
                         lab_find_step(&lab, PLAN_PLACE, "loader/entries/proxmox-" V68 ".conf"));
         ck_assert_ptr_null(lab_find_step(&lab, PLAN_REMOVE_KERNEL, ESP_KERNEL_DIR "/" V614));

@@ -28,7 +28,7 @@ START_TEST(without_a_command_line_there_is_no_entry) {
 }
 END_TEST
 
-/* What is found may be a directory that was never written, which the repair takes away. */
+/* A directory that a look found may be one that was never written, which the repair takes away. */
 START_TEST(after_a_repair_directories_are_made_again_for_what_is_copied) {
         for (int dirty = 0; dirty < 2; dirty++) {
                 _cleanup_(lab_done) Lab lab;
@@ -210,7 +210,7 @@ START_TEST(directory_for_entries_is_made_where_it_is_missing) {
         run(&lab);
         lab.esp.image.free_bytes = 60 * MIB;
         lab_plan(&lab);
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NONE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NONE);
 }
 END_TEST
 
@@ -224,7 +224,7 @@ START_TEST(directory_for_entries_is_made_in_a_full_esp_too) {
         lab.esp.image.free_bytes = 60 * MIB;
         lab_plan(&lab);
         ck_assert_ptr_nonnull(lab_find_step(&lab, PLAN_MKDIR, ESP_ENTRY_DIR));
-        ck_assert_int_eq(lab.plan->problem_code, ERROR_NO_SPACE);
+        ck_assert_int_eq(lab.plan->problem.code, ERROR_NO_SPACE);
         run(&lab);
 }
 END_TEST
@@ -317,7 +317,8 @@ START_TEST(pinned_kernel_loses_its_boot_counter) {
                                "remove-entry proxmox-6.8.12-4-pve+3.conf\n"
                                "barrier\n");
         run(&lab);
-        ck_assert_int_eq(esp_image_default(&lab.esp.image, &boots), 0);
+        ck_assert_int_eq(esp_image_reader(&lab.esp.image)->default_version(&lab.esp.image, &boots),
+                         0);
         ck_assert_str_eq(boots, V68);
         lab_assert_steps(&lab, "");
 }

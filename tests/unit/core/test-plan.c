@@ -2,7 +2,7 @@
 
 /* The plan as a value. */
 
-#include "core/plan.h"
+#include "core/plan/plan.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -10,7 +10,7 @@
 static Plan *plan(void) {
         Plan *p = NULL;
 
-        ck_assert_int_eq(plan_new("AAAA-0001", &p), 0);
+        ck_assert_int_eq(plan_new(PLAN_ON_ESP, "AAAA-0001", &p), 0);
         return p;
 }
 
@@ -19,10 +19,10 @@ START_TEST(new_plan_is_empty) {
 
         ck_assert_str_eq(p->esp_uuid, "AAAA-0001");
         ck_assert_uint_eq(p->n_steps, 0);
-        ck_assert_ptr_null(p->problem);
-        ck_assert_int_eq(p->problem_code, 0);
+        ck_assert_ptr_null(p->problem.message);
+        ck_assert_int_eq(p->problem.code, 0);
         ck_assert(!plan_writes(p));
-        ck_assert_uint_eq(plan_bytes(p), 0);
+        ck_assert_uint_eq(plan_work_bytes(p), 0);
 }
 END_TEST
 
@@ -96,8 +96,9 @@ START_TEST(only_staging_counts_as_copying) {
         _cleanup_(plan_freep) Plan *p = plan();
 
         for (PlanAction a = 0; a < _PLAN_ACTION_MAX; a++)
-                plan_add(p, a, "a")->bytes = UINT64_C(1) << a;
-        ck_assert_uint_eq(plan_bytes(p), (1u << PLAN_STAGE) + (1u << PLAN_STAGE_TEXT));
+                if (plan_action_kind(a)->subject == PLAN_ON_ESP && a != PLAN_CHECK)
+                        plan_add(p, a, "a")->bytes = UINT64_C(1) << a;
+        ck_assert_uint_eq(plan_work_bytes(p), 2 * ((1u << PLAN_STAGE) + (1u << PLAN_STAGE_TEXT)));
 }
 END_TEST
 
@@ -106,7 +107,8 @@ START_TEST(work_counts_what_is_staged_and_compared_twice) {
         PlanStep *trusted;
 
         for (PlanAction a = 0; a < _PLAN_ACTION_MAX; a++)
-                plan_add(p, a, "a")->bytes = UINT64_C(1) << a;
+                if (plan_action_kind(a)->subject == PLAN_ON_ESP)
+                        plan_add(p, a, "a")->bytes = UINT64_C(1) << a;
         trusted = plan_add(p, PLAN_CHECK, "b");
         trusted->bytes = 1 << 20;
         trusted->trust = true;
@@ -157,12 +159,11 @@ START_TEST(every_action_has_a_name_of_its_own) {
 }
 END_TEST
 
-static void assert_host(PlanAction first, const char *subject, const char *lock) {
+static void assert_host(PlanSubject what, const char *subject, const char *lock) {
         _cleanup_free_ char *its_subject = NULL, *its_lock = NULL;
         _cleanup_(plan_freep) Plan *p = NULL;
 
-        ck_assert_int_eq(plan_new_host(&p), 0);
-        ck_assert_ptr_nonnull(plan_add(p, first, NULL));
+        ck_assert_int_eq(plan_new(what, NULL, &p), 0);
         ck_assert_int_eq(plan_subject(p, &its_subject), 0);
         ck_assert_int_eq(plan_lock_name(p, &its_lock), 0);
         ck_assert_str_eq(its_subject, subject);
@@ -170,11 +171,11 @@ static void assert_host(PlanAction first, const char *subject, const char *lock)
 }
 
 START_TEST(ksm_waits_neither_for_grub_nor_the_firmware_and_a_look_for_nothing) {
-        assert_host(PLAN_FIRMWARE, "the boot variables of this host", "host");
-        assert_host(PLAN_UPDATE_GRUB, "the menu of GRUB on this host", "host");
-        assert_host(PLAN_KSM_SET, "KSM", "ksm");
-        assert_host(PLAN_KSM_UNMERGE, "KSM", "ksm");
-        assert_host(PLAN_KSM_PROCESSES, "the processes that gain from KSM", "ksm-processes");
+        assert_host(PLAN_ON_FIRMWARE, "the boot variables of this host", "host");
+        assert_host(PLAN_ON_HOST_GRUB, "the menu of GRUB on this host", "host");
+        assert_host(PLAN_ON_KEYS, "the keys and signatures of this host", "keys");
+        assert_host(PLAN_ON_KSM, "KSM", "ksm");
+        assert_host(PLAN_ON_KSM_PROCESSES, "the processes that gain from KSM", "ksm-processes");
 }
 END_TEST
 

@@ -2,7 +2,7 @@
 
 /* The line format: what is written can be read back, and nothing else can be read. */
 
-#include "core/record.h"
+#include "common/record.h"
 
 #include "tests/unit/check-main.h"
 

@@ -2,7 +2,7 @@
 
 /* Clusters. */
 
-#include "core/space.h"
+#include "core/esp/esp-image.h"
 
 #include "tests/unit/check-main.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The test's clock is the real one plus what it was moved by. A timer is set in the test's time and
- * handed to sd-event in the real one; when the clock moves, those that are armed move with it. Time
- * stands still between moves as far as a test can notice: all deadlines are seconds, and what
- * really takes time (a worker that starts) takes milliseconds. */
+/* The test's clocks are the real ones plus what they were moved by. A timer is set in the test's
+ * time and handed to sd-event in the real one; when the clock moves, those that are armed move with
+ * it. Time stands still between moves as far as a test can notice: all deadlines are seconds, and
+ * what really takes time (a worker that starts) takes milliseconds. */
 
 #include "tests/unit/engine/clock.h"
 
@@ -56,7 +56,7 @@ sd_event_source *__wrap_sd_event_source_disable_unref(sd_event_source *source) {
 int __wrap_sd_event_now(sd_event *event, clockid_t clock, uint64_t *ret) {
         int r = __real_sd_event_now(event, clock, ret);
 
-        if (r >= 0 && clock == CLOCK_MONOTONIC)
+        if (r >= 0 && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME))
                 *ret += moved;
         return r;
 }

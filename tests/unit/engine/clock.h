@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A monotonic clock that a test moves. The test's program is linked so that what the engine asks
+/* Clocks that a test moves. The test's program is linked so that what the engine asks
  * sd-event for goes through here first (ld(1), --wrap); libsystemd itself keeps the real clock. */
 
 #include <stdbool.h>

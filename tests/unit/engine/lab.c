@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "common/time-util.h"
-#include "core/plan-wire.h"
+#include "core/wire/plan-wire.h"
 #include "tests/unit/engine/gate.h"
 
 #define TURN_USEC 5000
@@ -34,29 +34,29 @@ static void say(Lab *lab, const char *format, ...) {
 }
 
 static void on_job_new(Job *job, void *userdata) {
-        say(userdata, "job-new %s", job_type_to_string(job_get_type(job)));
+        say(userdata, "job-new %s", job_type_to_string(job_info(job)->request.type));
 }
 
 static void on_job_changed(Job *job, void *userdata) {
-        say(userdata, "job %s %s", job_type_to_string(job_get_type(job)),
-            job_state_to_string(job_get_state(job)));
+        say(userdata, "job %s %s", job_type_to_string(job_info(job)->request.type),
+            job_state_to_string(job_info(job)->status.state));
 }
 
 static void on_job_removed(Job *job, void *userdata) {
-        say(userdata, "job-removed %s %s", job_type_to_string(job_get_type(job)),
-            job_result_to_string(job_get_result(job)));
+        say(userdata, "job-removed %s %s", job_type_to_string(job_info(job)->request.type),
+            job_result_to_string(job_info(job)->status.result));
 }
 
 static void on_esp_added(Esp *esp, void *userdata) {
-        say(userdata, "esp-added %s", esp_uuid(esp));
+        say(userdata, "esp-added %s", esp_info(esp).uuid);
 }
 
 static void on_esp_changed(Esp *esp, void *userdata) {
-        say(userdata, "esp %s %s", esp_uuid(esp), esp_state_to_string(esp_state(esp)));
+        say(userdata, "esp %s %s", esp_info(esp).uuid, esp_state_to_string(esp_info(esp).state));
 }
 
 static void on_esp_removed(Esp *esp, void *userdata) {
-        say(userdata, "esp-removed %s", esp_uuid(esp));
+        say(userdata, "esp-removed %s", esp_info(esp).uuid);
 }
 
 static void on_manager_changed(unsigned changes, void *userdata) {
@@ -64,8 +64,8 @@ static void on_manager_changed(unsigned changes, void *userdata) {
 
         if (!(changes & MANAGER_CHANGED_STATE))
                 return;
-        say(lab, "in-sync %s", manager_in_sync(lab->m) ? "yes" : "no");
-        say(lab, "redundancy %s", manager_redundancy(lab->m));
+        say(lab, "in-sync %s", lab_verdict(lab)->in_sync ? "yes" : "no");
+        say(lab, "redundancy %s", lab_verdict(lab)->redundancy);
 }
 
 static const ManagerListener listener = {
@@ -125,6 +125,27 @@ void lab_list_esps(Lab *lab, const char *text) {
         put_in_place(lab, LIST_OF_ESPS, text);
 }
 
+void lab_write_grub_menu(Lab *lab, const char *default_entry, const char *first,
+                         const char *second) {
+        const char *const versions[] = { first, second };
+        _cleanup_free_ char *menu = NULL;
+        char *entries[2];
+
+        for (size_t i = 0; i < 2; i++)
+                entries[i] = strprintf("menuentry 'x' $menuentry_id_option "
+                                       "'gnulinux-%s-advanced-" GRUB_ROOT_ID "' {\n"
+                                       "\tlinux\t/boot/vmlinuz-%s root=x\n}\n",
+                                       versions[i], versions[i]);
+        menu = strprintf("set default=\"%s\"\n"
+                         "submenu 'Advanced' $menuentry_id_option "
+                         "'gnulinux-advanced-" GRUB_ROOT_ID "' {\n%s%s}\n",
+                         default_entry, entries[0], entries[1]);
+        free(entries[0]);
+        free(entries[1]);
+        temp_mkdir(&lab->t, "boot/grub");
+        put_in_place(lab, "boot/grub/grub.cfg", menu);
+}
+
 static void listen_at_gate(Lab *lab) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
 
@@ -153,6 +174,7 @@ void lab_open(Lab *lab) {
         temp_puts(&lab->t, "proc/cmdline", "root=/dev/sda3 ro\n");
         temp_puts(&lab->t, "etc/kernel/cmdline", "root=/dev/sda3 quiet\n");
         temp_puts(&lab->t, "etc/bootsync/bootsyncd.conf", "[Sync]\nAutoSync=yes\nSettleSec=2\n");
+        temp_puts(&lab->t, LAB_NO_ALERTS, "[Alerts]\nMail=off\n");
         temp_mkdir(&lab->t, "var/lib/dpkg/updates");
         temp_puts(&lab->t, "var/lib/dpkg/status",
                   "Package: base-files\nStatus: install ok installed\nVersion: 1\n\n");
@@ -174,6 +196,7 @@ void lab_close(Lab *lab) {
                 if (lab->held[i].gate >= 0)
                         worker_kill(&lab->held[i]);
         manager_free(lab->m);
+        workers_free(lab->workers);
         clock_done();
         while (waitpid(-1, NULL, 0) > 0)
                 ;
@@ -185,14 +208,28 @@ void lab_close(Lab *lab) {
         temp_root_done(&lab->t);
 }
 
+static WorkerConfig config_of(const Lab *lab) {
+        return (WorkerConfig){
+                .event = lab->event,
+                .exec_fd = lab->worker_fd,
+                .root = lab->t.root,
+                .deadline_percent = 100,
+                .no_kill = lab->no_kill,
+        };
+}
+
+Workers *lab_workers(Lab *lab, straggler_ended_t ended, void *userdata) {
+        const WorkerConfig config = config_of(lab);
+
+        ck_assert_int_ge(workers_new(&config, ended, userdata, &lab->workers), 0);
+        return lab->workers;
+}
+
 void lab_new(Lab *lab) {
         const ManagerOptions options = {
                 .root = lab->t.root,
                 .private = lab->private,
-                .worker = { .exec_fd = lab->worker_fd,
-                            .root = lab->t.root,
-                            .deadline_percent = 100,
-                            .no_kill = lab->no_kill },
+                .worker = config_of(lab),
         };
 
         ck_assert_int_ge(manager_new(lab->event, &options, &lab->m), 0);
@@ -210,13 +247,13 @@ void lab_start(Lab *lab) {
         lab_finish(lab);
         lab_pass(lab, 3 * SEC);
         lab_finish(lab);
-        ck_assert(manager_in_sync(lab->m));
+        ck_assert(lab_verdict(lab)->in_sync);
         (void) lab_heard(lab);
 }
 
 /* Time */
 
-/* What the gate sends: its plan, and a copy of its socket to the daemon. */
+/* Take in what the gate sends: its plan, and a copy of its socket to the daemon. */
 static void receive_worker(int gate, Worker *ret) {
         char control[CMSG_SPACE(2 * sizeof(int))], byte, text[65536];
         struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
@@ -285,7 +322,7 @@ void lab_turn(Lab *lab) {
 }
 
 void lab_finish(Lab *lab) {
-        LAB_WAIT(lab, !manager_is_busy(lab->m));
+        LAB_WAIT(lab, !manager_job(lab->m, 0));
         clock_stand(lab->event);
 }
 
@@ -295,7 +332,7 @@ void lab_pass(Lab *lab, uint64_t usec) {
 }
 
 void lab_pass_idle(Lab *lab, uint64_t usec) {
-        for (; usec > 0 && !manager_is_busy(lab->m); usec -= MIN(usec, SEC))
+        for (; usec > 0 && !manager_job(lab->m, 0); usec -= MIN(usec, SEC))
                 lab_pass(lab, MIN(usec, SEC));
 }
 
@@ -347,7 +384,12 @@ void worker_fail(Worker *w, ErrorCode code, const char *message) {
         worker_end(w, EXIT_FAILURE);
 }
 
-static void say_file(Lab *lab, Worker *w, const char *path, FileVerdict verdict, const char *sha) {
+void worker_done(Worker *w) {
+        worker_say(w, &(Report){ .type = REPORT_DONE });
+        worker_end(w, EXIT_SUCCESS);
+}
+
+static void say_file(Lab *lab, Worker *w, const char *path, FileVerdict verdict) {
         _cleanup_free_ char *whole = strprintf("dev/disk/by-uuid/%s/%s", w->plan->esp_uuid, path);
         Report report = { .type = REPORT_FILE };
         struct stat st;
@@ -362,8 +404,6 @@ static void say_file(Lab *lab, Worker *w, const char *path, FileVerdict verdict,
                 .mtime = (uint64_t) st.st_mtim.tv_sec * 1000000000u + (uint64_t) st.st_mtim.tv_nsec,
                 .verdict = verdict,
         };
-        if (sha)
-                memcpy(report.file.sha256, sha, DIGEST_HEX_SIZE);
         if (endswith(path, ".conf")) {
                 _cleanup_close_ int fd = openat(lab->t.fd, whole, O_RDONLY | O_CLOEXEC);
 
@@ -378,7 +418,7 @@ static void say_tree(Lab *lab, Worker *w, const char *path) {
         _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
 
-        say_file(lab, w, path, VERDICT_UNCHECKED, NULL);
+        say_file(lab, w, path, VERDICT_UNCHECKED);
         dir = fdopendir(openat(lab->t.fd, whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         while (dir && (entry = readdir(dir))) {
                 _cleanup_free_ char *child = strprintf("%s/%s", path, entry->d_name);
@@ -390,15 +430,12 @@ static void say_tree(Lab *lab, Worker *w, const char *path) {
 
 static void say_check(Lab *lab, Worker *w, const PlanStep *step, const char *bad,
                       FileVerdict verdict) {
-        static const char some[] =
-                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
         if (step->trust)
-                say_file(lab, w, step->path, VERDICT_TRUSTED, step->sha256);
+                say_file(lab, w, step->path, VERDICT_TRUSTED);
         else if (streq_ptr(step->path, bad))
-                say_file(lab, w, step->path, verdict, NULL);
+                say_file(lab, w, step->path, verdict);
         else
-                say_file(lab, w, step->path, VERDICT_EQUAL, some);
+                say_file(lab, w, step->path, VERDICT_EQUAL);
 }
 
 void worker_look(Lab *lab, Worker *w, const char *bad, FileVerdict verdict, const char *failure) {
@@ -431,11 +468,31 @@ bool worker_heard(Worker *w, const char *word) {
 /* Queries */
 
 Esp *lab_esp(const Lab *lab, const char *uuid) {
-        for (size_t i = 0; i < manager_n_esps(lab->m); i++)
-                if (streq(esp_uuid(manager_esp(lab->m, i)), uuid))
-                        return manager_esp(lab->m, i);
-        ck_abort_msg("there is no ESP %s", uuid);
-        return NULL;
+        Esp *esp = esps_find(manager_info(lab->m).known->esps, uuid);
+
+        if (!esp)
+                ck_abort_msg("there is no ESP %s", uuid);
+        return esp;
+}
+
+const Verdict *lab_verdict(const Lab *lab) {
+        return manager_info(lab->m).known->verdict;
+}
+
+const Facts *lab_facts(const Lab *lab) {
+        return manager_info(lab->m).known->facts;
+}
+
+const char *lab_last_result(const Lab *lab) {
+        return manager_info(lab->m).last_refresh_result;
+}
+
+size_t lab_n_jobs(const Lab *lab) {
+        size_t n = 0;
+
+        while (manager_job(lab->m, n))
+                n++;
+        return n;
 }
 
 bool lab_holds(const Lab *lab, const char *uuid, const char *version) {

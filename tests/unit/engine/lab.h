@@ -5,7 +5,8 @@
  * that do what the test says. An ESP is a plain directory, so that a worker that may run is the
  * real one; one that is held is the test's to speak for. */
 
-#include "core/report.h"
+#include "common/names.h"
+#include "core/wire/report.h"
 #include "engine/manager.h"
 #include "tests/unit/engine/clock.h"
 #include "tests/unit/sys/temp-root.h"
@@ -31,6 +32,7 @@ typedef struct Lab {
         sd_event *event;
         int gate_fd, worker_fd;
         Manager *m;
+        Workers *workers;
         char **trail;          /* what the listener heard, in order */
         const char *hold;      /* workers of this ESP wait for the test; "*": all; NULL: none */
         Worker held[8];        /* who waits; the slot is free if its gate is negative */
@@ -39,7 +41,9 @@ typedef struct Lab {
 } Lab;
 
 /* Two ESPs with systemd-boot and a host with KERNEL_OLD and KERNEL_NEW; AutoSync is on, and files
- * settle in 2 s. */
+ * settle in 2 s. Nobody is told of a bad state, for which there would be a timer, as long as
+ * LAB_NO_ALERTS is there. */
+#define LAB_NO_ALERTS PATH_CONFIG_DROPINS "/no-alerts.conf"
 void lab_open(Lab *lab);
 void lab_close(Lab *lab);
 #define _cleanup_lab_ _cleanup_(lab_close)
@@ -49,6 +53,14 @@ void lab_add_kernel(Lab *lab, const char *version);
 void lab_add_esp(Lab *lab, const char *uuid);
 void lab_list_esps(Lab *lab, const char *text);
 
+/* GRUB's menu of the host, as grub-mkconfig makes it of these two kernels; @default_entry is its
+ * GRUB_DEFAULT. */
+void lab_write_grub_menu(Lab *lab, const char *default_entry, const char *first,
+                         const char *second);
+#define GRUB_ROOT_ID "0815-4711"
+
+/* Only workers, for a test of who needs no manager; freed with the lab. */
+Workers *lab_workers(Lab *lab, straggler_ended_t ended, void *userdata);
 /* Make the manager; with lab_start() it also begins to watch, and is in sync when that returns. */
 void lab_new(Lab *lab);
 void lab_start(Lab *lab);
@@ -72,7 +84,7 @@ void lab_turn(Lab *lab);
 uint64_t lab_real_usec(void);
 /* Turn until no job runs or waits. */
 void lab_finish(Lab *lab);
-/* What was written until now has been heard of, and @usec pass. */
+/* Let the manager hear of all that was written until now, and @usec pass. */
 void lab_pass(Lab *lab, uint64_t usec);
 /* The same until a job begins, at most @usec. A worker that runs needs real time, so that letting
  * hours pass beside it would be its end. */
@@ -93,10 +105,12 @@ void worker_kill(Worker *w);
 void worker_look(Lab *lab, Worker *w, const char *bad, FileVerdict verdict, const char *failure);
 /* Say that it failed, and end. */
 void worker_fail(Worker *w, ErrorCode code, const char *message);
+/* Say that all is done, and end. */
+void worker_done(Worker *w);
 /* True once the daemon has said this word to the worker. */
 bool worker_heard(Worker *w, const char *word);
 
-/* What the listener heard since the last call, a line each: "job-new refresh", "job refresh
+/* All that the listener heard since the last call, a line each: "job-new refresh", "job refresh
  * running", "job-removed refresh done", "esp 1111-AAAA in-sync", "in-sync yes", "redundancy
  * redundant". Valid until the next call. */
 const char *lab_heard(Lab *lab);
@@ -105,5 +119,10 @@ const char *lab_heard(Lab *lab);
 Esp *lab_esp(const Lab *lab, const char *uuid);
 /* True if the ESP holds the kernel and an entry that leads to it. */
 bool lab_holds(const Lab *lab, const char *uuid, const char *version);
+/* The manager's verdict and facts. */
+const Verdict *lab_verdict(const Lab *lab);
+const Facts *lab_facts(const Lab *lab);
+const char *lab_last_result(const Lab *lab);
+size_t lab_n_jobs(const Lab *lab);
 /* Submit a job that must be accepted. */
 Job *lab_submit(Lab *lab, JobType type);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What is said of the host while things happen: no verdict is worse or better than what was seen.
- */
+/* The verdict on the host is at no moment worse or better than what was seen. */
 
 #include "tests/unit/check-main.h"
 #include "tests/unit/engine/lab.h"
@@ -17,18 +16,18 @@ START_TEST(source_that_changes_during_the_first_look_makes_nothing_failed) {
         ck_assert_int_ge(manager_start(lab.m), 0);
         worker_fail(lab_worker(&lab, ESP_A), ERROR_SOURCE_CHANGED, CHANGED);
         worker_fail(lab_worker(&lab, ESP_B), ERROR_SOURCE_CHANGED, CHANGED);
-        LAB_WAIT(&lab,
-                 streq(job_message(manager_job(lab.m, 0)), "waiting until /boot is complete"));
-        ck_assert_int_eq(esp_state(lab_esp(&lab, ESP_A)), ESP_UNKNOWN);
-        ck_assert_str_eq(esp_last_error(lab_esp(&lab, ESP_A)), "");
-        ck_assert_str_eq(manager_redundancy(lab.m), "unknown");
-        ck_assert(manager_is_busy(lab.m));
+        LAB_WAIT(&lab, streq(job_info(manager_job(lab.m, 0))->status.message,
+                             "waiting until /boot is complete"));
+        ck_assert_int_eq(esp_info(lab_esp(&lab, ESP_A)).state, ESP_UNKNOWN);
+        ck_assert_str_eq(esp_info(lab_esp(&lab, ESP_A)).last_error, "");
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "unknown");
+        ck_assert(manager_job(lab.m, 0));
 
         lab.hold = NULL;
         lab_pass(&lab, 2 * SEC);
         lab_finish(&lab);
-        ck_assert(manager_in_sync(lab.m));
-        ck_assert_str_eq(manager_last_refresh_result(lab.m), "done");
+        ck_assert(lab_verdict(&lab)->in_sync);
+        ck_assert_str_eq(lab_last_result(&lab), "done");
         ck_assert_ptr_null(strstr(lab_heard(&lab), "failed"));
 }
 END_TEST
@@ -50,10 +49,10 @@ START_TEST(source_that_is_rewritten_during_a_sync_is_waited_for) {
                 ck_assert(worker_writes(w));
                 worker_fail(w, ERROR_SOURCE_CHANGED, CHANGED);
         }
-        LAB_WAIT(&lab, esp_state(lab_esp(&lab, ESP_A)) == ESP_UNKNOWN &&
-                                       esp_state(lab_esp(&lab, ESP_B)) == ESP_UNKNOWN);
-        ck_assert_str_eq(manager_redundancy(lab.m), "syncing");
-        ck_assert_str_eq(esp_last_error(lab_esp(&lab, ESP_A)), "");
+        LAB_WAIT(&lab, esp_info(lab_esp(&lab, ESP_A)).state == ESP_UNKNOWN &&
+                                       esp_info(lab_esp(&lab, ESP_B)).state == ESP_UNKNOWN);
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "syncing");
+        ck_assert_str_eq(esp_info(lab_esp(&lab, ESP_A)).last_error, "");
 
         lab.hold = NULL;
         LAB_WAIT(&lab, clock_is_armed());
@@ -76,11 +75,13 @@ START_TEST(source_that_never_rests_ends_the_job_in_time_and_is_tried_again) {
         lab_start(&lab);
         lab.hold = "*";
         (void) lab_submit(&lab, JOB_REFRESH);
-        while (manager_is_busy(lab.m) && seconds++ < 60) {
+        while (manager_job(lab.m, 0) && seconds++ < 60) {
                 worker_fail(lab_worker(&lab, ESP_A), ERROR_SOURCE_CHANGED, CHANGED);
                 worker_fail(lab_worker(&lab, ESP_B), ERROR_SOURCE_CHANGED, CHANGED);
-                LAB_WAIT(&lab, !manager_is_busy(lab.m) || streq(job_message(manager_job(lab.m, 0)),
-                                                                "waiting until /boot is complete"));
+                LAB_WAIT(&lab,
+                         !manager_job(lab.m, 0) ||
+                                         streq(job_info(manager_job(lab.m, 0))->status.message,
+                                               "waiting until /boot is complete"));
                 lab_pass(&lab, SEC);
         }
         ck_assert_uint_ge(seconds, 40);
@@ -98,14 +99,14 @@ START_TEST(job_that_waits_for_a_source_is_canceled_at_once) {
         (void) lab_submit(&lab, JOB_REFRESH);
         worker_fail(lab_worker(&lab, ESP_A), ERROR_SOURCE_CHANGED, CHANGED);
         worker_fail(lab_worker(&lab, ESP_B), ERROR_SOURCE_CHANGED, CHANGED);
-        LAB_WAIT(&lab,
-                 streq(job_message(manager_job(lab.m, 0)), "waiting until /boot is complete"));
+        LAB_WAIT(&lab, streq(job_info(manager_job(lab.m, 0))->status.message,
+                             "waiting until /boot is complete"));
         manager_cancel_job(lab.m, manager_job(lab.m, 0));
         ck_assert_ptr_nonnull(strstr(lab_heard(&lab), "job-removed refresh canceled"));
         lab.hold = NULL;
         lab_pass_idle(&lab, 60 * SEC);
         lab_finish(&lab);
-        ck_assert(manager_in_sync(lab.m));
+        ck_assert(lab_verdict(&lab)->in_sync);
 }
 END_TEST
 
@@ -118,11 +119,11 @@ START_TEST(plan_whose_source_changed_is_made_once) {
         lab.hold = ESP_B;
         job = lab_submit(&lab, JOB_PLAN);
         worker_fail(lab_worker(&lab, ESP_B), ERROR_SOURCE_CHANGED, CHANGED);
-        LAB_WAIT(&lab, streq(job_message(job), "waiting until /boot is complete"));
-        ck_assert_uint_eq(job_n_plans(job), 0);
+        LAB_WAIT(&lab, streq(job_info(job)->status.message, "waiting until /boot is complete"));
+        ck_assert_uint_eq(job_info(job)->status.n_plans, 0);
         lab_pass(&lab, 2 * SEC);
         (void) lab_worker(&lab, ESP_B);
-        LAB_WAIT(&lab, job_n_plans(job) == 1);
+        LAB_WAIT(&lab, job_info(job)->status.n_plans == 1);
         lab.hold = NULL;
         worker_run(&lab, lab_worker(&lab, ESP_B));
         lab_finish(&lab);
@@ -139,13 +140,13 @@ START_TEST(sync_is_no_degradation) {
         lab_add_kernel(&lab, KERNEL_NEXT);
         lab_pass(&lab, 3 * SEC);
         (void) lab_worker(&lab, ESP_A);
-        ck_assert_str_eq(manager_redundancy(lab.m), "syncing");
-        ck_assert(!manager_in_sync(lab.m));
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "syncing");
+        ck_assert(!lab_verdict(&lab)->in_sync);
         worker_run(&lab, lab_worker(&lab, ESP_A));
         worker_run(&lab, lab_worker(&lab, ESP_B));
         ck_assert(worker_writes(lab_worker(&lab, ESP_A)));
-        ck_assert_int_eq(esp_state(lab_esp(&lab, ESP_A)), ESP_SYNCING);
-        ck_assert_str_eq(manager_redundancy(lab.m), "syncing");
+        ck_assert_int_eq(esp_info(lab_esp(&lab, ESP_A)).state, ESP_SYNCING);
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "syncing");
         (void) lab_worker(&lab, ESP_B);
         lab.hold = NULL;
         worker_run(&lab, lab_worker(&lab, ESP_A));
@@ -168,11 +169,11 @@ START_TEST(sync_beside_a_missing_esp_is_degraded) {
         lab_add_kernel(&lab, KERNEL_NEXT);
         lab_pass(&lab, 3 * SEC);
         (void) lab_worker(&lab, ESP_A);
-        ck_assert_str_eq(manager_redundancy(lab.m), "degraded");
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "degraded");
         lab.hold = NULL;
         worker_run(&lab, lab_worker(&lab, ESP_A));
         lab_finish(&lab);
-        ck_assert_str_eq(manager_redundancy(lab.m), "degraded");
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "degraded");
         ck_assert(!clock_is_armed());
 }
 END_TEST
@@ -187,18 +188,18 @@ START_TEST(disk_that_is_pulled_before_its_worker_fails_is_missing) {
         (void) lab_worker(&lab, ESP_B);
         ck_assert_int_ge(renameat(lab.t.fd, "dev/disk/by-uuid/" ESP_B, lab.t.fd, "away"), 0);
         lab_pass(&lab, 3 * SEC);
-        ck_assert(!esp_present(lab_esp(&lab, ESP_B)));
+        ck_assert(!esp_info(lab_esp(&lab, ESP_B)).present);
         worker_fail(lab_worker(&lab, ESP_B), ERROR_FAILED, "Cannot read it: Input/output error");
         lab_finish(&lab);
-        ck_assert_int_eq(esp_state(lab_esp(&lab, ESP_B)), ESP_MISSING);
-        ck_assert_str_eq(manager_redundancy(lab.m), "degraded");
+        ck_assert_int_eq(esp_info(lab_esp(&lab, ESP_B)).state, ESP_MISSING);
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "degraded");
         ck_assert(!clock_is_armed());
 
         lab.hold = NULL;
         ck_assert_int_ge(renameat(lab.t.fd, "away", lab.t.fd, "dev/disk/by-uuid/" ESP_B), 0);
         lab_pass(&lab, 3 * SEC);
         lab_finish(&lab);
-        ck_assert_str_eq(manager_redundancy(lab.m), "redundant");
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "redundant");
 }
 END_TEST
 
@@ -212,9 +213,9 @@ START_TEST(first_look_that_fails_everywhere_is_unknown_and_not_unbootable) {
         worker_fail(lab_worker(&lab, ESP_A), ERROR_FAILED, "Cannot read it");
         worker_fail(lab_worker(&lab, ESP_B), ERROR_FAILED, "Cannot read it");
         lab_finish(&lab);
-        ck_assert_int_eq(esp_state(lab_esp(&lab, ESP_A)), ESP_FAILED);
-        ck_assert_str_eq(manager_redundancy(lab.m), "unknown");
-        ck_assert_ptr_nonnull(strstr(manager_redundancy_reason(lab.m), "Cannot read it"));
+        ck_assert_int_eq(esp_info(lab_esp(&lab, ESP_A)).state, ESP_FAILED);
+        ck_assert_str_eq(lab_verdict(&lab)->redundancy, "unknown");
+        ck_assert_ptr_nonnull(strstr(lab_verdict(&lab)->redundancy_reason, "Cannot read it"));
         ck_assert(clock_is_armed());
 }
 END_TEST
@@ -228,7 +229,7 @@ static bool is_written_anew(Lab *lab, JobType type, FileVerdict verdict, const c
 
         lab->hold = ESP_B;
         (void) lab_submit(lab, type);
-        while (manager_is_busy(lab->m)) {
+        while (manager_job(lab->m, 0)) {
                 Worker *w = lab_held(lab, ESP_B);
 
                 if (!w)
@@ -253,14 +254,14 @@ static void assert_bad_until_written(FileVerdict verdict, const char *failure) {
         lab_start(&lab);
         ck_assert(!is_written_anew(&lab, JOB_REFRESH, verdict, NULL));
         ck_assert(!is_written_anew(&lab, JOB_VERIFY, verdict, failure));
-        ck_assert(!manager_in_sync(lab.m));
+        ck_assert(!lab_verdict(&lab)->in_sync);
         if (!failure)
-                ck_assert_ptr_nonnull(strstr(esp_last_error(lab_esp(&lab, ESP_B)), BAD_FILE));
+                ck_assert_ptr_nonnull(strstr(esp_info(lab_esp(&lab, ESP_B)).last_error, BAD_FILE));
 
         /* As after a restart: only the manifest is left of what was known. */
         lab_restart(&lab);
         ck_assert(is_written_anew(&lab, JOB_REFRESH, verdict, NULL));
-        ck_assert(manager_in_sync(lab.m));
+        ck_assert(lab_verdict(&lab)->in_sync);
         ck_assert(!is_written_anew(&lab, JOB_REFRESH, verdict, NULL));
 }
 
@@ -296,7 +297,7 @@ START_TEST(text_that_could_not_be_read_is_not_believed_from_memory) {
         lab.hold = NULL;
         worker_run(&lab, w);
         lab_finish(&lab);
-        ck_assert(manager_in_sync(lab.m));
+        ck_assert(lab_verdict(&lab)->in_sync);
         lab.hold = ESP_B;
         (void) lab_submit(&lab, JOB_REFRESH);
         ck_assert_int_eq(lab_worker(&lab, ESP_B)->plan->steps[0].action, PLAN_KNOWN);

@@ -2,7 +2,7 @@
 
 /* A partition's names are read from links, whatever they lead to. */
 
-#include "sys/block-names.h"
+#include "sys/block.h"
 
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -78,17 +78,18 @@ END_TEST
 
 START_TEST(device_and_disk_of_a_number_are_told_by_sysfs) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
-        _cleanup_free_ char *disk = NULL, *device = NULL;
+        _cleanup_(block_device_done) BlockDevice d = {}, none = {};
 
         temp_mkdir(&t, "sys/dev/block");
-        ck_assert_int_eq(block_disk_of(t.root, makedev(259, 2), &disk), -ENOENT);
+        ck_assert_int_eq(block_device_at(t.root, makedev(259, 2), &none), -ENOENT);
         temp_write(&t, "sys/devices/pci0/nvme0/nvme0n1/nvme0n1p2/partition", "2\n", 2);
         put_link(&t, "sys/dev/block/259:2", "../../devices/pci0/nvme0/nvme0n1/nvme0n1p2");
-        ck_assert_int_eq(block_disk_of(t.root, makedev(259, 2), &disk), 0);
-        ck_assert_str_eq(disk, "/dev/nvme0n1");
-        ck_assert_int_eq(block_device_of(t.root, makedev(259, 3), &device), -ENOENT);
-        ck_assert_int_eq(block_device_of(t.root, makedev(259, 2), &device), 0);
-        ck_assert_str_eq(device, "/dev/nvme0n1p2");
+        ck_assert_int_eq(block_device_at(t.root, makedev(259, 3), &none), -ENOENT);
+        ck_assert_int_eq(block_device_at(t.root, makedev(259, 2), &d), 0);
+        ck_assert_str_eq(d.disk, "nvme0n1");
+        ck_assert_str_eq(d.name, "nvme0n1p2");
+        ck_assert_uint_eq(d.number, 2);
+        ck_assert(!d.is_made_of_others);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What counts as a kernel in boot/, and what does not. */
+/* Images and initrds in boot/ are found as kernels; work in progress, other names and other kinds
+ * of files are not. */
 
 #include "sys/boot-dir.h"
 
@@ -80,6 +81,22 @@ START_TEST(kernels_are_found_newest_first_with_their_stamps) {
         ck_assert(!kernel->has_image && kernel->has_initrd);
         kernel = boot_dir_find(&boot, "6.5.13-5-pve");
         ck_assert(kernel->has_image && !kernel->has_initrd);
+}
+END_TEST
+
+/* Debian's image for arm64 is not compressed, and called vmlinuz as everywhere; beside it lie what
+ * the kernel's own build calls it, and device trees. */
+START_TEST(kernel_of_arm64_is_a_vmlinuz_with_its_initrd) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_puts(&t, "boot/vmlinuz-6.12.48+deb13-arm64", "MZ");
+        temp_puts(&t, "boot/initrd.img-6.12.48+deb13-arm64", "initrd");
+        temp_puts(&t, "boot/vmlinuz-6.12.48+deb13-arm64-16k", "MZ");
+        temp_puts(&t, "boot/Image", "MZ");
+        temp_puts(&t, "boot/Image-6.12.57+deb13-arm64", "MZ");
+        temp_puts(&t, "boot/vmlinux-6.12.57+deb13-arm64", "MZ");
+        temp_puts(&t, "boot/dtb-6.12.57+deb13-arm64", "tree");
+        assert_versions(&t, "6.12.48+deb13-arm64-16k 6.12.48+deb13-arm64");
 }
 END_TEST
 
@@ -181,6 +198,7 @@ END_TEST
 
 CHECK_MAIN("boot-dir", missing_boot_is_empty, boot_that_is_no_directory_is_an_error,
            kernels_are_found_newest_first_with_their_stamps,
+           kernel_of_arm64_is_a_vmlinuz_with_its_initrd,
            names_of_work_in_progress_and_other_files_are_not_seen, memtest_is_found_with_its_stamps,
            what_is_empty_or_no_regular_file_is_absent, symlinks_are_followed_inside_the_root,
            every_change_of_a_file_changes_its_stamp)

@@ -16,7 +16,7 @@
 #include "tests/unit/check-main.h"
 #include "tests/unit/sys/temp-root.h"
 
-/* What was done, in order: F and D for the fsync of a file or directory, R for a rename, U for an
+/* The calls in their order: F and D for the fsync of a file or directory, R for a rename, U for an
  * unlink. */
 static char trace[32];
 static size_t n_traced;
@@ -562,6 +562,22 @@ static bool is_conf(const char *name) {
         return endswith(name, ".conf");
 }
 
+START_TEST(renaming_replaces_another_file_and_follows_no_link) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_puts(&t, "dir/a", "new");
+        temp_puts(&t, "dir/b", "old");
+        ck_assert_int_eq(file_rename(t.root, "dir/a", "b"), 0);
+        temp_assert_text(&t, "dir/b", "new");
+        ck_assert(!temp_exists(&t, "dir/a"));
+        temp_symlink(&t, "dir/link", "b");
+        ck_assert_int_eq(file_rename(t.root, "dir/link", "c"), 0);
+        temp_assert_text(&t, "dir/b", "new");
+        ck_assert(temp_exists(&t, "dir/c"));
+        ck_assert_int_eq(file_rename(t.root, "dir/absent", "c"), -ENOENT);
+}
+END_TEST
+
 START_TEST(directory_lists_the_wanted_names) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
         _cleanup_strv_ char **names = NULL, **none = NULL;
@@ -602,4 +618,4 @@ CHECK_MAIN("file", file_is_read_whole_and_terminated, empty_file_is_an_empty_tex
            leftovers_of_a_killed_replacement_are_removed_and_nothing_else,
            replacement_that_goes_on_is_no_leftover,
            replacement_whose_file_is_taken_before_it_is_locked_takes_another,
-           directory_lists_the_wanted_names)
+           renaming_replaces_another_file_and_follows_no_link, directory_lists_the_wanted_names)

@@ -2,11 +2,11 @@
 
 /* GRUB's configuration: what has changed in it, and the one file of it that is ours. */
 
-#include "sys/grub-conf.h"
+#include "sys/grub.h"
 
 #include "common/names.h"
 #include "common/string-util.h"
-#include "core/grub-pin.h"
+#include "core/grub/grub-config.h"
 #include "sys/file.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/sys/temp-root.h"
@@ -49,17 +49,17 @@ END_TEST
 START_TEST(a_pin_is_stored_and_removed_once) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
 
-        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID), 1);
-        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID), 0);
-        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, ID), 1);
-        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL), 0);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID, false), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID, false), 0);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, ID, false), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL, false), 0);
 }
 END_TEST
 
 START_TEST(a_pin_waits_until_the_menu_is_known) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
 
-        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, NULL), 0);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, NULL, false), 0);
         ck_assert(!temp_exists(&t, PATH_GRUB_PIN));
 }
 END_TEST
@@ -71,7 +71,7 @@ START_TEST(whether_a_pin_would_be_stored_is_told_without_storing_it) {
         ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, NULL), 0);
         ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, ID), 1);
         ck_assert(!temp_exists(&t, PATH_GRUB_PIN));
-        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID, false), 1);
         ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, ID), 0);
         ck_assert_int_eq(grub_conf_pin_differs(t.root, VERSION, "other"), 1);
         ck_assert_int_eq(grub_conf_pin_differs(t.root, NULL, NULL), 1);
@@ -81,18 +81,17 @@ END_TEST
 
 START_TEST(a_pin_that_is_not_wanted_says_nothing_until_it_is_removed) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
-        _cleanup_free_ char *text = NULL, *pinned = NULL;
+        _cleanup_free_ char *text = NULL;
         size_t size;
 
-        ck_assert_int_eq(grub_conf_void_pin(t.root), 0);
-        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID), 1);
-        ck_assert_int_eq(grub_conf_void_pin(t.root), 1);
-        ck_assert_int_eq(grub_conf_void_pin(t.root), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL, true), 0);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, VERSION, ID, false), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL, true), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL, true), 1);
         ck_assert_int_eq(file_read(t.root, PATH_GRUB_PIN, 4096, &text, &size), 0);
-        ck_assert_int_eq(grub_pin_parse(text, size, &pinned), 0);
-        ck_assert_ptr_null(pinned);
-        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL), 1);
-        ck_assert_int_eq(grub_conf_void_pin(t.root), 0);
+        ck_assert_ptr_null(strstr(text, "GRUB_DEFAULT"));
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL, false), 1);
+        ck_assert_int_eq(grub_conf_store_pin(t.root, NULL, NULL, true), 0);
 }
 END_TEST
 

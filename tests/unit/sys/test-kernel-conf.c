@@ -9,13 +9,16 @@
 #include <sys/syscall.h>
 
 #include "common/names.h"
+#include "sys/dpkg.h"
+#include "sys/file.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/sys/temp-root.h"
 
 #define CMDLINE "root=ZFS=rpool/ROOT/pve-1 boot=zfs"
 #define ADOPTED "root=/dev/sda3 ro"
 
-/* What happens behind our back, between two reads: called before the first read of any file. */
+/* Something happens behind our back, between two reads: called before the first read of any file.
+ */
 static void (*meanwhile)(const TempRoot *t);
 static const TempRoot *meanwhile_root;
 
@@ -49,9 +52,15 @@ static void assert_one_warning(const KernelConf *c, const TempRoot *t, const cha
                                const char *what) {
         _cleanup_free_ char *prefix = strprintf("%s/%s: ", t->path, path);
 
-        ck_assert_uint_eq(strv_length(c->warnings), 1);
-        ck_assert_msg(startswith(c->warnings[0], prefix) && strstr(c->warnings[0], what),
-                      "'%s' does not tell that %s has '%s'", c->warnings[0], prefix, what);
+        _cleanup_free_ char *action = strprintf("editor /%s", path);
+        const Warning *w = c->warnings.items;
+
+        ck_assert_uint_eq(c->warnings.n, 1);
+        ck_assert_msg(startswith(w->sentence, prefix) && strstr(w->sentence, what),
+                      "'%s' does not tell that %s has '%s'", w->sentence, prefix, what);
+        ck_assert_str_eq(w->action, action);
+        ck_assert_int_eq(w->id,
+                         strstr(what, "root=") ? WARNING_CMDLINE_WITHOUT_ROOT : WARNING_BAD_LINE);
 }
 
 static void assert_list(char *const *l, const char *expected) {
@@ -66,7 +75,7 @@ START_TEST(nothing_there_is_nothing_configured) {
 
         assert_list(c.esps.items, "");
         assert_list(c.manual.items, "");
-        assert_list(c.warnings, "");
+        ck_assert_uint_eq(c.warnings.n, 0);
         ck_assert_ptr_null(c.pin);
         ck_assert_ptr_null(c.next_boot);
         ck_assert_ptr_null(c.cmdline);
@@ -89,7 +98,7 @@ START_TEST(every_file_is_loaded) {
         c = load(&t);
         assert_list(c.esps.items, "AAAA-0001 BBBB-0002");
         assert_list(c.manual.items, "6.5.13-5-pve");
-        assert_list(c.warnings, "");
+        ck_assert_uint_eq(c.warnings.n, 0);
         ck_assert_str_eq(c.pin, "6.8.12-4-pve");
         ck_assert_str_eq(c.next_boot, "6.8.12-5-pve");
         ck_assert_str_eq(c.cmdline, CMDLINE);
@@ -220,10 +229,12 @@ START_TEST(huge_lines_and_nul_bytes_break_nothing) {
                 conf = load(&t);
                 assert_list(conf.esps.items, "");
                 assert_list(conf.manual.items, "");
-                ck_assert_uint_eq(strv_length(conf.warnings), ELEMENTSOF(paths));
-                STRV_FOREACH(w, conf.warnings) {
-                        ck_assert_uint_lt(strlen(*w), 500);
-                        ck_assert(text_is_clean(*w, strlen(*w)));
+                ck_assert_uint_eq(conf.warnings.n, ELEMENTSOF(paths));
+                for (size_t i = 0; i < conf.warnings.n; i++) {
+                        const char *sentence = conf.warnings.items[i].sentence;
+
+                        ck_assert_uint_lt(strlen(sentence), 500);
+                        ck_assert(text_is_clean(sentence, strlen(sentence)));
                 }
         }
 }
@@ -236,7 +247,7 @@ START_TEST(pin_that_is_no_version_is_warned_about) {
         temp_puts(&t, PATH_PIN, "\n");
         temp_puts(&t, PATH_NEXT_BOOT_PIN, "");
         empty = load(&t);
-        assert_list(empty.warnings, "");
+        ck_assert_uint_eq(empty.warnings.n, 0);
         ck_assert_ptr_null(empty.pin);
 
         temp_puts(&t, PATH_PIN, "../../etc/passwd\n");
@@ -254,7 +265,7 @@ START_TEST(cmdline_without_root_gives_way_to_the_adopted_one) {
         adopted = load(&t);
         ck_assert_str_eq(adopted.cmdline, ADOPTED);
         ck_assert_int_eq(adopted.cmdline_source, CMDLINE_ADOPTED);
-        assert_list(adopted.warnings, "");
+        ck_assert_uint_eq(adopted.warnings.n, 0);
 
         temp_puts(&t, PATH_CMDLINE, "quiet\n" CMDLINE "\n");
         bad = load(&t);
@@ -266,12 +277,12 @@ START_TEST(cmdline_without_root_gives_way_to_the_adopted_one) {
         none = load(&t);
         ck_assert_ptr_null(none.cmdline);
         ck_assert_int_eq(none.cmdline_source, CMDLINE_NONE);
-        ck_assert_uint_eq(strv_length(none.warnings), 2);
+        ck_assert_uint_eq(none.warnings.n, 2);
 
         temp_puts(&t, PATH_CMDLINE, CMDLINE);
         both = load(&t);
         ck_assert_str_eq(both.cmdline, CMDLINE);
-        assert_list(both.warnings, "");
+        ck_assert_uint_eq(both.warnings.n, 0);
 }
 END_TEST
 
@@ -311,7 +322,7 @@ START_TEST(dropins_are_read_after_the_main_file_in_order) {
         c = load(&t);
         ck_assert_uint_eq(c.settings.settle_sec, 9);
         ck_assert_int_eq(c.settings.auto_sync, AUTO_SYNC_YES);
-        assert_list(c.warnings, "");
+        ck_assert_uint_eq(c.warnings.n, 0);
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who gains from KSM, as four kernels tell it of each process. */
+/* Processes that gain from KSM are found, as four kernels tell of them. */
 
-#include "sys/ksm-processes.h"
+#include "sys/ksm.h"
 
 #include "common/string-util.h"
 #include "tests/unit/check-main.h"
@@ -169,6 +169,45 @@ START_TEST(name_may_be_anything) {
 }
 END_TEST
 
+START_TEST(processes_are_told_from_what_else_is_in_proc) {
+        static const char *const names[] = { "1",          "36", "2147483647", "0",   "036", "self",
+                                             "2147483648", "1x", "-1",         "sys", "+1" };
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_(ksm_processes_done) KsmProcesses l = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *comm = strprintf("proc/%s/comm", names[i]);
+                _cleanup_free_ char *cgroup = strprintf("proc/%s/cgroup", names[i]);
+
+                temp_puts(&t, comm, "kvm\n");
+                temp_puts(&t, cgroup, GUEST_100);
+        }
+        l = list(&t);
+        ck_assert_uint_eq(l.n, 3);
+        ck_assert_uint_eq(l.items[0].pid, 1);
+        ck_assert_uint_eq(l.items[1].pid, 36);
+        ck_assert_uint_eq(l.items[2].pid, 2147483647);
+}
+END_TEST
+
+START_TEST(file_of_a_process_is_read_if_it_is_there_and_small) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        _cleanup_free_ char *large = malloc(1024 * 1024);
+        _cleanup_(ksm_processes_done) KsmProcesses l = {};
+
+        memset(large, 'x', 1024 * 1024);
+        for (unsigned pid = 36; pid < 40; pid++)
+                put(&t, pid, "ksm_merging_pages", "5\n");
+        put(&t, 36, "comm", "kvm\n");
+        temp_write(&t, "proc/37/comm", large, 1024 * 1024);
+        temp_mkfifo(&t, "proc/38/comm");
+        l = list(&t);
+        ck_assert_uint_eq(l.n, 1);
+        ck_assert_uint_eq(l.items[0].pid, 36);
+        ck_assert_str_eq(l.items[0].name, "kvm");
+}
+END_TEST
+
 START_TEST(without_proc_the_list_is_empty) {
         _cleanup_temp_root_ TempRoot t = temp_root_new();
         _cleanup_(ksm_processes_done) KsmProcesses l = list(&t);
@@ -180,4 +219,6 @@ END_TEST
 CHECK_MAIN("ksm-processes", before_5_19_only_guests_are_known,
            before_6_4_merged_pages_are_known_and_no_profit, newer_kernels_tell_the_profit,
            kernel_thread_tells_nothing, process_that_ends_meanwhile_is_left_out,
-           hostile_files_are_not_told, name_may_be_anything, without_proc_the_list_is_empty)
+           hostile_files_are_not_told, name_may_be_anything,
+           processes_are_told_from_what_else_is_in_proc,
+           file_of_a_process_is_read_if_it_is_there_and_small, without_proc_the_list_is_empty)

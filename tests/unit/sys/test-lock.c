@@ -31,7 +31,7 @@ static int try_esp(const TempRoot *t, pid_t *ret_holder) {
         return lock_try(t->root, "esp-AAAA-0001", ret_holder);
 }
 
-/* What one who finds the lock held is told of its holder. */
+/* The holder of the lock, as one who finds it held is told. */
 static pid_t holder(const TempRoot *t) {
         pid_t pid = -1;
 
@@ -225,6 +225,62 @@ START_TEST(run_that_is_no_directory_is_an_error) {
 }
 END_TEST
 
+static void take_record_lock(int fd) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+        ck_assert_int_ge(fcntl(fd, F_SETLK, &lock), 0);
+}
+
+/* Another process that holds a record lock on the file until it is told to end. */
+static pid_t fork_holder(const TempRoot *t, const char *path, int *ret_leash) {
+        int ready[2], leash[2];
+        char byte;
+        pid_t pid;
+
+        ck_assert_int_ge(pipe2(ready, O_CLOEXEC), 0);
+        ck_assert_int_ge(pipe2(leash, O_CLOEXEC), 0);
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+                (void) safe_close(leash[1]);
+                take_record_lock(openat(t->fd, path, O_RDWR | O_CLOEXEC));
+                (void) safe_close(ready[1]);
+                (void) !read(leash[0], &byte, 1);
+                _exit(EXIT_SUCCESS);
+        }
+        (void) safe_close(ready[1]);
+        (void) safe_close(leash[0]);
+        ck_assert_int_eq(read(ready[0], &byte, 1), 0);
+        (void) safe_close(ready[0]);
+        *ret_leash = leash[1];
+        return pid;
+}
+
+START_TEST(record_lock_is_seen_as_long_as_its_holder_lives) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+        int leash;
+        pid_t pid;
+
+        temp_puts(&t, "lock", "");
+        ck_assert(!lock_is_held(t.root, "lock"));
+        pid = fork_holder(&t, "lock", &leash);
+        ck_assert(lock_is_held(t.root, "lock"));
+        (void) safe_close(leash);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        ck_assert(!lock_is_held(t.root, "lock"));
+}
+END_TEST
+
+START_TEST(file_that_is_not_there_is_not_locked) {
+        _cleanup_temp_root_ TempRoot t = temp_root_new();
+
+        temp_mkfifo(&t, "fifo");
+        ck_assert(!lock_is_held(t.root, "lock"));
+        ck_assert(!lock_is_held(t.root, "fifo"));
+        ck_assert(!temp_exists(&t, "lock"));
+}
+END_TEST
+
 START_TEST(holder_cannot_be_written_to_a_closed_descriptor) {
         ck_assert_int_eq(lock_set_holder(-EBADF, 1), -EBADF);
 }
@@ -238,4 +294,5 @@ CHECK_MAIN("lock", lock_is_taken_and_excludes_others, nobody_else_may_open_the_l
            garbage_in_the_lock_file_is_no_holder, content_left_by_a_crash_is_no_obstacle,
            holder_is_told_on_a_full_file_system_once_the_file_has_held_one,
            new_lock_is_taken_on_a_full_file_system, what_is_no_regular_file_cannot_be_locked,
-           run_that_is_no_directory_is_an_error, holder_cannot_be_written_to_a_closed_descriptor)
+           run_that_is_no_directory_is_an_error, record_lock_is_seen_as_long_as_its_holder_lives,
+           file_that_is_not_there_is_not_locked, holder_cannot_be_written_to_a_closed_descriptor)

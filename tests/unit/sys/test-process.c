@@ -51,7 +51,8 @@ static void run_case(const Case *c, int output) {
                 (void) close(exec_fd);
                 exec_fd = c->exec_at;
         }
-        if (process_spawn(exec_fd, c->argv, c->extra, c->fds, c->n_fds, &pid, &pidfd) < 0)
+        if (process_spawn(&(ProcessStart){ exec_fd, c->argv, c->extra, c->fds, c->n_fds }, &pid,
+                          &pidfd) < 0)
                 _exit(SPAWN_FAILED);
         _exit(reap(pidfd));
 }
@@ -363,7 +364,9 @@ static int spawn(const char *program, char *const *argv, pid_t *ret_pid) {
         _cleanup_close_ int exec_fd = open(program, O_PATH | O_CLOEXEC);
         int pidfd = -EBADF;
 
-        ck_assert_int_eq(process_spawn(exec_fd, argv, NULL, NULL, 0, ret_pid, &pidfd), 0);
+        ck_assert_int_eq(process_spawn(&(ProcessStart){ .exec_fd = exec_fd, .argv = argv }, ret_pid,
+                                       &pidfd),
+                         0);
         return pidfd;
 }
 
