@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The guest: a small Debian 12 with kernels of Proxmox's names, made once and kept in a cache."""
+"""The guest: a small Debian 12 or 13 with kernels of Proxmox's names, made once and kept in a cache."""
 
 import contextlib
 import fcntl
@@ -23,14 +23,31 @@ HOST_PACKAGES = ('qemu-system-x86', 'qemu-utils', 'ovmf', 'mmdebstrap', 'dosfsto
 PACKAGES = (
     # the system
     'systemd-sysv', 'udev', 'dbus', 'polkitd', 'pkexec', 'procps', 'kmod', 'util-linux', 'fdisk',
-    'dosfstools', 'gdisk', 'dmsetup', 'strace', 'python3', 'python3-gi', 'gir1.2-glib-2.0',
+    'dosfstools', 'e2fsprogs', 'gdisk', 'dmsetup', 'strace', 'rsync', 'python3', 'python3-gi',
+    'gir1.2-glib-2.0',
     # booting
-    'initramfs-tools', 'zstd', 'cpio', 'systemd-boot', 'grub-efi-amd64-bin', 'grub-pc-bin',
-    'grub-efi-amd64-signed', 'grub2-common', 'shim-signed', 'efibootmgr', 'mokutil', 'ksmtuned',
+    'initramfs-tools', 'zstd', 'cpio', 'systemd-boot', 'systemd-boot-efi',
+    'grub-efi-amd64-bin', 'grub-pc-bin', 'grub-efi-amd64-signed', 'grub2-common', 'shim-signed',
+    'efibootmgr', 'mokutil', 'ksmtuned',
+    # Secure Boot: who signed what, keys and lists of one's own
+    'openssl', 'sbsigntool', 'efitools', 'xz-utils',
     # what bootsync links
-    'libblkid1', 'libmount1', 'libfdisk1', 'libefivar1', 'libefiboot1', 'libssl3', 'libjson-c5',
-    'libsystemd0',
+    'libblkid1', 'libmount1', 'libfdisk1', 'libjson-c5', 'liblzma5', 'libsystemd0', 'libzstd1', 'zlib1g',
 )
+# Lie in the guest as packages, to be installed there; not every Debian has them.
+UNUSED_PACKAGES = ('systemd-boot-efi-amd64-signed',)
+# Guest, by mmdebstrap: fetch those of the packages that there are.
+DOWNLOAD = '''mkdir -p "$1/var/lib/vm/unused" && cd "$1/var/lib/vm/unused" && export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+for name in {}; do
+        if apt-cache policy "$name" | grep -q 'Candidate: [0-9]'; then
+                apt-get -qq -o APT::Sandbox::User=root download "$name"
+        fi
+done'''
+# Which Debian -> its name, and what is called otherwise in each.
+RELEASES = {
+    12: ('bookworm', ('libefivar1', 'libefiboot1', 'libssl3')),
+    13: ('trixie', ('libefivar1t64', 'libefiboot1t64', 'libssl3t64', 'systemd-boot-tools')),
+}
 PADDING = 20 << 20  # bytes of a real initrd that ours has not
 ROOT_SIZE = '3G'
 
@@ -74,9 +91,9 @@ def files_digest(paths):
     return digest.hexdigest()
 
 
-def key(picked):
+def key(debian, picked):
     guest = [path for path in (HERE / 'guest').rglob('*') if path.is_symlink() or path.is_file()]
-    recipe = files_digest([*RECIPE, *guest]) + json.dumps(picked)
+    recipe = files_digest([*RECIPE, *guest]) + json.dumps([debian, picked])
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
@@ -96,29 +113,31 @@ class Image:
         return self.directory / 'boot/systemd-bootx64.efi'
 
 
-def get(say=print):
-    """The image of this recipe, built if it is not there yet."""
+def get(debian, say=print):
+    """The image of this recipe with Debian @debian (12, 13), built if it is not there yet."""
     with contextlib.suppress(RuntimeError):  # apt may know no kernels before its first update
-        target = CACHE / f'image-{key(kernels.pick())}'
+        target = CACHE / f'image-{key(debian, kernels.pick())}'
         if target.exists():
             return Image(target)
     with cache_lock():
         command('apt-get', 'update', '-qq')
         picked = kernels.pick()
-        target = CACHE / f'image-{key(picked)}'
+        target = CACHE / f'image-{key(debian, picked)}'
         if not target.exists():
-            say('building the guest image')
+            say(f'building the guest image, Debian {debian}')
             with cache_entry(target) as work:
-                build(work, picked)
+                build(work, debian, picked)
     return Image(target)
 
 
-def build(work, picked):
+def build(work, debian, picked):
+    release, libraries = RELEASES[debian]
     rootfs = work / 'rootfs'
     command('mmdebstrap', '--mode=root', '--variant=minbase', '--components=main',
             '--aptopt=APT::Install-Recommends "false"', '--dpkgopt=force-unsafe-io',
-            '--include=' + ','.join(PACKAGES), 'bookworm', rootfs,
-            *aptsources.debian_lines('bookworm'), timeout=1800)
+            '--include=' + ','.join(PACKAGES + libraries),
+            '--customize-hook=' + DOWNLOAD.format(' '.join(UNUSED_PACKAGES)), release, rootfs,
+            *aptsources.debian_lines(release), timeout=1800)
     command('cp', '-a', '--no-preserve=ownership', f'{HERE}/guest/.', rootfs)
     configure(rootfs)
     install_kernels(rootfs, picked, work)

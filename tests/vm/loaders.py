@@ -22,15 +22,6 @@ def systemd_boot(fat):
     return entry_of(fat, fields(fat.file(LOADER_CONF)).get('default', 'nothing').lower())
 
 
-def systemd_boot_at_first(fat):
-    """The same of an ESP that need not have a loader.conf yet: any entry will do."""
-    try:
-        fat.slot(LOADER_CONF)
-    except FatError:
-        return entry_of(fat, '*')
-    return systemd_boot(fat)
-
-
 def entry_of(fat, pattern):
     names = [slot.name for slot in fat.slots('loader/entries') if slot.name.lower().endswith('.conf')
              and not slot.is_directory and fnmatchcase(slot.name.lower(), pattern)]

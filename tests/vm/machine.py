@@ -12,6 +12,7 @@ import kernels
 import qemu
 from channel import Channel, GuestError, GuestGone
 from image import command
+from nvram import Nvram
 from qmp import Qmp
 
 BOOT_TIMEOUT = 300
@@ -39,6 +40,7 @@ class Machine:
         self.disks = {}  # number of its slot -> disk
         self.process = self.channel = self.qmp = None
         self.vfat_seen = ''
+        self.serial_begin = 0  # of this boot, in the log
         self.directory.mkdir(parents=True)
         if snapshot:
             self._take_over(snapshot)
@@ -56,9 +58,9 @@ class Machine:
 
     # Power
 
-    def boot_kernel(self, version=kernels.DEFAULT, append=''):
+    def boot_kernel(self, version=kernels.DEFAULT, options=qemu.KERNEL_OPTIONS):
         """Power on and start a kernel without a boot loader: the firmware loads it."""
-        self._start(qemu.kernel_options(self.image, version, append))
+        self._start(qemu.kernel_options(self.image, version, options))
         self.wait_up()
 
     def boot_firmware(self, boot_disk=None, wait=True):
@@ -117,9 +119,41 @@ class Machine:
     def on(self):
         return self.process is not None
 
+    def serial_log(self):
+        path = self.directory / 'serial.log'
+        return path.read_bytes() if path.exists() else b''
+
+    def serial(self):
+        """What firmware, boot loader and kernel have written to the console since the last power-on."""
+        return self.serial_log()[self.serial_begin:].decode(errors='replace')
+
+    # The firmware, while the machine is off
+
+    @contextlib.contextmanager
+    def variables(self):
+        """What the firmware remembers, to be read and changed."""
+        assert not self.on, 'the machine is on'
+        nvram = Nvram(self.directory / 'nvram')
+        yield nvram
+        nvram.save()
+
+    def enroll(self, firmware):
+        """Put the keys of that firmware in, with Secure Boot enabled; entries and the rest stay."""
+        with self.variables() as nvram:
+            nvram.enroll(qemu.factory_nvram(firmware))
+        self.firmware = firmware
+
+    def secure_boot(self, enabled):
+        """Switch it, as in the firmware's menu; the keys stay."""
+        with self.variables() as nvram:
+            nvram.switch(enabled)
+
     def _start(self, options, boot_disk=None):
         assert not self.on, 'the machine is already on'
-        words = [*qemu.common_options(self.firmware, 'nvram', 'root.qcow2', self.memory, self.cpus),
+        self.serial_begin = len(self.serial_log())
+        # With SMM all processors have to meet whenever a variable is read.
+        cpus = 1 if self.firmware in qemu.WITH_SMM else self.cpus
+        words = [*qemu.common_options(self.firmware, 'nvram', 'root.qcow2', self.memory, cpus),
                  *qemu.disk_options(self.disks, boot_disk), *options]
         for name in ('agent', 'qmp', 'console'):
             (self.directory / f'{name}.sock').unlink(missing_ok=True)
@@ -225,10 +259,10 @@ class Machine:
             self.qmp.call('blockdev-del', **{'node-name': disk.serial})
         del self.disks[number]
 
-    def throttle(self, disk, bytes_per_second=0, writes_per_second=0):
-        """Make a disk slow; 0: as fast as it can."""
-        self.qmp.call('block_set_io_throttle', id=disk.backend_path, bps=bytes_per_second, bps_rd=0, bps_wr=0,
-                      iops=0, iops_rd=0, iops_wr=writes_per_second)
+    def throttle(self, disk, bytes_per_second=0, writes_per_second=0, write_bytes_per_second=0):
+        """Make a disk slow; 0: as fast as it can. Not both numbers of bytes."""
+        self.qmp.call('block_set_io_throttle', id=disk.backend_path, bps=bytes_per_second, bps_rd=0,
+                      bps_wr=write_bytes_per_second, iops=0, iops_rd=0, iops_wr=writes_per_second)
 
     def writes(self, disk):
         """How often the guest has written to a disk since it was plugged, and how many bytes."""

@@ -11,7 +11,7 @@ import struct
 import threading
 from collections import deque, namedtuple
 
-from disk import Disk, copy_data
+from disk import Disk, ScsiDisk, copy_data
 
 OPTION_MAGIC, REPLY_MAGIC = b'IHAVEOPT', 0x3e889045565a9
 FIXED_NEWSTYLE, NO_ZEROES = 1, 2
@@ -137,7 +137,7 @@ class Server(threading.Thread):
             if magic != REQUEST_MAGIC or kind == DISCONNECT:
                 return
             written = stream.take(size) if kind == WRITE else b''
-            error, data = self._fault(kind, size), b''
+            error, data = self._fault(kind, offset, size), b''
             if error:
                 pass
             elif kind == READ:
@@ -150,18 +150,23 @@ class Server(threading.Thread):
                 error = INVALID
             stream.answer(REPLY.pack(SIMPLE_REPLY_MAGIC, error, handle) + data, self.written)
 
-    def _fault(self, kind, size):
+    def _fault(self, kind, offset, size):
         """The error to be answered to a request instead of doing it, or 0."""
         if self.healthy_bytes is None or kind not in (READ, WRITE, FLUSH):
             return 0
-        if kind in self.counted:
+        if self.counts(kind, offset):
             self.healthy_bytes -= size
         return IO_ERROR if self.healthy_bytes < 0 else 0
 
-    def fail_after(self, size, *counted):
-        """Answer everything with an error from now on, once more than @size bytes are asked for by
-        requests of the kinds @counted (READ, WRITE); None: work again."""
-        self.counted, self.healthy_bytes = counted, size
+    def fail_after(self, size, counts=None):
+        """Answer everything with an error, once more than @size bytes are asked for by requests for
+        which counts(kind, offset) is true; None: work again."""
+        self.counts, self.healthy_bytes = counts, size
+
+    @property
+    def failing(self):
+        """Whether a request was answered with an error since fail_after()."""
+        return self.healthy_bytes is not None and self.healthy_bytes < 0
 
     def _write(self, offset, data):
         with self.lock:
@@ -185,8 +190,8 @@ class Server(threading.Thread):
             self.log = None
 
 
-class RecordedDisk(Disk):
-    """A disk of which a part of its life can be recorded."""
+class Recorded:
+    """What makes of a disk one of which a part of its life can be recorded, and that can fail."""
 
     server = None
 
@@ -196,10 +201,6 @@ class RecordedDisk(Disk):
             self.server = Server(self.path, socket_path)
         return {'driver': 'nbd', 'node-name': self.serial,
                 'server': {'type': 'unix', 'path': socket_path.name}}
-
-    def device(self, slot, bootindex=None):
-        # Each of the guest's writes is to arrive by itself.
-        return dict(super().device(slot, bootindex), **{'request-merging': False})
 
     def close(self):
         if self.server:
@@ -219,6 +220,16 @@ class RecordedDisk(Disk):
             yield recording
         finally:
             self.server.stop_log()
+
+
+class RecordedDisk(Recorded, Disk):
+    def device(self, slot, bootindex=None):
+        # Each of the guest's writes is to arrive by itself.
+        return dict(super().device(slot, bootindex), **{'request-merging': False})
+
+
+class RecordedScsiDisk(Recorded, ScsiDisk):
+    pass
 
 
 class Recording:

@@ -13,20 +13,26 @@ KERNEL_OPTIONS = ('root=LABEL=vmroot rootfstype=ext4 rw quiet console=ttyS0 pani
 # What is emulated -> code and variables of the firmware.
 FIRMWARE = {
     'uefi': ('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd'),
-    'secure-boot': ('OVMF_CODE_4M.secboot.fd', 'OVMF_VARS_4M.ms.fd'),
+    'secure-boot': ('OVMF_CODE_4M.secboot.fd', 'OVMF_VARS_4M.ms.fd'),  # with Microsoft's keys
+    'snakeoil': ('OVMF_CODE_4M.secboot.fd', 'OVMF_VARS_4M.snakeoil.fd'),  # with one that everybody has
     'bios': None,
 }
+WITH_SMM = ('secure-boot', 'snakeoil')
 
 
 def slot(number):
     return f'slot{number}'
 
 
+def factory_nvram(firmware):
+    return OVMF / FIRMWARE[firmware][1]
+
+
 def create_nvram(firmware, path):
     """A machine's own copy of the firmware's variables, as they leave the factory; empty for a BIOS,
     which keeps none."""
     if FIRMWARE[firmware]:
-        shutil.copyfile(OVMF / FIRMWARE[firmware][1], path)
+        shutil.copyfile(factory_nvram(firmware), path)
     else:
         Path(path).touch()
 
@@ -37,7 +43,7 @@ def firmware_options(firmware, nvram):
     code = OVMF / FIRMWARE[firmware][0]
     drives = ['-drive', f'if=pflash,format=raw,unit=0,readonly=on,file={code}',
               '-drive', f'if=pflash,format=raw,unit=1,file={nvram}']
-    if firmware == 'secure-boot':
+    if firmware in WITH_SMM:
         return ['-machine', 'q35,sata=off,smm=on', '-global',
                 'driver=cfi.pflash01,property=secure,value=on', *drives]
     return ['-machine', 'q35,sata=off', *drives]
@@ -66,10 +72,10 @@ def disk_options(disks, boot_disk=None):
     return options
 
 
-def kernel_options(image, version, append):
+def kernel_options(image, version, options):
     return ['-kernel', image.boot_file('vmlinuz', version),
             '-initrd', image.boot_file('initrd.img', version),
-            '-append', f'{KERNEL_OPTIONS} {append}'.strip()]
+            '-append', options]
 
 
 def common_options(firmware, nvram, root, memory=1024, cpus=2):

@@ -21,6 +21,63 @@ MANUAL = '/etc/kernel/proxmox-boot-manual-kernels'
 CMDLINE = 'root=LABEL=vmroot rw quiet console=ttyS0 panic=7 mitigations=off'
 
 
+class SystemdBoot:
+    """An ESP with systemd-boot, which is there before bootsync is."""
+
+    installed = True
+    choose = staticmethod(loaders.systemd_boot)
+    set_cmdline = f'echo {CMDLINE} >/etc/kernel/cmdline'
+
+    @staticmethod
+    def first_sync(_esp):
+        return 'bootctl-pve refresh'
+
+    @staticmethod
+    def path(stem, version):
+        return f'EFI/proxmox/{version}/{stem}-{version}'
+
+    @staticmethod
+    def check(lab, esp, versions):
+        lab.check_synced(esp, versions)
+
+
+class Grub:
+    """An ESP with GRUB, which `init` puts there."""
+
+    installed = False
+    choose = staticmethod(loaders.grub)
+    set_cmdline = ('mkdir -p /etc/default/grub.d && '
+                   'echo GRUB_CMDLINE_LINUX=panic=7 >/etc/default/grub.d/panic.cfg')
+
+    @staticmethod
+    def first_sync(esp):
+        return f'bootctl-pve init {esp.esp_path} grub && bootctl-pve refresh'
+
+    @staticmethod
+    def path(stem, version):
+        return f'{stem}-{version}'
+
+    @staticmethod
+    def check(lab, esp, versions):
+        """The ESP holds just these kernels, as in /boot."""
+        names = {f'{stem}-{version}' for stem in STEMS for version in versions}
+        files = esp.files()
+        assert {name for name in files if name.startswith(STEMS)} == names, files
+        for name in names:
+            assert esp.read(name) == lab.boot_content(name), f'{name} on {esp.serial}'
+        assert not [f for f in files if f.endswith('.new') or f.startswith('FSCK')], files
+
+
+def synced_machine(lab, loader, prepare=lambda machine: None, **options):
+    """One with an ESP of that loader, in sync with three kernels. @prepare: is called before."""
+    machine = machine_with_recorded_esp(lab, loader.installed, **options)
+    prepare(machine)
+    lab.start(machine)
+    machine.sh(loader.first_sync(machine.esps[0]), 900)
+    machine.sh('sync')
+    return machine
+
+
 def machine_with_recorded_esp(lab, loader=True, **options):
     machine = lab.machine(esps=0)
     machine.esps = [lab.disk(machine, 'esp1', UUIDS[0], loader, kind=RecordedDisk, **options)]
@@ -41,7 +98,7 @@ def without_barriers(machine):
     machine.sh('echo /usr/lib/vm/nobarrier.so >/etc/ld.so.preload')
 
 
-def change(lab, machine):
+def change(lab, machine, loader):
     """Make the refresh necessary. Gives what was and is complete, by the names of the files."""
     known = {f'{stem}-{version}': [lab.boot_content(f'{stem}-{version}')] for stem in STEMS
              for version in (*AFTER, REMOVED)}
@@ -49,8 +106,8 @@ def change(lab, machine):
         name = f'{stem}-{DEFAULT}'
         lab.replace(machine, name, f'{stem}-{ADDED}')
         known[name].append(lab.boot_content(name))
-    machine.sh(f'cd /etc/kernel && echo {ADDED} >{MANUAL} && echo {CMDLINE} >cmdline && '
-               f'echo {DEFAULT} >proxmox-boot-pin')
+    machine.sh(f'echo {ADDED} >{MANUAL} && {loader.set_cmdline} && '
+               f'echo {DEFAULT} >/etc/kernel/proxmox-boot-pin')
     return known
 
 
@@ -76,18 +133,18 @@ def judge(recording, choose, known, options, loader=(), kind=Judge):
     return trial
 
 
-def systemd_boot(lab, barriers=True):
-    """The whole of it for systemd-boot."""
-    machine = machine_with_recorded_esp(lab)
-    if not barriers:
-        without_barriers(machine)
-    lab.start(machine)
-    machine.sh('bootctl-pve refresh', 300)
-    known = change(lab, machine)
+def refresh(lab, loader, prepare=lambda machine: None):
+    """One refresh that does all at once, recorded and judged. @prepare: see synced_machine()."""
+    machine = synced_machine(lab, loader, prepare)
+    esp = machine.esps[0]
+    before = loader.choose(Fat(esp)).options
+    known = change(lab, machine, loader)
     recording = record(machine)
     machine.stop_quietly()
-    lab.check_synced(machine.esps[0], AFTER)
-    return judge(recording, loaders.systemd_boot, known, [lab.CMDLINE, CMDLINE])
+    loader.check(lab, esp, AFTER)
+    after = loader.choose(Fat(esp)).options
+    assert 'panic=7' not in before and 'panic=7' in after, (before, after)
+    return judge(recording, loader.choose, known, [before, after])
 
 
 def assert_boots(trial):
@@ -148,17 +205,22 @@ def known_files(lab, versions):
     return {f'{stem}-{v}': [lab.boot_content(f'{stem}-{v}')] for stem in STEMS for v in versions}
 
 
-def daily_actions(lab, machine, choose, cmdline):
-    """What an administrator and apt do to a host, each by itself. @cmdline: changes the kernel's."""
+def daily_actions(lab, loader):
+    """What an administrator and apt do to a host, each by itself."""
+    machine = synced_machine(lab, loader)
     add_newest(lab, machine)
-    series = Series(machine, choose, known_files(lab, [DEFAULT, OTHER, REMOVED, NEWEST]))
+    versions = [DEFAULT, OTHER, REMOVED]
+    series = Series(machine, loader.choose, known_files(lab, [*versions, NEWEST]))
     client = 'bootctl-pve --yes'
     series.act('a kernel is added', f'{client} kernel add {NEWEST}', NEWEST)
     series.act('a kernel is pinned', f'{client} kernel pin {OTHER}', OTHER)
     series.act('a kernel is pinned for the next boot',
                f'{client} kernel pin {DEFAULT} --next-boot', DEFAULT)
     series.act('the pins are removed', f'{client} kernel unpin', NEWEST)
-    trial = series.act('the command line is changed', f'{cmdline} && bootctl-pve refresh', NEWEST)
+    trial = series.act('the command line is changed',
+                       f'{loader.set_cmdline} && bootctl-pve refresh', NEWEST)
     assert trial.first.boot.options != trial.last.boot.options, trial.last
     series.act('a kernel is removed', f'{client} kernel remove {NEWEST}', DEFAULT)
-    return series
+    machine.stop_quietly()
+    loader.check(lab, machine.esps[0], versions)
+    series.assert_safe()

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import qemu
+from channel import GuestError
 from image import CACHE, cache_entry, cache_lock, command
 from machine import Machine
 
@@ -48,6 +49,9 @@ def take(machine, target):
         machine.boot_kernel()
         machine.sh('systemctl is-system-running --wait', 300)
         machine.save(target)
+    except GuestError as error:
+        serial = (machine.directory / 'serial.log').read_text(errors='replace')
+        raise RuntimeError(f'{error}; its console ends with:\n{serial[-3000:]}') from error
     finally:
         machine.power_cut()
         shutil.rmtree(machine.directory)
@@ -80,7 +84,12 @@ def install(machine, build):
     """Put the files of a build onto a running machine, as a package would."""
     machine.put('/root/build.tar', build)
     machine.sh('tar -xf /root/build.tar -C / --no-same-owner --keep-directory-symlink')
+    show_kernel_name(machine)
+    machine.sh('systemctl daemon-reload && systemctl reload dbus && journalctl --update-catalog')
+
+
+def show_kernel_name(machine):
+    """Let bootsyncd see Proxmox's name of the kernel that runs, as soon as systemd reads units again."""
     machine.sh(f'mkdir -p {UNITS}/bootsyncd.service.d')
     machine.put(UNITS / 'bootsyncd.service.d/vm-lab.conf', DROP_IN.encode())
     machine.put(UNITS / 'vm-osrelease.service', OSRELEASE.encode())
-    machine.sh('systemctl daemon-reload && systemctl reload dbus && journalctl --update-catalog')

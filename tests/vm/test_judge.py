@@ -19,7 +19,7 @@ from fat import Fat, FatError  # noqa: E402
 from nbdlog import RECORD, REQUEST, Flush, Recording, Server, Write  # noqa: E402
 from tap import main  # noqa: E402
 from writelog import (  # noqa: E402
-    BLOCK, NO_ENTRY, NO_LOADER, SECTOR, Blocks, BlockWrite, GrubInitJudge, InitJudge, Judge, State,
+    BLOCK, NO_LOADER, SECTOR, Blocks, BlockWrite, GrubInitJudge, InitJudge, Judge, State,
     Trial, subsets)
 
 SIZE = 300 << 20  # of a sparse image
@@ -112,14 +112,9 @@ class SystemdBoot(EspCase):
         self.default('proxmox-8.0.conf')
         self.assertRaisesRegex(FatError, 'leads to none', self.choice)
 
-    def test_without_a_loader_conf_any_entry_will_do_at_first_only(self):
+    def test_a_loader_conf_that_is_not_there_is_told(self):
         tool('mdel', '-i', self.esp._drive, '::/loader/loader.conf')
-        self.assertEqual(loaders.systemd_boot_at_first(Fat(self.esp)).linux, '10.0/vmlinuz')
         self.assertRaises(FatError, self.choice)
-
-    def test_a_loader_conf_that_leads_nowhere_is_told_at_first_too(self):
-        self.default('proxmox-8.0.conf')
-        self.assertRaises(FatError, loaders.systemd_boot_at_first, Fat(self.esp))
 
     def test_a_long_name_without_its_own_slot_is_no_name(self):
         fat = Fat(self.esp)
@@ -185,35 +180,49 @@ class Init(EspCase):
         return judge.verdict(State.of_file(self.esp.path, judge.blocks))
 
     def systemd_boot(self):
-        return self.verdict(InitJudge(loaders.systemd_boot_at_first, self.KNOWN, ['ro'], self.LOADER))
+        return self.verdict(InitJudge(loaders.systemd_boot, self.KNOWN, ['ro'], self.LOADER))
 
-    def test_it_may_have_no_loader_and_then_no_entry_and_then_it_boots(self):
+    def test_it_may_have_no_loader_and_then_it_boots(self):
         self.assertEqual(self.systemd_boot().boot, NO_LOADER)
         self.esp.write('EFI/proxmox/1.0/initrd.img-1.0', b'initrd')
         self.esp.write(self.LOADER[0], b'')
-        self.assertEqual(self.systemd_boot().boot, NO_LOADER)
-        self.esp.write(self.LOADER[1], b'loader')
-        self.assertEqual(self.systemd_boot().boot, NO_ENTRY)
-        self.esp.write(KERNEL, b'kernel')
         self.esp.write('loader/entries/proxmox-1.0.conf', ENTRY % b'ro')
+        self.assertEqual(self.systemd_boot().boot, NO_LOADER)
+        self.esp.write(KERNEL, b'kernel')
+        self.esp.write(self.LOADER[1], b'loader')
+        self.esp.write('loader/loader.conf', b'default proxmox-*\n')
         self.assertEqual(self.systemd_boot().boot.loader, ((self.LOADER[1], 0),))
+
+    def test_a_loader_without_an_entry_or_a_default_is_told(self):
+        self.esp.write(self.LOADER[1], b'loader')
+        self.assertIn('no loader', self.systemd_boot().problem)
+        self.esp.write('loader/loader.conf', b'default proxmox-*\n')
+        self.assertIn('entries', self.systemd_boot().problem)
 
     def test_an_incomplete_loader_or_kernel_is_told(self):
         self.esp.write(self.LOADER[0], b'load')
         self.assertIn('systemd-bootx64.efi is incomplete', self.systemd_boot().problem)
         self.esp.write(self.LOADER[0], b'loader')
         self.esp.write('EFI/proxmox/1.0/initrd.img-1.0', b'initrd')
+        self.esp.write('loader/loader.conf', b'default proxmox-*\n')
         self.esp.write(KERNEL, b'kern')
         self.esp.write('loader/entries/proxmox-1.0.conf', ENTRY % b'ro')
         self.assertIn('vmlinuz-1.0 is incomplete', self.systemd_boot().problem)
 
-    def test_grub_may_have_no_menu_but_none_that_leads_nowhere(self):
-        judge = GrubInitJudge(loaders.grub, self.KNOWN, ['root=/dev/sda ro quiet'])
-        self.assertEqual(self.verdict(judge).boot, NO_ENTRY)
+    def test_grub_has_a_menu_that_leads_somewhere_as_soon_as_it_is_there(self):
+        judge = GrubInitJudge(loaders.grub, self.KNOWN, ['root=/dev/sda ro quiet'],
+                              ['EFI/proxmox/grubx64.efi', 'EFI/BOOT/BOOTX64.EFI'])
+        self.assertEqual(self.verdict(judge).boot, NO_LOADER)
+        self.esp.write('EFI/proxmox/grubx64.efi', b'half')
+        self.assertIn('grub', self.verdict(judge).problem)
         self.esp.write('grub/grub.cfg', (GRUB_CFG % 0).encode())
         self.assertIn('no vmlinuz-2.0', self.verdict(judge).problem)
         self.esp.write('vmlinuz-2.0', b'kernel')
         self.esp.write('initrd.img-2.0', b'initrd')
+        self.assertEqual(self.verdict(judge).boot.linux, ('vmlinuz-2.0', 0))
+        self.esp.write('EFI/BOOT/BOOTX64.EFI', b'half')
+        self.assertIn('EFI/BOOT', self.verdict(judge).problem)
+        self.esp.write('EFI/BOOT/grub.cfg', b'configfile $prefix/grub.cfg\n')
         self.assertEqual(self.verdict(judge).boot.linux, ('vmlinuz-2.0', 0))
 
 
@@ -365,6 +374,25 @@ class Recorder(Case):
     def test_what_is_not_offered_is_refused(self):
         trim = 4
         self.assertEqual(self.client.ask(self.client.request(trim, 0, 512))[0][1], nbdlog.INVALID)
+
+    def error(self, request):
+        return self.client.ask(request)[0][1]
+
+    def test_a_disk_fails_at_the_first_byte_too_many_where_they_count_and_then_everywhere(self):
+        server = self.disk.server
+        server.fail_after(1024, lambda kind, offset: kind == nbdlog.WRITE and offset >= 8192)
+        healthy = [write(0, b'a' * 4096), write(8192, b'b' * 512), write(16384, b'c' * 512),
+                   self.client.request(nbdlog.FLUSH)]
+        self.assertEqual([self.error(request) for request in healthy], [0] * 4)
+        self.assertFalse(server.failing)
+        for request in (write(8192, b'd' * 512), write(0, b'd' * 512),
+                        self.client.request(nbdlog.READ, 0, 512), self.client.request(nbdlog.FLUSH)):
+            self.assertEqual(self.error(request), nbdlog.IO_ERROR)
+        self.assertTrue(server.failing)
+        self.assertNotIn(b'd', self.disk.path.read_bytes())
+        server.fail_after(None)
+        self.assertEqual(self.error(write(8192, b'e' * 512)), 0)
+        self.assertIn(b'e' * 512, self.disk.path.read_bytes())
 
 
 def write(offset, data):

@@ -10,12 +10,14 @@ from collections import Counter, namedtuple
 from itertools import combinations, islice
 
 from fat import FatError, FatReader
-from loaders import GRUB_CFG
 from nbdlog import Flush
 
 BLOCK = 4096
 SECTOR = 512  # is written whole, or not
 SUBSETS = 500  # of each interval, or all if it has not so many
+
+GRUB_REMOVABLE, GRUB_STUB = 'EFI/BOOT/BOOTX64.EFI', 'EFI/BOOT/grub.cfg'
+GRUB_STUB_END = [b'configfile', b'$prefix/grub.cfg']
 
 Interval = namedtuple('Interval', 'begin end')  # the writes of which any may be lost
 
@@ -203,26 +205,29 @@ class Judge:
 
 
 NO_LOADER = Boot(None, None, 'no boot loader')
-NO_ENTRY = Boot(None, None, 'no entry')
 
 
 class InitJudge(Judge):
-    """Of an ESP that is being made one: it may have no boot loader yet, or one that has nothing to
-    boot; a boot loader that is there is complete, and as soon as there is an entry the default boots."""
+    """Of an ESP that is being made one: it may have no boot loader yet, whatever else is there. One
+    that is there is complete, and the default boots."""
 
     def _boot(self, fat):
         there = [path for path in self.loader if size_of(fat, path)]
         if not there:
             return NO_LOADER
-        loader = tuple(self._file(fat, path) for path in there)
-        return self._default(fat, loader) if has_entry(fat) else NO_ENTRY
+        return self._default(fat, tuple(self._file(fat, path) for path in there))
 
 
 class GrubInitJudge(Judge):
-    """The same for GRUB, by its menu alone: grub-install writes all else in place."""
+    """The same for GRUB, but that grub-install writes its files in place: one that is not empty counts
+    as there, whatever is in it. What the firmware starts without being told needs its stub, too."""
 
     def _boot(self, fat):
-        return self._default(fat, ()) if size_of(fat, GRUB_CFG) else NO_ENTRY
+        if not any(size_of(fat, path) for path in self.loader):
+            return NO_LOADER
+        if size_of(fat, GRUB_REMOVABLE) and fat.file(GRUB_STUB).split()[-2:] != GRUB_STUB_END:
+            raise FatError(f'{GRUB_STUB} is incomplete')
+        return self._default(fat, ())
 
 
 def size_of(fat, path):
@@ -231,15 +236,6 @@ def size_of(fat, path):
         return fat.slot(path).size
     except FatError:
         return 0
-
-
-def has_entry(fat):
-    """Whether systemd-boot finds an entry that is not empty."""
-    try:
-        return any(slot.name.lower().endswith('.conf') and slot.size
-                   for slot in fat.slots('loader/entries'))
-    except FatError:
-        return False
 
 
 def subsets(count, wanted, rng):

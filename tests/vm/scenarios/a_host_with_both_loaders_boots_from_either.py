@@ -1,15 +1,18 @@
 """Two blank disks, one set up with systemd-boot and one with GRUB: each keeps its own loader, also when
 that is installed anew; a refresh with nothing to do writes nothing and makes no menu; and the host boots from
-either disk alone."""
+either disk alone, from that of GRUB also where the firmware has forgotten its entry."""
 
 VERSIONS = ['6.8.12-4-pve', '6.5.13-5-pve']
 LOADERS = ['systemd-boot', 'grub']
+FORGET = "efibootmgr | sed -n 's/^Boot\\([0-9A-F]*\\).* proxmox [0-9A-F]*-[0-9A-F]*\\t.*/\\1/p' | xargs -n1 efibootmgr -q -B -b"
 
 
-def boots_alone(machine, disk, other):
+def boots_alone(machine, disk, other, last_words='true'):
     machine.detach(other)
     machine.boot_firmware()
     assert machine.uname() == VERSIONS[0], machine.uname()
+    print(f"# {disk.serial}: {machine.sh('efibootmgr | grep BootCurrent')}")
+    machine.sh(last_words)
     machine.shut_down()
     machine.attach(other)
 
@@ -47,5 +50,6 @@ def run(lab):
     lab.check_synced(systemd_boot, VERSIONS)
     names = {name for name in grub.files() if name.startswith(('vmlinuz-', 'initrd.img-'))}
     assert names == {f'{stem}-{v}' for stem in ('vmlinuz', 'initrd.img') for v in VERSIONS}, names
+    boots_alone(machine, grub, systemd_boot, FORGET)
     boots_alone(machine, grub, systemd_boot)
     boots_alone(machine, systemd_boot, grub)

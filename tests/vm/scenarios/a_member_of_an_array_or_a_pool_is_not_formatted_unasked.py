@@ -27,15 +27,26 @@ def lvm_label():
     return struct.pack('<8sQI', b'LABELONE', 1, crc) + rest
 
 
-def zfs_uberblocks():
-    """The ring of the first label; libblkid wants several."""
-    return struct.pack('<QQ', 0x00bab10c, 5000).ljust(1024, b'\0') * 128
+def zfs_pairs():
+    """A pool's name-value pairs, in XDR: what util-linux 2.41 knows it by."""
+    pairs = b''
+    for name, value in (('version', 5000), ('state', 0), ('txg', 4), ('pool_guid', 7), ('guid', 8)):
+        padded = name.encode().ljust((len(name) + 3) & ~3, b'\0')
+        pairs += struct.pack('>III', 12 + len(padded) + 16, 24 + len(padded), len(name)) + padded
+        pairs += struct.pack('>IIQ', 8, 1, value)  # one uint64
+    return struct.pack('>BBxxII', 1, 1, 0, 1) + pairs + bytes(8)
+
+
+def zfs_label():
+    """The first label from its pairs on, and the ring of uberblocks, which older ones look for."""
+    uberblocks = struct.pack('<QQ', 0x00bab10c, 5000).ljust(1024, b'\0') * 128
+    return zfs_pairs().ljust(112 << 10, b'\0') + uberblocks
 
 
 MEMBERS = (  # partition, offset, superblock, libblkid's name, what the sentence says
     (1, 4096, md_superblock, 'linux_raid_member', 'an md array'),
     (2, 512, lvm_label, 'LVM2_member', 'an LVM volume group'),
-    (3, 128 << 10, zfs_uberblocks, 'zfs_member', 'a ZFS pool'),
+    (3, 16 << 10, zfs_label, 'zfs_member', 'a ZFS pool'),
 )
 
 

@@ -12,7 +12,7 @@ DEFAULT, OTHER = '6.8.12-4-pve', '6.5.13-5-pve'
 ADDED = '6.2.16-20-pve'
 DIRECTORY = f'EFI/proxmox/{DEFAULT}'
 LIVE = f'{DIRECTORY}/initrd.img-{DEFAULT}'
-# What is staged -> how Linux calls it, and what daemon/blocking/esp-repair.c expects.
+# What is staged -> how Linux calls it, and what daemon/blocking/esp/esp-repair.c expects.
 ALIASES = {
     f'{DIRECTORY}/vmlinuz-{DEFAULT}.new': ('VMLINU~1.NEW', 'VM????~?.NEW'),
     f'{DIRECTORY}/initrd.img-{DEFAULT}.new': ('INITRD~1.NEW', 'IN????~?.NEW'),

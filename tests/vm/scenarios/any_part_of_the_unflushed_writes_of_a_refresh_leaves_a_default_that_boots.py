@@ -8,4 +8,4 @@ import recorded
 
 
 def run(lab):
-    recorded.assert_boots(recorded.systemd_boot(lab))
+    recorded.assert_boots(recorded.refresh(lab, recorded.SystemdBoot))

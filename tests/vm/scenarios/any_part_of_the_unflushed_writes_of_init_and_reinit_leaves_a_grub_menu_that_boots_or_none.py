@@ -1,11 +1,14 @@
-"""`init` with GRUB of an ESP on which nothing is, and `reinit`, recorded and judged: the menu is not there yet, or
-its default leads to a kernel and an initrd that are complete. GRUB itself is grub-install's, which writes in
-place: how often a cut leaves one of its files incomplete is told, and no claim."""
+"""`init` with GRUB of an ESP on which nothing is, and `reinit`, recorded and judged: as soon as there is anything of
+GRUB that the firmware could start, there is a menu, whose default leads to a kernel and an initrd that are
+complete. GRUB itself is grub-install's, which writes in place: how often a cut leaves one of its files
+incomplete is told, and no claim."""
 
 import loaders
 import recorded
 from fat import Fat
-from writelog import NO_ENTRY, GrubInitJudge
+from writelog import NO_LOADER, GrubInitJudge
+
+STARTED = ('EFI/BOOT/BOOTX64.EFI', 'EFI/proxmox/shimx64.efi', 'EFI/proxmox/grubx64.efi')
 
 
 def loader_files(esp):
@@ -19,10 +22,10 @@ def init(machine, known):
     recording = recorded.record(machine, f'bootctl-pve init {esp.esp_path} grub')
     print('# init:')
     trial = recorded.judge(recording, loaders.grub, known, [loaders.grub(Fat(esp)).options],
-                           kind=GrubInitJudge)
+                           STARTED, GrubInitJudge)
     boots = trial.tally.boots
-    print(f'# no menu {boots[NO_ENTRY]}, boots {sum(boots.values()) - boots[NO_ENTRY]}')
-    assert trial.first.boot == NO_ENTRY and trial.last.boot.linux, (trial.first, trial.last)
+    print(f'# no boot loader {boots[NO_LOADER]}, boots {sum(boots.values()) - boots[NO_LOADER]}')
+    assert trial.first.boot == NO_LOADER and trial.last.boot.linux, (trial.first, trial.last)
     return trial
 
 

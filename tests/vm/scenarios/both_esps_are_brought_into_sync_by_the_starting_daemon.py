@@ -30,7 +30,9 @@ def run(lab):
         assert esp['device'] == esp['disk'] + '2', esp
 
     before = [(sectors_written(machine, esp), esp.digest()) for esp in machine.esps]
-    forks, seconds = cost(machine, 'call {0} {1} {0}.Manager Refresh "a{{sv}}" 1 wait b true')
+    # The kernel counts its own threads and everybody's processes, too, so the least of some is ours.
+    forks, seconds = min(cost(machine, 'call {0} {1} {0}.Manager Refresh "a{{sv}}" 1 wait b true')
+                         for _ in range(5))
     forks_of_busctl, seconds_of_busctl = cost(machine, 'get-property {0} {1} {0}.Manager InSync')
     forks -= forks_of_busctl
     print(f'# a refresh with nothing to do: {forks} forks for 2 ESPs, {seconds:.1f} s, of which '

@@ -164,6 +164,9 @@ def boots(lab, churn, disk):
             problem = f'{selected} was booted, and {running} runs'
         elif not churn.panics & set(line):
             problem = f'the command line is {line}'
+    if problem:
+        console = (machine.directory / 'serial.log').read_text(errors='replace')
+        problem += '; its console ends with:\n' + console[-3000:]
     machine.power_cut()
     machine.detach(disk)  # it is dirty, as the cut left it
     return problem

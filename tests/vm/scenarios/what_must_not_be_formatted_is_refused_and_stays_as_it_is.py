@@ -16,7 +16,7 @@ def run(lab):
     machine.attach(disk)
     lab.partition(machine, disk, LAYOUT)
     part = f'{disk.device_path}-part'
-    machine.sh(f'mkfs.ext4 -q {part}2; mkswap {part}3; mkfs.ext4 -q {part}4; '
+    machine.sh(f'set -e; mkfs.ext4 -q {part}2; mkswap {part}3; mkfs.ext4 -q {part}4; '
                f'mkfs.fat -F32 -i AAAA0001 {part}6; mkfs.fat -F32 -i AAAA0001 {part}7; '
                f'mkfs.fat -F32 {part}8; mkfs.ext4 -q {part}9; udevadm settle', 120)
     lab.start(machine)

@@ -6,5 +6,5 @@ import recorded
 
 
 def run(lab):
-    trial = recorded.systemd_boot(lab, barriers=False)
+    trial = recorded.refresh(lab, recorded.SystemdBoot, recorded.without_barriers)
     assert trial.tally.bad > 100, trial
