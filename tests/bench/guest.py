@@ -37,6 +37,7 @@ def runner():
     loader = SourceFileLoader('vm_run', str(TOP / 'tests/vm/run'))
     module = module_from_spec(spec_from_loader('vm_run', loader))
     loader.exec_module(module)
+    module.say = say  # standard output has the figures
     return module
 
 
