@@ -16,6 +16,7 @@
 #include "blocking/firmware/efi-variable.h"
 #include "common/names.h"
 #include "common/string-util.h"
+#include "core/loader/loader-files.h"
 #include "sys/file.h"
 
 #define PARTUUID "0123abcd-4567-89ab-cdef-0123456789ab"
@@ -686,7 +687,7 @@ START_TEST(shim_comes_before_other_loaders_of_ours_and_foreign_ones_keep_their_p
 
         put_entry(&t, GLOBAL("Boot0000"), OTHER, "\\EFI\\Microsoft\\Boot\\bootmgfw.efi", true);
         put_entry(&t, GLOBAL("Boot0001"), OTHER, SD_BOOT, true);
-        put_entry(&t, GLOBAL("Boot0002"), OTHER, "\\EFI\\proxmox\\shimx64.efi", true);
+        put_entry(&t, GLOBAL("Boot0002"), OTHER, "\\EFI\\proxmox\\shim" EFI_ARCH ".efi", true);
         PUT(&t, GLOBAL("BootOrder"), "\1\0\0\0\2\0\x63\0");
         ck_assert_int_eq(bootvar_prefer_shim(t.root, &error), 1);
         ASSERT_VALUE(&t, GLOBAL("BootOrder"), "\2\0\0\0\1\0\x63\0");

@@ -3,6 +3,7 @@
 /* Putting a boot loader on an ESP: behind what it is to boot, alone among the ESPs, on a sound file
  * system, and looked at afterwards. */
 
+#include "core/loader/loader-files.h"
 #include "tests/unit/check-main.h"
 #include "tests/unit/core/plan-lab.h"
 
@@ -76,7 +77,7 @@ START_TEST(the_firmware_knows_the_loader_that_stays_before_the_one_that_comes) {
         Lab lab;
 
         lab_init(&lab);
-        sim_put(&lab.esp, "EFI/systemd/systemd-bootx64.efi", FILE_REGULAR, 1, 0, NULL);
+        sim_put(&lab.esp, ESP_SYSTEMD_BOOT, FILE_REGULAR, 1, 0, NULL);
         assert_install(&lab, "token\nboot-entry systemd-boot\ninstall-loader grub\n"
                              "boot-entry grub\nsignatures\nscan\n");
         lab_done(&lab);
