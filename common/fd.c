@@ -25,3 +25,17 @@ int fd_reopen(int fd, int flags) {
         other = open(path, flags | O_CLOEXEC);
         return other < 0 ? -errno : other;
 }
+
+int fd_write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}

@@ -34,3 +34,6 @@ bool fd_has_room(unsigned n);
 /* Open what @fd is once more, also where that is O_PATH. O_CLOEXEC is added. Returns the descriptor
  * or -errno. */
 int fd_reopen(int fd, int flags);
+
+/* Write all of it, however often that takes. 0 or -errno, after which some may be written. */
+int fd_write_all(int fd, const char *data, size_t size);

@@ -394,20 +394,6 @@ ExitStatus report_check(const Options *options, const char *file) {
                     file);
 }
 
-static int write_all(int fd, const char *data, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0) {
-                        data += n;
-                        size -= (size_t) n;
-                }
-        }
-        return fsync(fd) < 0 ? -errno : 0;
-}
-
 /* Write it beside @name, and let it take that name. 0 or -errno. */
 static int replace_file(int directory, const char *name, bool replaces, const Buffer *text) {
         _cleanup_free_ char *temporary = NULL;
@@ -422,7 +408,9 @@ static int replace_file(int directory, const char *name, bool replaces, const Bu
                     0600);
         if (fd < 0)
                 return -errno;
-        error = write_all(fd, text->data, text->size);
+        error = fd_write_all(fd, text->data, text->size);
+        if (error >= 0 && fsync(fd) < 0)
+                error = -errno;
         if (error >= 0 &&
             renameat2(directory, temporary, directory, name, replaces ? 0 : RENAME_NOREPLACE) < 0)
                 error = -errno;

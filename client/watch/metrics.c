@@ -296,18 +296,6 @@ static char *render(const Look *look) {
         return text;
 }
 
-static int write_all(int fd, const char *text, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, text, size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                text += MAX(n, (ssize_t) 0);
-                size -= (size_t) MAX(n, (ssize_t) 0);
-        }
-        return 0;
-}
-
 /* A reader of @path sees the old text or the new one. The name of the file in between does not end
  * as those that the node exporter reads. After a crash it is written anew, so nothing is synced. */
 static int replace(const char *path, const char *text) {
@@ -319,7 +307,7 @@ static int replace(const char *path, const char *text) {
 
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, text, strlen(text));
+        r = fd_write_all(fd, text, strlen(text));
         if (r >= 0 && (fchmod(fd, 0644) < 0 || rename(temporary, path) < 0))
                 r = -errno;
         if (r < 0)

@@ -183,16 +183,11 @@ static int create_temporary(int directory, const char *name, char **ret_name) {
 }
 
 static int fill(int fd, const char *data, size_t size, const struct stat *old, mode_t mode) {
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
+        int r;
 
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= (size_t) n;
-        }
+        r = fd_write_all(fd, data, size);
+        if (r < 0)
+                return r;
         if (old && fchown(fd, old->st_uid, old->st_gid) < 0)
                 return -errno;
         /* After the owner, which clears bits; not left to the umask that we were started with. */

@@ -71,20 +71,6 @@ static int reserve(const Writer *w, uint64_t size) {
         return esp_fail(w->volume, w->error, errno, "write", w->path);
 }
 
-static int write_all(int fd, const char *data, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= (size_t) n;
-        }
-        return 0;
-}
-
 /* Length 0 would mean up to the end of the file. */
 static int flush_range(const Writer *w, uint64_t begin, uint64_t end, unsigned how) {
         if (begin < end && sync_file_range(w->fd, (off_t) begin, (off_t) (end - begin), how) < 0)
@@ -121,7 +107,7 @@ static int write_block(const void *data, size_t size, void *userdata) {
         r = copy_meter_ask(&w->written);
         if (r < 0)
                 return r;
-        r = write_all(w->fd, data, size);
+        r = fd_write_all(w->fd, data, size);
         if (r < 0)
                 return esp_fail(w->volume, w->error, r, "write", w->path);
         w->size += size;
